@@ -1,0 +1,164 @@
+"""The pool, transactions and who they are for.
+
+Every statement runs in a transaction under one of three roles, so that row-level security is a
+second wall behind the `account_id` in each WHERE:
+
+- account scope: `tallystick_account`, which sees and writes one account's rows only;
+- writer scope: `tallystick_writer`, for the worker, the ingest and the ledger's committer;
+- staff scope: `tallystick_staff`, which reads everything and writes nothing.
+
+Who acts (`acting`) is put into the transaction too; the audit triggers write it down.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from typing import Final, cast
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from tallystick.kernel.errors import Unavailable
+
+Connection = asyncpg.Connection  # an open transaction; asyncpg's own class is what SQL needs
+
+POOL_CONNECTIONS_MAX: Final = 12
+COMMAND_TIMEOUT_S: Final = 60.0
+
+ENTER: Final = """
+SELECT set_config('role', $1, true), set_config('tallystick.account_id', $2, true),
+       set_config('tallystick.actor_kind', $3, true), set_config('tallystick.actor_id', $4, true),
+       set_config('tallystick.request_id', $5, true), set_config('tallystick.reason', $6, true)
+"""
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """On whose behalf a transaction runs."""
+
+    role: str
+    account_id: UUID | None = None
+
+
+WRITER: Final = Scope("tallystick_writer")
+STAFF: Final = Scope("tallystick_staff")
+
+
+def account_scope(account_id: UUID) -> Scope:
+    """Return the scope that sees this account's rows and no others."""
+    return Scope("tallystick_account", account_id)
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """Who acts: a user, an API key, a gateway's webhook or a job; and in which request, and why."""
+
+    kind: str
+    id: str
+    request_id: str = ""
+    reason: str = ""
+
+
+SYSTEM: Final = Actor("job", "system")
+_actor: ContextVar[Actor] = ContextVar("actor", default=SYSTEM)
+
+
+class _Open(msgspec.Struct, frozen=True):
+    connection: Connection
+    scope: Scope
+
+
+_open: ContextVar[_Open | None] = ContextVar("open_transaction", default=None)
+
+
+def actor() -> Actor:
+    """Return who acts at the moment."""
+    return _actor.get()
+
+
+@contextmanager
+def acting(who: Actor) -> Iterator[None]:
+    """Let all transactions inside be written down as made by `who`."""
+    token = _actor.set(who)
+    try:
+        yield
+    finally:
+        _actor.reset(token)
+
+
+class Database:
+    """A pool of connections; made by `open_database`, closed by `close`."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", dsn: str) -> None:
+        self.pool = pool
+        self.dsn = dsn
+
+    async def close(self) -> None:
+        """Wait for running statements and close every connection."""
+        await self.pool.close()
+
+    @asynccontextmanager
+    async def transaction(self, scope: Scope) -> AsyncIterator[Connection]:
+        """Open a transaction for `scope`: commit at the end, roll back on any exception.
+
+        Inside another transaction of the same task it is a part of that one (a savepoint), and
+        the outer role returns at its end: a whole request can be one commit.
+        """
+        outer = _open.get()
+        if outer is None:
+            async with self._acquire() as conn, conn.transaction(), _entered(conn, scope):
+                yield conn
+            return
+        async with outer.connection.transaction(), _entered(outer.connection, scope):
+            yield outer.connection
+            if scope != outer.scope:
+                await _enter(outer.connection, outer.scope)
+
+    @asynccontextmanager
+    async def own_transaction(self, scope: Scope) -> AsyncIterator[Connection]:
+        """Open a transaction that commits by itself, whatever transaction runs around it.
+
+        For what must stay when the outer one rolls back: an attempt before a gateway call.
+        """
+        async with self._acquire() as conn, conn.transaction(), _entered(conn, scope):
+            yield conn
+
+    @asynccontextmanager
+    async def _acquire(self) -> AsyncIterator[Connection]:
+        try:
+            held = await self.pool.acquire()
+        except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+            raise Unavailable(
+                "database_unavailable", "The database can not be reached; try again shortly."
+            ) from error
+        try:
+            yield cast("Connection", held)
+        finally:
+            await self.pool.release(held)
+
+
+@asynccontextmanager
+async def _entered(conn: Connection, scope: Scope) -> AsyncIterator[None]:
+    await _enter(conn, scope)
+    token = _open.set(_Open(conn, scope))
+    try:
+        yield
+    finally:
+        _open.reset(token)
+
+
+async def _enter(conn: Connection, scope: Scope) -> None:
+    who = _actor.get()
+    account = str(scope.account_id) if scope.account_id else ""
+    await conn.execute(ENTER, scope.role, account, who.kind, who.id, who.request_id, who.reason)
+
+
+async def open_database(dsn: str, *, connections_max: int = POOL_CONNECTIONS_MAX) -> Database:
+    """Open a pool on `dsn`; its sessions start as the writer, never as the owner of the tables."""
+    pool = await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=connections_max,
+        command_timeout=COMMAND_TIMEOUT_S,
+        server_settings={"role": WRITER.role, "timezone": "UTC", "application_name": "tallystick"},
+    )
+    return Database(pool, dsn)

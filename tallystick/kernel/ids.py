@@ -1,0 +1,76 @@
+"""Ids: UUIDv7 inside (RFC 9562), TypeIDs outside (`inv_01h4...`); one codec for both ways.
+
+A TypeID is a prefix, an underscore and the 128 bits in 26 characters of Crockford's base 32
+(TypeID specification 0.3). UUIDv7 begins with the milliseconds since 1970, so both sort by time.
+"""
+
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from tallystick.kernel.errors import NotFound
+
+HOUSE: Final = UUID(int=0)
+"""The business itself, where a row belongs to no account (its users, plans, house ledger rows)."""
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES: Final = {letter: value for value, letter in enumerate(_ALPHABET)}
+_LENGTH: Final = 26
+
+PREFIXES: Final = {
+    "account": "acct",
+    "user": "usr",
+    "api_key": "key",
+    "meter": "mtr",
+    "plan": "plan",
+    "plan_version": "pv",
+    "subscription": "sub",
+    "invoice": "inv",
+    "invoice_line": "il",
+    "ledger_entry": "le",
+    "payment": "pay",
+    "payment_attempt": "pa",
+    "payment_method": "pm",
+    "test_clock": "clock",
+    "request": "req",
+}
+
+
+def uuid7(at: datetime, random: Callable[[int], int] = secrets.randbits) -> UUID:
+    """Return a UUIDv7 of the instant `at` (UTC, milliseconds), its other 74 bits from `random`."""
+    millis = int(at.astimezone(UTC).timestamp() * 1000)
+    value = (millis & ((1 << 48) - 1)) << 80 | 0x7 << 76 | random(12) << 64 | 0b10 << 62
+    return UUID(int=value | random(62))
+
+
+def new_id() -> UUID:
+    """Return a fresh UUIDv7 of this moment: ids are made by wall time, also on a test clock."""
+    return uuid7(datetime.now(UTC))
+
+
+def show(kind: str, value: UUID) -> str:
+    """Write an id for the outside: `show("invoice", id) == "inv_01h4..."`."""
+    number = value.int
+    letters = [_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)]
+    return f"{PREFIXES[kind]}_{''.join(letters)}"
+
+
+def parse(kind: str, text: str) -> UUID:
+    """Read an id of this kind; anything else names no object, so it raises NotFound."""
+    prefix, _, letters = text.rpartition("_")
+    if prefix != PREFIXES[kind] or len(letters) != _LENGTH or letters[0] > "7":
+        raise unknown(kind)
+    number = 0
+    for letter in letters:
+        digit = _VALUES.get(letter)
+        if digit is None:
+            raise unknown(kind)
+        number = number << 5 | digit
+    return UUID(int=number)
+
+
+def unknown(kind: str) -> NotFound:
+    """Return the error that every look-up of a missing `kind` raises."""
+    return NotFound(f"{kind}_not_found", f"There is no such {kind.replace('_', ' ')}.")

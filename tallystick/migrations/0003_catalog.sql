@@ -1,0 +1,42 @@
+-- What is sold: meters, plans and their versions.
+
+CREATE TABLE meters (
+    meter_id uuid PRIMARY KEY,
+    code text NOT NULL UNIQUE CHECK (code ~ '^[a-z][a-z0-9_]{0,62}$'),
+    name text NOT NULL,
+    unit text NOT NULL,
+    event_type text NOT NULL,
+    aggregation text NOT NULL CHECK (aggregation IN ('sum', 'count')),
+    property text,
+    created_at timestamptz NOT NULL,
+    CHECK ((aggregation = 'count') = (property IS NULL))
+);
+CREATE INDEX meters_by_event_type ON meters (event_type);
+CALL share_reference_table('meters');
+CALL audit_table('meters');
+
+CREATE TABLE plans (
+    plan_id uuid PRIMARY KEY,
+    code text NOT NULL UNIQUE CHECK (code ~ '^[a-z][a-z0-9_-]{0,62}$'),
+    name text NOT NULL,
+    created_at timestamptz NOT NULL
+);
+CALL share_reference_table('plans');
+CALL audit_table('plans');
+
+-- A version never changes: a subscription keeps the one that it bought.
+CREATE TABLE plan_versions (
+    plan_version_id uuid PRIMARY KEY,
+    plan_id uuid NOT NULL REFERENCES plans,
+    version integer NOT NULL CHECK (version >= 1),
+    currency char(3) NOT NULL CHECK (currency = upper(currency)),
+    interval text NOT NULL CHECK (interval IN ('day', 'week', 'month', 'year')),
+    interval_count integer NOT NULL CHECK (interval_count BETWEEN 1 AND 120),
+    prices jsonb NOT NULL,
+    limits jsonb NOT NULL,
+    created_at timestamptz NOT NULL,
+    UNIQUE (plan_id, version)
+);
+CALL share_reference_table('plan_versions');
+CALL make_append_only('plan_versions');
+CALL audit_table('plan_versions');

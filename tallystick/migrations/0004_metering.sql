@@ -1,0 +1,47 @@
+-- Usage: every event once, and hourly totals that are exact at every read.
+
+-- Partitioned by account, never by time: the unique key must not contain the time, or the same
+-- event sent again with another time would count twice. `key` is the first 16 bytes of a BLAKE2b
+-- over source and id; `tx` is the transaction that wrote the row, by which the fold walks.
+CREATE TABLE usage_events (
+    account_id uuid NOT NULL,
+    key uuid NOT NULL,
+    at timestamptz NOT NULL,
+    event_type text NOT NULL,
+    source text NOT NULL,
+    event_id text NOT NULL,
+    properties jsonb NOT NULL,
+    tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    PRIMARY KEY (account_id, key)
+) PARTITION BY HASH (account_id);
+DO $$ BEGIN
+    FOR part IN 0..7 LOOP
+        EXECUTE format('CREATE TABLE usage_events_%s PARTITION OF usage_events
+            FOR VALUES WITH (MODULUS 8, REMAINDER %s)', part, part);
+    END LOOP;
+END $$;
+-- The edges of a period inside an hour are read from events.
+CREATE INDEX usage_events_by_time ON usage_events (account_id, at);
+-- The fold and the live tail; rows arrive in this order, so the index grows at its right end.
+CREATE INDEX usage_events_by_tx ON usage_events (tx, account_id);
+CALL protect_tenant_table('usage_events');
+CALL make_append_only('usage_events');
+
+CREATE TABLE usage_totals (
+    account_id uuid NOT NULL,
+    meter_id uuid NOT NULL REFERENCES meters,
+    hour timestamptz NOT NULL,
+    quantity numeric NOT NULL,
+    event_count bigint NOT NULL,
+    PRIMARY KEY (account_id, meter_id, hour)
+);
+CALL protect_tenant_table('usage_totals');
+REVOKE INSERT, UPDATE, DELETE ON usage_totals FROM tallystick_account;
+
+-- All events of transactions before `upto` are in the totals, none after it is.
+CREATE TABLE usage_fold (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    upto xid8 NOT NULL
+);
+INSERT INTO usage_fold (upto) VALUES ('0');
+CALL share_reference_table('usage_fold');

@@ -1,0 +1,103 @@
+CREATE TABLE invoices (
+    account_id uuid NOT NULL REFERENCES accounts,
+    invoice_id uuid NOT NULL,
+    number text,
+    status text NOT NULL CHECK (status IN ('draft', 'open', 'paid', 'void', 'uncollectible')),
+    currency char(3) NOT NULL,
+    subtotal_minor bigint NOT NULL,
+    tax_minor bigint NOT NULL,
+    total_minor bigint NOT NULL,
+    paid_minor bigint NOT NULL DEFAULT 0 CHECK (paid_minor BETWEEN 0 AND total_minor),
+    subscription_id uuid,
+    period_start timestamptz,
+    period_end timestamptz,
+    issued_at timestamptz,
+    due_at timestamptz,
+    paid_at timestamptz,
+    -- All that the invoice says, as it was when it was finalized.
+    document jsonb,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, invoice_id),
+    UNIQUE (account_id, number),
+    -- One subscription's period is invoiced once, however often a billing run is begun again.
+    UNIQUE (account_id, subscription_id, period_start),
+    FOREIGN KEY (account_id, subscription_id) REFERENCES subscriptions,
+    CHECK (total_minor = subtotal_minor + tax_minor),
+    CHECK ((status = 'draft') = (number IS NULL)),
+    CHECK (status <> 'paid' OR paid_minor = total_minor)
+);
+CREATE INDEX invoices_by_time ON invoices (account_id, created_at DESC, invoice_id DESC);
+CALL protect_tenant_table('invoices');
+CALL audit_table('invoices', 'document');
+
+CREATE TABLE invoice_lines (
+    account_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    invoice_line_id uuid NOT NULL,
+    position integer NOT NULL CHECK (position >= 1),
+    kind text NOT NULL CHECK (kind IN ('subscription', 'usage', 'adjustment', 'minimum', 'one_off',
+                                       'credit_purchase', 'proration', 'discount')),
+    description text NOT NULL,
+    price_code text,
+    meter_code text,
+    quantity numeric NOT NULL,
+    unit text,
+    period_start timestamptz,
+    period_end timestamptz,
+    amount_minor bigint NOT NULL,
+    -- The inputs and steps from which the amount can be computed again, to the same cent.
+    derivation jsonb NOT NULL,
+    PRIMARY KEY (account_id, invoice_id, invoice_line_id),
+    UNIQUE (account_id, invoice_id, position),
+    FOREIGN KEY (account_id, invoice_id) REFERENCES invoices
+);
+CALL protect_tenant_table('invoice_lines');
+CALL make_append_only('invoice_lines');
+
+-- What was said can not be unsaid: once finalized, only the state of payment moves.
+CREATE FUNCTION refuse_edit_of_final() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        RAISE EXCEPTION 'invoice % is kept', OLD.invoice_id USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF OLD.status <> 'draft' AND (to_jsonb(OLD) - ARRAY['status', 'paid_minor', 'paid_at'])
+            IS DISTINCT FROM (to_jsonb(NEW) - ARRAY['status', 'paid_minor', 'paid_at']) THEN
+        RAISE EXCEPTION 'invoice % is final', OLD.number USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER final BEFORE UPDATE OR DELETE ON invoices
+    FOR EACH ROW EXECUTE FUNCTION refuse_edit_of_final();
+
+-- Lines enter with their invoice, never afterwards.
+CREATE FUNCTION refuse_line_of_final() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (SELECT status FROM invoices
+        WHERE account_id = NEW.account_id AND invoice_id = NEW.invoice_id) <> 'draft' THEN
+        RAISE EXCEPTION 'the invoice is final' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER final BEFORE INSERT ON invoice_lines
+    FOR EACH ROW EXECUTE FUNCTION refuse_line_of_final();
+
+-- Gapless: the next number is taken under the row's lock, in the transaction that finalizes.
+CREATE TABLE invoice_series (
+    series text PRIMARY KEY,
+    next_number bigint NOT NULL CHECK (next_number >= 1)
+);
+GRANT SELECT, INSERT, UPDATE ON invoice_series TO tallystick_writer;
+GRANT SELECT ON invoice_series TO tallystick_staff;
+
+-- Rendered on first read; `source` is the hash of what it was rendered from.
+CREATE TABLE invoice_pdfs (
+    account_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    source bytea NOT NULL,
+    etag text NOT NULL,
+    content bytea NOT NULL,
+    PRIMARY KEY (account_id, invoice_id),
+    FOREIGN KEY (account_id, invoice_id) REFERENCES invoices
+);
+ALTER TABLE invoice_pdfs ALTER COLUMN content SET STORAGE EXTERNAL;
+CALL protect_tenant_table('invoice_pdfs');

@@ -1,0 +1,90 @@
+CREATE TABLE gateway_customers (
+    account_id uuid NOT NULL REFERENCES accounts,
+    gateway text NOT NULL,
+    token text NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, gateway)
+);
+CREATE INDEX gateway_customers_by_token ON gateway_customers (gateway, token);
+CALL protect_tenant_table('gateway_customers');
+CALL audit_table('gateway_customers');
+
+CREATE TABLE payment_methods (
+    account_id uuid NOT NULL REFERENCES accounts,
+    payment_method_id uuid NOT NULL,
+    gateway text NOT NULL,
+    token text NOT NULL,
+    type text NOT NULL,
+    card jsonb,
+    bank jsonb,
+    priority integer NOT NULL CHECK (priority >= 1),
+    is_default boolean NOT NULL,
+    status text NOT NULL CHECK (status IN ('active', 'removed')),
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, payment_method_id),
+    UNIQUE (account_id, gateway, token)
+);
+CREATE UNIQUE INDEX payment_methods_default ON payment_methods (account_id)
+    WHERE is_default AND status = 'active';
+CALL protect_tenant_table('payment_methods');
+CALL audit_table('payment_methods');
+
+-- The wish to collect an amount.
+CREATE TABLE payments (
+    account_id uuid NOT NULL REFERENCES accounts,
+    payment_id uuid NOT NULL,
+    invoice_id uuid,
+    request_key text NOT NULL,
+    gateway text NOT NULL,
+    payment_method_id uuid,
+    currency char(3) NOT NULL,
+    amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+    status text NOT NULL CHECK (status IN ('pending', 'pending_approval', 'processing', 'succeeded',
+        'failed', 'cancelled', 'refunded', 'partially_refunded', 'disputed')),
+    reference text,
+    note text,
+    next_attempt_at timestamptz,
+    created_at timestamptz NOT NULL,
+    settled_at timestamptz,
+    PRIMARY KEY (account_id, payment_id),
+    UNIQUE (account_id, request_key),
+    FOREIGN KEY (account_id, invoice_id) REFERENCES invoices,
+    FOREIGN KEY (account_id, payment_method_id) REFERENCES payment_methods
+);
+-- Two live payments of one invoice would collect it twice.
+CREATE UNIQUE INDEX payments_live ON payments (account_id, invoice_id)
+    WHERE status IN ('pending', 'pending_approval', 'processing') AND invoice_id IS NOT NULL;
+CREATE INDEX payments_due ON payments (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX payments_by_time ON payments (account_id, created_at DESC, payment_id DESC);
+CALL protect_tenant_table('payments');
+CALL audit_table('payments');
+
+-- One try at one gateway; written before the call.
+CREATE TABLE payment_attempts (
+    account_id uuid NOT NULL,
+    payment_attempt_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    number integer NOT NULL CHECK (number >= 1),
+    idempotency_key text NOT NULL,
+    gateway text NOT NULL,
+    outcome text NOT NULL CHECK (outcome IN
+        ('created', 'succeeded', 'declined', 'needs_action', 'pending', 'unknown')),
+    gateway_reference text,
+    code text,
+    message text,
+    resolve_after timestamptz,
+    resolve_count integer NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    PRIMARY KEY (account_id, payment_attempt_id),
+    UNIQUE (account_id, payment_id, number),
+    UNIQUE (account_id, idempotency_key),
+    FOREIGN KEY (account_id, payment_id) REFERENCES payments
+);
+CREATE UNIQUE INDEX payment_attempts_live ON payment_attempts (account_id, payment_id)
+    WHERE outcome IN ('created', 'needs_action', 'pending', 'unknown');
+CREATE INDEX payment_attempts_due ON payment_attempts (resolve_after)
+    WHERE outcome IN ('created', 'pending', 'unknown');
+CREATE INDEX payment_attempts_by_reference ON payment_attempts (gateway, gateway_reference);
+CALL protect_tenant_table('payment_attempts');
+CALL audit_table('payment_attempts');

@@ -1,0 +1,20 @@
+-- What gateways told us, raw, once per event; handled from here.
+CREATE TABLE webhook_inbox (
+    gateway text NOT NULL,
+    event_id text NOT NULL,
+    kind text NOT NULL,
+    body bytea NOT NULL,
+    received_at timestamptz NOT NULL,
+    status text NOT NULL CHECK (status IN ('received', 'done', 'ignored', 'parked')),
+    process_after timestamptz,
+    try_count integer NOT NULL DEFAULT 0,
+    error text,
+    account_id uuid,
+    done_at timestamptz,
+    PRIMARY KEY (gateway, event_id)
+);
+CREATE INDEX webhook_inbox_due ON webhook_inbox (process_after) WHERE process_after IS NOT NULL;
+CREATE TRIGGER wakes_worker AFTER INSERT ON webhook_inbox
+    FOR EACH STATEMENT EXECUTE FUNCTION wake_worker();
+GRANT SELECT, INSERT, UPDATE ON webhook_inbox TO tallystick_writer;
+GRANT SELECT ON webhook_inbox TO tallystick_staff;
