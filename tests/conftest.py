@@ -46,6 +46,7 @@ async def template(server_dsn: str) -> str:
         conn = await asyncpg.connect(server_dsn)
         try:
             if not await conn.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+                await conn.execute(f"DROP DATABASE IF EXISTS {name}_new")
                 await conn.execute(f"CREATE DATABASE {name}_new")
                 await migrate(other_database(server_dsn, f"{name}_new"))
                 await conn.execute(f"ALTER DATABASE {name}_new RENAME TO {name}")

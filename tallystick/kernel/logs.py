@@ -15,7 +15,7 @@ import structlog
 HIDDEN: Final = "[hidden]"
 _SECRET_NAMES: Final = re.compile(
     r"password|secret|token|authorization|cookie|api_key$|client_secret|card_number|cvc",
-    re.IGNORECASEGNORECASE,
+    re.IGNORECASE,
 )
 _SECRET_TEXT: Final = re.compile(
     r"(?:tsk|sk|rk|whsec)_[A-Za-z0-9_]{8,}"  # our keys and Stripe's
