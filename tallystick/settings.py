@@ -1,0 +1,185 @@
+"""All settings, read once from the environment; nothing else in the package reads it.
+
+The seeds' variables keep their names (`STRIPE_SECRET_KEY`, `BILLING_ENABLED` …); ours begin with
+`TALLYSTICK_`. A value that can not be used raises a SetupError that names its variable.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from tallystick.kernel.errors import SetupError
+
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "off", ""})
+STRIPE_API: Final = "https://api.stripe.com"
+STRIPE_JS: Final = "https://js.stripe.com/endive/stripe.js"
+JWT_SECRET_BYTES_MIN: Final = 32
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What this installation is told; secrets are here and must not be printed."""
+
+    database_url: str | None = None
+    home: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = "http://127.0.0.1:8000"
+    billing_enabled: bool = True
+    dev: bool = False
+    log_json: bool = True
+    log_level: str = "INFO"
+    cookie_secure: bool = False
+    default_currency: str = "USD"
+    rate_limit_per_minute: int = 6000
+    event_future_seconds_max: int = 3600
+    seller_name: str = "Your company"
+    seller_address: tuple[str, ...] = ()
+    seller_email: str | None = None
+    seller_tax_id: str | None = None
+    stripe_secret_key: str | None = None
+    stripe_publishable_key: str | None = None
+    stripe_webhook_secrets: tuple[str, ...] = ()
+    stripe_base_url: str = STRIPE_API
+    stripe_js_url: str = STRIPE_JS
+    jwt_secret: str | None = None
+    jwt_jwks_url: str | None = None
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+
+    @property
+    def stripe_configured(self) -> bool:
+        """Whether Stripe can be called."""
+        return bool(self.stripe_secret_key)
+
+
+class Variable(msgspec.Struct, frozen=True):
+    """One environment variable: which field it sets, how it is read, and what it means."""
+
+    name: str
+    field: str
+    read: Callable[[str], object]
+    about: str
+
+
+def read_bool(text: str) -> bool:
+    """Read true or false, in the words people use."""
+    word = text.strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError("must be true or false")
+
+
+def read_list(separator: str) -> Callable[[str], tuple[str, ...]]:
+    """Return a reader of several values in one variable; empty ones are left out."""
+    return lambda text: tuple(part.strip() for part in text.split(separator) if part.strip())
+
+
+def read_port(text: str) -> int:
+    """Read a TCP port; 0 lets the system choose."""
+    return _in_range(text, 0, 65535)
+
+
+def read_count(text: str) -> int:
+    """Read a whole number from 1."""
+    return _in_range(text, 1, 1_000_000_000)
+
+
+def read_url(text: str) -> str:
+    """Read an http(s) address, without a slash at its end."""
+    if not text.startswith(("http://", "https://")):
+        raise ValueError("must begin with http:// or https://")
+    return text.rstrip("/")
+
+
+def read_level(text: str) -> str:
+    """Read a log level."""
+    if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+    return text.upper()
+
+
+def read_currency(text: str) -> str:
+    """Read the form of an ISO 4217 code; whether it exists is checked where it is used."""
+    if len(text) != 3 or not text.isascii() or not text.isalpha():  # noqa: PLR2004 - ISO 4217
+        raise ValueError("must be a currency code of three letters, such as USD")
+    return text.upper()
+
+
+def _in_range(text: str, least: int, most: int) -> int:
+    number = int(text) if text.strip().isdigit() else -1
+    if not least <= number <= most:
+        raise ValueError(f"must be a whole number from {least} to {most}")
+    return number
+
+
+VARIABLES: Final = (
+    Variable("DATABASE_URL", "database_url", str, "PostgreSQL 15+; absent: the embedded one"),
+    Variable("TALLYSTICK_HOME", "home", Path, "where the embedded PostgreSQL keeps its data"),
+    Variable("TALLYSTICK_HOST", "host", str, "address to listen on"),
+    Variable("TALLYSTICK_PORT", "port", read_port, "port to listen on"),
+    Variable("TALLYSTICK_PUBLIC_URL", "public_url", read_url, "the address customers see"),
+    Variable("BILLING_ENABLED", "billing_enabled", read_bool, "false: billing routes answer 404"),
+    Variable("TALLYSTICK_DEV", "dev", read_bool, "development only routes"),
+    Variable("TALLYSTICK_LOG_JSON", "log_json", read_bool, "log lines as JSON"),
+    Variable("TALLYSTICK_LOG_LEVEL", "log_level", read_level, "the least level logged"),
+    Variable("TALLYSTICK_COOKIE_SECURE", "cookie_secure", read_bool, "cookies over HTTPS only"),
+    Variable("DEFAULT_CURRENCY", "default_currency", read_currency, "currency of new accounts"),
+    Variable("TALLYSTICK_RATE_LIMIT", "rate_limit_per_minute", read_count, "requests a minute"),
+    Variable("TALLYSTICK_EVENT_FUTURE_SECONDS", "event_future_seconds_max", read_count,
+             "how far ahead of now an event's time may be"),
+    Variable("TALLYSTICK_SELLER_NAME", "seller_name", str, "who invoices, as printed"),
+    Variable("TALLYSTICK_SELLER_ADDRESS", "seller_address", read_list("|"),
+             "address lines, separated by |"),
+    Variable("TALLYSTICK_SELLER_EMAIL", "seller_email", str, "where customers write to"),
+    Variable("TALLYSTICK_SELLER_TAX_ID", "seller_tax_id", str, "VAT number of the seller"),
+    Variable("STRIPE_SECRET_KEY", "stripe_secret_key", str, "absent: Stripe is switched off"),
+    Variable("STRIPE_PUBLISHABLE_KEY", "stripe_publishable_key", str, "the page's key"),
+    Variable("STRIPE_WEBHOOK_SECRET", "stripe_webhook_secrets", read_list(","),
+             "whsec_…, several separated by commas while rotating"),
+    Variable("STRIPE_BASE_URL", "stripe_base_url", read_url, "Stripe's API, or a simulator"),
+    Variable("STRIPE_JS_URL", "stripe_js_url", read_url, "the page script of Stripe"),
+    Variable("TALLYSTICK_JWT_SECRET", "jwt_secret", str, "HS256 secret, 32 bytes or more"),
+    Variable("TALLYSTICK_JWT_JWKS_URL", "jwt_jwks_url", read_url, "keys of RS256/ES256 tokens"),
+    Variable("TALLYSTICK_JWT_ISSUER", "jwt_issuer", str, "required issuer of tokens"),
+    Variable("TALLYSTICK_JWT_AUDIENCE", "jwt_audience", str, "required audience of tokens"),
+)  # fmt: skip
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read every variable; an empty one counts as absent. Raises SetupError naming the first."""
+    values: dict[str, object] = {}
+    for variable in VARIABLES:
+        text = environment.get(variable.name, "")
+        if text:
+            try:
+                values[variable.field] = variable.read(text)
+            except ValueError as error:
+                raise SetupError("setting_invalid", f"{variable.name} {error}.") from error
+    if "public_url" not in values and "port" in values:
+        values["public_url"] = f"http://{values.get('host', '127.0.0.1')}:{values['port']}"
+    return Settings(**values)  # type: ignore[arg-type]  # each reader's type is its field's
+
+
+def problems(settings: Settings) -> tuple[str, ...]:
+    """Return what does not fit together, one sentence each, without any secret."""
+    found = []
+    if settings.stripe_configured and not settings.stripe_webhook_secrets:
+        found.append("STRIPE_WEBHOOK_SECRET is missing: payments would never be confirmed.")
+    if settings.stripe_configured and not settings.stripe_publishable_key:
+        found.append("STRIPE_PUBLISHABLE_KEY is missing: customers could not save a card.")
+    if settings.jwt_secret and settings.jwt_jwks_url:
+        found.append("Set TALLYSTICK_JWT_SECRET or TALLYSTICK_JWT_JWKS_URL, not both.")
+    if settings.jwt_secret and len(settings.jwt_secret.encode()) < JWT_SECRET_BYTES_MIN:
+        found.append("TALLYSTICK_JWT_SECRET is shorter than 32 bytes: it could be guessed.")
+    if (settings.jwt_secret or settings.jwt_jwks_url) and not (
+        settings.jwt_issuer and settings.jwt_audience
+    ):
+        found.append("TALLYSTICK_JWT_ISSUER and TALLYSTICK_JWT_AUDIENCE must be set for tokens.")
+    if settings.public_url.startswith("https://") and not settings.cookie_secure:
+        found.append("TALLYSTICK_COOKIE_SECURE should be true behind https.")
+    return tuple(found)
