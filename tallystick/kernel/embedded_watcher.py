@@ -49,7 +49,8 @@ def server_pids(data: Path, name: str) -> list[int]:
 
 
 def _is_master(command: str, data: Path) -> bool:
-    return f"/postgres -D {data} " in f"{command} "
+    # The command line of a watcher ends with that of its postgres.
+    return f"/postgres -D {data} " in f"{command} " and "embedded_watcher" not in command
 
 
 def _command_lines() -> Iterator[tuple[int, str]]:
