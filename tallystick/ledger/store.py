@@ -1,0 +1,118 @@
+"""The SQL of the books. All writing goes through the database's `post_entries`."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from tallystick.kernel.db import Connection
+from tallystick.kernel.paging import PageRequest
+from tallystick.ledger.model import Balance, Entry, Posted, PostedEntry
+
+# Arrays of all entries' fields, then of all postings' fields with the position of their entry.
+POST_ENTRIES: Final = """
+SELECT post_entries($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[],
+    $7::timestamptz[], $8::integer[], $9::text[], $10::text[], $11::bigint[])
+"""
+BALANCE: Final = """
+SELECT balance FROM ledger_balances WHERE account_id = $1 AND ledger_account = $2 AND unit = $3
+"""
+BALANCES: Final = """
+SELECT ledger_account, unit, balance AS amount FROM ledger_balances
+WHERE account_id = $1 ORDER BY ledger_account, unit
+"""
+SUM: Final = """
+SELECT coalesce(sum(amount), 0)::bigint FROM ledger_postings
+WHERE account_id = $1 AND ledger_account = $2 AND unit = $3
+"""
+COUNT: Final = "SELECT count(*) FROM ledger_entries WHERE account_id = $1"
+ENTRIES: Final = """
+SELECT ledger_entry_id, idempotency_key, kind, reference, reason, at, recorded_at
+FROM ledger_entries
+WHERE account_id = $1 AND ($2::timestamptz IS NULL OR (at, ledger_entry_id) < ($2, $3::uuid))
+ORDER BY at DESC, ledger_entry_id DESC LIMIT $4 OFFSET $5
+"""
+POSTINGS: Final = """
+SELECT ledger_entry_id, ledger_account, unit, amount, sequence, balance_after
+FROM ledger_postings WHERE account_id = $1 AND ledger_entry_id = ANY($2::uuid[])
+ORDER BY ledger_entry_id, line
+"""
+
+
+class NewEntry(msgspec.Struct, frozen=True):
+    """An entry on its way into the books, under the id that it will have."""
+
+    account_id: UUID
+    ledger_entry_id: UUID
+    entry: Entry
+
+
+async def post_entries(conn: Connection, batch: Sequence[NewEntry]) -> list[str]:
+    """Post a batch whose keys differ; answer by position: posted, replayed, conflict, overdrawn.
+
+    Locks the customers' balances that it touches, lowest first. Raises asyncpg's
+    SerializationError when a batch of several met another one and must be sent again.
+    """
+    entries = [new.entry for new in batch]
+    flat = [(at, p) for at, entry in enumerate(entries, 1) for p in entry.postings]
+    outcomes: list[str] = await conn.fetchval(
+        POST_ENTRIES,
+        [new.account_id for new in batch],
+        [new.ledger_entry_id for new in batch],
+        [entry.idempotency_key for entry in entries],
+        [entry.kind for entry in entries],
+        [entry.reference for entry in entries],
+        [entry.reason for entry in entries],
+        [entry.at for entry in entries],
+        [at for at, _ in flat],
+        [posting.ledger_account for _, posting in flat],
+        [posting.unit for _, posting in flat],
+        [posting.amount for _, posting in flat],
+    )
+    return outcomes
+
+
+async def kept_balance(conn: Connection, account_id: UUID, ledger_account: str, unit: str) -> int:
+    """Return the running balance of a customer's ledger account, zero if it was never touched."""
+    return await conn.fetchval(BALANCE, account_id, ledger_account, unit) or 0
+
+
+async def summed_balance(conn: Connection, account_id: UUID, ledger_account: str, unit: str) -> int:
+    """Return the sum of the account's postings on a ledger account."""
+    total: int = await conn.fetchval(SUM, account_id, ledger_account, unit)
+    return total
+
+
+async def kept_balances(conn: Connection, account_id: UUID) -> tuple[Balance, ...]:
+    """Return every running balance of the account."""
+    rows = await conn.fetch(BALANCES, account_id)
+    return tuple(msgspec.convert(dict(row), Balance) for row in rows)
+
+
+async def entry_count(conn: Connection, account_id: UUID) -> int:
+    """Return how many entries the account has."""
+    count: int = await conn.fetchval(COUNT, account_id)
+    return count
+
+
+async def entries(
+    conn: Connection, account_id: UUID, request: PageRequest
+) -> tuple[PostedEntry, ...]:
+    """Return one more entry than asked for, newest first, each with its postings."""
+    after = request.after
+    rows = await conn.fetch(
+        ENTRIES,
+        account_id,
+        after.at if after else None,
+        after.id if after else None,
+        request.limit + 1,
+        request.offset,
+    )
+    postings: dict[UUID, list[Posted]] = {row["ledger_entry_id"]: [] for row in rows}
+    for row in await conn.fetch(POSTINGS, account_id, list(postings)):
+        fields = dict(row)
+        postings[fields.pop("ledger_entry_id")].append(msgspec.convert(fields, Posted))
+    return tuple(
+        PostedEntry(**dict(row), postings=tuple(postings[row["ledger_entry_id"]])) for row in rows
+    )
