@@ -6,13 +6,14 @@ as production: the clock stops at each due instant, that work runs, and only the
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from tallystick.kernel import outbox
+from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.due import AccountKind
 from tallystick.kernel.errors import BadInput, Conflict
@@ -20,7 +21,7 @@ from tallystick.kernel.ids import unknown
 
 STEPS_MAX: Final = 100_000
 _QUIET_POLLS_MAX: Final = 600
-_QUIET_POLL: Final = timedelta(seconds=0.05)
+_QUIET_POLL_S: Final = 0.05
 
 Tell = Callable[[datetime], Awaitable[int]]
 """Tells one batch of the outbox, by wall time."""
@@ -101,32 +102,35 @@ async def aim(conn: Connection, test_clock_id: UUID, target_at: datetime) -> Tes
 class Advancer:
     """Advances every clock that was asked to, through the kinds of work on account time."""
 
-    def __init__(self, db: Database, kinds: Sequence[AccountKind], tell: Tell) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, kinds: Sequence[AccountKind], tell: Tell
+    ) -> None:
         self._db = db
+        self._clock = clock
         self._kinds = kinds
         self._tell = tell
 
-    async def run_due(self, wall: datetime) -> int:
+    async def run_due(self, _wall: datetime) -> int:
         """Advance clocks behind their target, do what is due on standing ones; count the steps."""
         async with self._db.transaction(WRITER) as conn:
             clocks = [row["test_clock_id"] for row in await conn.fetch(IN_USE)]
-        return sum([await self._alone(test_clock_id, wall) for test_clock_id in clocks])
+        return sum([await self._alone(test_clock_id) for test_clock_id in clocks])
 
-    async def _alone(self, test_clock_id: UUID, wall: datetime) -> int:
+    async def _alone(self, test_clock_id: UUID) -> int:
         """Work under a lock of the session, so that two workers never move one clock."""
         async with self._db.pool.acquire() as conn:
             if not await conn.fetchval(TRY_LOCK, test_clock_id):
                 return 0
             try:
-                return await self._advance(test_clock_id, wall)
+                return await self._advance(test_clock_id)
             finally:
                 await conn.fetchval(UNLOCK, test_clock_id)
 
-    async def _advance(self, test_clock_id: UUID, wall: datetime) -> int:
+    async def _advance(self, test_clock_id: UUID) -> int:
         done = 0
         for _ in range(STEPS_MAX):
             clock = await self._read(test_clock_id)
-            done += await self._handle_due(clock, wall)
+            done += await self._handle_due(clock)
             stop = await self._next_stop(clock)
             if stop == clock.now_at:
                 break
@@ -140,7 +144,7 @@ class Advancer:
         ahead = [at for at in waiting if at is not None and at > clock.now_at]
         return min([*ahead, clock.target_at])
 
-    async def _handle_due(self, clock: TestClock, wall: datetime) -> int:
+    async def _handle_due(self, clock: TestClock) -> int:
         """Run due work until nothing is due and every event of it was told."""
         done = 0
         while True:
@@ -148,17 +152,17 @@ class Advancer:
             for kind in self._kinds:
                 handled += await kind.run_due(clock.now_at, clock.test_clock_id)
             done += handled
-            if not await self._tell_all(clock.test_clock_id, wall) and not handled:
+            if not await self._tell_all(clock.test_clock_id) and not handled:
                 return done
 
-    async def _tell_all(self, test_clock_id: UUID, wall: datetime) -> bool:
+    async def _tell_all(self, test_clock_id: UUID) -> bool:
         """Tell the outbox, whose handlers may bring new due work; return whether any waited."""
         for polls in range(_QUIET_POLLS_MAX):
             async with self._db.transaction(WRITER) as conn:
                 if not await outbox.untold_count(conn, test_clock_id):
                     return polls > 0
-            if not await self._tell(wall + _QUIET_POLL * polls):
-                await asyncio.sleep(_QUIET_POLL.total_seconds())
+            if not await self._tell(self._clock()):
+                await asyncio.sleep(_QUIET_POLL_S)
         return False
 
     async def _read(self, test_clock_id: UUID) -> TestClock:

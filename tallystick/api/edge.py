@@ -1,0 +1,120 @@
+"""The outermost layer: a request's id, its log line and its numbers, and headers for safety.
+
+It stands outside the framework, so an unknown path or a refused body has an id and a line too.
+"""
+
+import re
+import time
+from typing import Final
+
+import structlog
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from tallystick.kernel.ids import new_id, show
+
+log = structlog.get_logger()
+
+_REQUEST_ID: Final = re.compile(rb"^[A-Za-z0-9._:-]{1,128}$")
+_COMMON_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+)
+_QUIET_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class Metrics:
+    """Counters of this process, read at `/metrics`."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "tallystick_http_requests_total",
+            "Requests answered",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "tallystick_http_request_seconds",
+            "Time to answer",
+            ("method", "route"),
+            registry=self.registry,
+        )
+
+
+class Edge:
+    """Wraps the whole application."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, content_policy: str) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._headers = (
+            *_COMMON_HEADERS,
+            (b"content-security-policy", content_policy.encode()),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]  # ours
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        status = [0]
+        started = time.perf_counter()
+        try:
+            await self._app(scope, receive, self._sender(send, request_id, status))
+        finally:
+            self._note(scope, status[0], time.perf_counter() - started)
+
+    def _sender(self, send: Send, request_id: str, status: list[int]) -> Send:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                status[0] = message["status"]
+                present = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id.encode()),
+                    *(pair for pair in self._headers if pair[0] not in present),
+                ]
+            await send(message)
+
+        return with_headers
+
+    def _note(self, scope: HTTPScope, status: int, seconds: float) -> None:
+        # The template of the path, never the path: ids would make a series each.
+        route = scope.get("path_template", "") or "unmatched"
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        self._metrics.requests.labels(method, route, status).inc()
+        self._metrics.seconds.labels(method, route).observe(seconds)
+        if scope["path"] not in _QUIET_PATHS:
+            log.info(
+                "request_answered",
+                method=scope["method"],
+                route=route,
+                status=status,
+                milliseconds=round(seconds * 1000, 1),
+            )
+
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def content_policy(script_origins: tuple[str, ...]) -> str:
+    """Return the Content-Security-Policy of all pages: ours alone, and the gateways' scripts."""
+    others = "".join(f" {origin}" for origin in script_origins)
+    return (
+        f"default-src 'self'; script-src 'self'{others}; style-src 'self'; img-src 'self' data:; "
+        f"connect-src 'self'{others}; frame-src 'self'{others}; object-src 'none'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+
+
+def _request_id(scope: HTTPScope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.match(value):
+            return value.decode()
+    return show("request", new_id())

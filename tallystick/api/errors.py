@@ -1,0 +1,163 @@
+"""From an error of the domain, or of the framework, to `application/problem+json` (RFC 9457).
+
+This is the one table between kinds of errors and HTTP. Texts of gateways, keys and stack traces
+stay in the log; what leaves is a code, a sentence and the request's id.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+
+from tallystick.kernel.errors import FieldError, TallystickError
+from tallystick.money.errors import MoneyError
+
+log = structlog.get_logger()
+
+PROBLEM: Final = "application/problem+json"
+DOCS: Final = "https://tallystick.invalid/errors/"
+
+STATUS_BY_KIND: Final[Mapping[str, int]] = {
+    "bad_input": 422,
+    "not_found": 404,
+    "conflict": 409,
+    "not_signed_in": 401,
+    "forbidden": 403,
+    "payment_required": 402,
+    "too_many": 429,
+    "unavailable": 503,
+    "setup": 503,
+    "error": 500,
+}
+# Codes whose status is not that of their kind.
+STATUS_BY_CODE: Final[Mapping[str, int]] = {
+    "malformed_json": 400,
+    "invalid_signature": 400,
+    "unreadable_webhook": 400,
+    "account_required": 400,
+    "already_paid": 400,
+    "body_too_large": 413,
+    "unsupported_media_type": 415,
+}
+_JSON_PATH: Final = re.compile(r"^(?P<message>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
+
+
+class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What every refused request is answered with; `code` is stable, `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[FieldError] = []
+
+
+def domain_error(request: Request[Any, Any, Any], error: TallystickError) -> Response[Any]:
+    """Answer with the error as it was raised."""
+    status = STATUS_BY_CODE.get(error.code, STATUS_BY_KIND[error.kind])
+    headers = {}
+    if "retry_after" in error.extra:
+        headers["Retry-After"] = str(error.extra["retry_after"])
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="tallystick"'
+    return problem(
+        request, status, error.code, error.detail, error.errors, headers=headers, extra=error.extra
+    )
+
+
+def money_error(request: Request[Any, Any, Any], error: MoneyError) -> Response[Any]:
+    """Answer an amount or currency that can not be: bad input, whatever route it came through."""
+    return problem(request, 422, error.code, str(error), ())
+
+
+def framework_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """Answer what the framework refused: unknown paths and methods, parameters, bodies."""
+    if isinstance(error, ValidationException):
+        return problem(
+            request, 422, "validation_failed", "The request has a wrong field.", _fields(error)
+        )
+    headers = dict(error.headers or {})
+    if isinstance(error, NotFoundException):
+        return problem(request, 404, "route_not_found", "There is nothing at this address.", ())
+    if isinstance(error, MethodNotAllowedException):
+        return problem(
+            request, 405, "method_not_allowed", "Not with this method.", (), headers=headers
+        )
+    status = error.status_code
+    code = {400: "bad_request", 413: "body_too_large"}.get(status, "http_error")
+    return problem(request, status, code, HTTPStatus(status).description, (), headers=headers)
+
+
+def unexpected_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Log a fault of ours and answer 500 with nothing but the request's id to ask about."""
+    log.error("request_failed", exc_info=error)
+    detail = "Something went wrong here; nothing was changed. Ask with the request's id."
+    return problem(request, 500, "internal_error", detail, ())
+
+
+def problem(
+    request: Request[Any, Any, Any],
+    status: int,
+    code: str,
+    detail: str,
+    errors: Sequence[FieldError],
+    *,
+    headers: Mapping[str, str] | None = None,
+    extra: Mapping[str, object] | None = None,
+) -> Response[Any]:
+    """Make the answer; `extra` members (such as `required` and `available`) stand beside."""
+    body = Problem(
+        type=DOCS + code,
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request.scope.get("request_id", ""),  # type: ignore[typeddict-item]  # ours
+        errors=list(errors),
+    )
+    content = {**dict(extra or {}), **msgspec.to_builtins(body)}
+    return Response(
+        msgspec.json.encode(content), status_code=status, media_type=PROBLEM, headers=headers
+    )
+
+
+def body_error(error: msgspec.ValidationError) -> FieldError:
+    """Turn `Expected `int`, got `str` - at `$.lines[2].quantity`` into a field and a message."""
+    match = _JSON_PATH.match(str(error))
+    message = match["message"] if match else str(error)
+    path = (match["path"] or "") if match else ""
+    unknown = re.search(r"contains unknown field `([^`]*)`", message)
+    missing = re.search(r"missing required field `([^`]*)`", message)
+    if unknown:
+        return FieldError(
+            _join(path, unknown[1]), "unknown_field", "is not a field of this request"
+        )
+    if missing:
+        return FieldError(_join(path, missing[1]), "missing", "is required")
+    return FieldError(path.lstrip(".") or "body", "invalid", message.replace("`", "")[:300])
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}".lstrip(".")
+
+
+def _fields(error: ValidationException) -> list[FieldError]:
+    extra = error.extra if isinstance(error.extra, list) else []
+    found = [
+        FieldError(str(item.get("key", "request")), "invalid", str(item.get("message", ""))[:300])
+        for item in extra
+        if isinstance(item, dict)
+    ]
+    return found or [FieldError("request", "invalid", str(error.detail)[:300])]

@@ -1,0 +1,165 @@
+"""`Idempotency-Key` for every POST, without any route having to think of it.
+
+A route of ours alone runs inside one transaction with its claim and its answer: all or nothing.
+A route that calls a gateway (`opt={"gateway": True}`) can not hold a transaction open, so its
+claim is committed first and its answer afterwards; its effects carry keys of their own.
+"""
+
+import hashlib
+from http import HTTPStatus
+from typing import Final
+
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, HTTPReceiveMessage, Receive, Scope, Send
+
+from tallystick.accounts.model import Principal
+from tallystick.api.captured import Captured, capture
+from tallystick.kernel import idempotency
+from tallystick.kernel.clock import Clock
+from tallystick.kernel.db import WRITER, Database, account_scope
+from tallystick.kernel.db import Scope as DbScope
+from tallystick.kernel.errors import BadInput
+from tallystick.kernel.idempotency import KEY_LENGTH_MAX, Answer, Intent
+from tallystick.kernel.ids import HOUSE
+
+_HEADER: Final = b"idempotency-key"
+_REPLAYED: Final = (b"idempotent-replayed", b"true")
+# Not kept: the request was not worked on, so the same key may come again, mended.
+_NOT_KEPT: Final = frozenset({401, 403, 413, 415, 422, 429})
+
+
+class _RefusedError(Exception):
+    """Rolls the effects of a refused request back, and nothing else."""
+
+    def __init__(self, answer: Captured) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+class Idempotent(ASGIMiddleware):
+    """Gives the first answer again to the same key and body."""
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Answer a POST once per key."""
+        key = dict(scope["headers"]).get(_HEADER)
+        principal = scope.get("user")
+        if scope["method"] != "POST" or key is None or not isinstance(principal, Principal):
+            await next_app(scope, receive, send)
+            return
+        body = await _read(receive, scope["route_handler"].resolve_request_max_body_size())
+        intent = _intent(scope, principal, key, body)
+        db_scope = WRITER if intent.account_id == HOUSE else account_scope(intent.account_id)
+        run = self._in_steps if scope["route_handler"].opt.get("gateway") else self._in_one
+        answer = await run(intent, db_scope, next_app, scope, _again(body, receive))
+        await answer.send(send)
+
+    async def _in_one(
+        self, intent: Intent, db_scope: DbScope, app: ASGIApp, scope: Scope, receive: Receive
+    ) -> Captured:
+        """Claim, effects and answer in one transaction."""
+        async with self._db.transaction(db_scope) as conn:
+            kept = await idempotency.claim(conn, intent, self._clock())
+            if kept is not None:
+                return _replay(kept)
+            answer = await self._effects(db_scope, app, scope, receive)
+            if _is_kept(answer):
+                headers = _headers(answer)
+                await idempotency.answer(conn, intent, answer.status, headers, answer.body)
+            else:
+                await idempotency.forget(conn, intent)
+        return answer
+
+    async def _effects(
+        self, db_scope: DbScope, app: ASGIApp, scope: Scope, receive: Receive
+    ) -> Captured:
+        """Run the route in a savepoint that a refusal rolls back."""
+        try:
+            async with self._db.transaction(db_scope):
+                return _succeeded(await capture(app, scope, receive))
+        except _RefusedError as refused:
+            return refused.answer
+
+    async def _in_steps(
+        self, intent: Intent, db_scope: DbScope, app: ASGIApp, scope: Scope, receive: Receive
+    ) -> Captured:
+        """Commit the claim, work without a transaction, commit the answer."""
+        async with self._db.transaction(db_scope) as conn:
+            kept = await idempotency.claim(conn, intent, self._clock())
+        if kept is not None:
+            return _replay(kept)
+        answer = await capture(app, scope, receive)
+        async with self._db.transaction(db_scope) as conn:
+            if _is_kept(answer):
+                headers = _headers(answer)
+                await idempotency.answer(conn, intent, answer.status, headers, answer.body)
+            else:
+                await idempotency.forget(conn, intent)
+        return answer
+
+
+def _intent(scope: Scope, principal: Principal, key: bytes, body: bytes) -> Intent:
+    text = key.decode("latin-1")
+    if not 1 <= len(text) <= KEY_LENGTH_MAX or not text.isprintable():
+        raise BadInput.field(
+            "Idempotency-Key", "invalid", f"must be 1 to {KEY_LENGTH_MAX} printable characters"
+        )
+    account_id = principal.account.account_id if principal.account else HOUSE
+    parts = (scope["path"].encode(), scope["query_string"], hashlib.sha256(body).digest())
+    digest = hashlib.sha256(b"\0".join(parts)).digest()
+    return Intent(account_id, principal.caller, text, digest)
+
+
+def _succeeded(answer: Captured) -> Captured:
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        raise _RefusedError(answer)
+    return answer
+
+
+def _is_kept(answer: Captured) -> bool:
+    return answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.status not in _NOT_KEPT
+
+
+def _headers(answer: Captured) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in answer.headers}
+
+
+def _replay(kept: Answer) -> Captured:
+    headers = [
+        (name.encode("latin-1"), value.encode("latin-1")) for name, value in kept.headers.items()
+    ]
+    return Captured(status=kept.status, headers=[*headers, _REPLAYED], body=kept.body)
+
+
+async def _read(receive: Receive, bytes_max: int | None) -> bytes:
+    chunks: list[bytes] = []
+    more = True
+    while more:
+        if bytes_max is not None and sum(map(len, chunks)) > bytes_max:
+            raise BadInput("body_too_large", f"The body is larger than {bytes_max} bytes.")
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        chunks.append(message.get("body", b""))  # type: ignore[union-attr]  # http alone
+        more = bool(message.get("more_body", False))
+    return b"".join(chunks)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives the body that was read already, then the rest."""
+    given = False
+
+    async def replayed() -> HTTPReceiveMessage:
+        nonlocal given
+        if given:
+            return await receive()  # type: ignore[return-value]  # http alone
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replayed  # type: ignore[return-value]  # the part of Receive that http uses
