@@ -71,19 +71,22 @@ CREATE TABLE billing_audit (
     after jsonb,
     PRIMARY KEY (account_id, audit_id)
 );
+CREATE INDEX billing_audit_by_id ON billing_audit (audit_id);
 CALL protect_tenant_table('billing_audit');
 CALL make_append_only('billing_audit');
 REVOKE INSERT ON billing_audit FROM tallystick_account, tallystick_writer;
 
 -- SECURITY DEFINER: rows come in through the trigger alone. Its arguments name the columns that
--- are secrets or bulk and stay out.
+-- are secrets or bulk and stay out (TG_ARGV is NULL, not empty, when there are none).
 CREATE FUNCTION write_audit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 DECLARE
-    row_before jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) - TG_ARGV END;
-    row_after jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) - TG_ARGV END;
+    hidden text[] := coalesce(TG_ARGV, '{}');
+    row_before jsonb := CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) - hidden END;
+    row_after jsonb := CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) - hidden END;
 BEGIN
-    IF row_before IS NOT DISTINCT FROM row_after THEN RETURN NULL; END IF;
+    -- Whole rows are compared: a new password is a change, though only its hidden hash differs.
+    IF TG_OP = 'UPDATE' AND to_jsonb(OLD) = to_jsonb(NEW) THEN RETURN NULL; END IF;
     INSERT INTO billing_audit (account_id, actor_kind, actor_id, request_id, reason,
                                table_name, action, before, after)
     VALUES (coalesce((coalesce(row_after, row_before) ->> 'account_id')::uuid,

@@ -20,8 +20,11 @@ CREATE TABLE accounts (
     created_at timestamptz NOT NULL,
     CHECK ((tax_name IS NULL) = (tax_percent IS NULL))
 );
+CREATE INDEX accounts_by_time ON accounts (created_at DESC, account_id DESC);
 CREATE INDEX accounts_by_test_clock ON accounts (test_clock_id) WHERE test_clock_id IS NOT NULL;
 CALL protect_tenant_table('accounts');
+-- An account changes its own row (autopay, address); it neither makes nor ends accounts.
+REVOKE INSERT, DELETE ON accounts FROM tallystick_account;
 CALL audit_table('accounts');
 
 -- People. Staff belong to the business (a role here), others to accounts (a membership).
@@ -48,6 +51,8 @@ CREATE TABLE memberships (
 );
 CREATE INDEX memberships_by_user ON memberships (user_id);
 CALL protect_tenant_table('memberships');
+-- Who belongs to whom is written by the identity code alone, which runs as the writer.
+REVOKE INSERT, UPDATE, DELETE ON memberships FROM tallystick_account;
 CALL audit_table('memberships');
 
 -- The token itself is only with the browser; here is its SHA-256.
@@ -72,7 +77,10 @@ CREATE TABLE api_keys (
     scopes text[] NOT NULL CHECK (scopes <@ ARRAY['usage:write', 'billing:read', 'billing:write',
                                                   'credits:write', 'admin']),
     created_at timestamptz NOT NULL,
-    revoked_at timestamptz
+    revoked_at timestamptz,
+    -- A customer's key never rules the business.
+    CHECK (account_id IS NULL OR NOT 'admin' = ANY (scopes))
 );
+CREATE INDEX api_keys_by_time ON api_keys (created_at DESC, api_key_id DESC);
 GRANT SELECT, INSERT, UPDATE ON api_keys TO tallystick_writer;
 CALL audit_table('api_keys', 'key_hash');
