@@ -1,0 +1,1 @@
+"""Stand-ins for the payment gateways, each its own process, driven over HTTP."""

@@ -1,0 +1,125 @@
+"""The simulator as an ASGI application: the API, the control routes and the pages."""
+
+import random
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from tallystick.simulators.stripe import pages
+from tallystick.simulators.stripe.api import Api
+from tallystick.simulators.stripe.control import Control
+from tallystick.simulators.stripe.deliveries import RETRY_GAPS, Deliveries
+from tallystick.simulators.stripe.faults import Faults
+from tallystick.simulators.stripe.http import (
+    CUT,
+    ConnectionCut,
+    Receive,
+    Reply,
+    Request,
+    Scope,
+    Send,
+    receive_request,
+    send_reply,
+)
+from tallystick.simulators.stripe.ids import Ids
+from tallystick.simulators.stripe.state import Clock, State
+from tallystick.simulators.stripe.statefile import StateFile
+from tallystick.simulators.stripe.webhook_endpoints import STARTUP_ID, add
+
+
+def wall_clock() -> int:
+    """Return the machine's time, in whole seconds since 1970, UTC."""
+    return int(time.time())
+
+
+class Options(msgspec.Struct, frozen=True):
+    """How a simulator is set up. `state_path` None keeps everything in memory alone."""
+
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
+    webhook_events: tuple[str, ...] = ("*",)
+    retry_gaps: Sequence[float] = RETRY_GAPS
+    state_path: Path | None = None
+
+
+class App:
+    """The ASGI application. `clock` gives `created` times, `source` the randomness of ids."""
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        clock: Clock = wall_clock,
+        source: random.Random | None = None,
+        signed_at: Callable[[], int] = wall_clock,
+    ) -> None:
+        """Open the state. Raises SetupError when its file can not be used."""
+        self._options = options
+        file = StateFile(options.state_path) if options.state_path else None
+        self.state = State(clock, Ids(source or secrets.SystemRandom()), file)
+        faults = Faults()
+        self._deliveries = Deliveries(
+            self.state, faults, wall_clock=signed_at, retry_gaps=options.retry_gaps
+        )
+        self._api = Api(self.state, faults)
+        self._control = Control(self.state, self._api, self._deliveries, prepare=self._prepare)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Set up, or take away, the endpoint that the command line names."""
+        with self.state.change():
+            if self._options.webhook_url:
+                add(
+                    self.state,
+                    STARTUP_ID,
+                    self._options.webhook_url,
+                    self._options.webhook_secret or "whsec_simulator",
+                    list(self._options.webhook_events),
+                )
+            else:
+                self.state.drop("webhook_endpoint", STARTUP_ID)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._deliveries.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._deliveries.stop()
+        self.state.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = await receive_request(scope, receive)
+        if request is None:
+            await send_reply(send, Reply(413, b"The body is longer than 1 MiB."))
+            return
+        try:
+            reply = await self._answer(request)
+        except ConnectionCut:
+            scope["extensions"][CUT]()
+            # The server sees the loss of the connection a moment later; then nothing is sent.
+            await receive()
+            return
+        await send_reply(send, reply)
+
+    async def _answer(self, request: Request) -> Reply:
+        path = request.path
+        if path.startswith("/_sim/"):
+            return self._control.answer(request)
+        if request.method == "GET" and path in pages.SCRIPTS:
+            return pages.script()
+        if request.method == "GET" and path == pages.BANK:
+            return pages.bank_page(request)
+        if request.method == "POST" and path == pages.HOSTED:
+            return await pages.leave_bank(request, self._api)
+        return await self._api.answer(request)

@@ -1,0 +1,37 @@
+"""How a card's refusal looks: Stripe's `card_error`, alone or inside an intent."""
+
+from tallystick.simulators.stripe.cards import Decline
+from tallystick.simulators.stripe.errors import DOCS, Json, StripeError
+
+
+def refused(decline: Decline, *, stands: bool = False, **members: Json | str) -> StripeError:
+    """Return the 402 answer; `members` are the intent, charge or method it is about.
+
+    With `stands`, what the request wrote before is kept: a declined charge is on record.
+    """
+    shown = {name: value for name, value in _members(decline).items() if name != "type"}
+    message = shown.pop("message")
+    return StripeError(402, "card_error", message, stands=stands, **shown, **members)
+
+
+def recorded(decline: Decline, method: Json, **members: str) -> Json:
+    """Return what an intent keeps as its `last_payment_error` or `last_setup_error`."""
+    return {
+        **_members(decline),
+        "doc_url": DOCS + decline.code.replace("_", "-"),
+        "payment_method": method,
+        **members,
+    }
+
+
+def _members(decline: Decline) -> dict[str, str]:
+    named = {
+        "type": "card_error",
+        "code": decline.code,
+        "message": decline.message,
+        "decline_code": decline.decline_code,
+        "advice_code": decline.advice_code,
+        "network_decline_code": decline.network_decline_code,
+        "param": decline.param,
+    }
+    return {name: value for name, value in named.items() if value is not None}

@@ -1,0 +1,73 @@
+"""`expand[]`: ids in an answer replaced by the objects they name."""
+
+from collections.abc import Mapping, Sequence
+
+from tallystick.simulators.stripe.errors import Json, StripeError, invalid
+from tallystick.simulators.stripe.state import State
+
+DEPTH_MAX = 4
+
+# Which members of which object can be expanded, and into what.
+RELATIONS: Mapping[str, Mapping[str, str]] = {
+    "customer": {"default_payment_method": "payment_method"},
+    "payment_method": {"customer": "customer"},
+    "setup_intent": {
+        "customer": "customer",
+        "payment_method": "payment_method",
+        "latest_attempt": "setup_attempt",
+    },
+    "setup_attempt": {
+        "customer": "customer",
+        "payment_method": "payment_method",
+        "setup_intent": "setup_intent",
+    },
+    "payment_intent": {
+        "customer": "customer",
+        "payment_method": "payment_method",
+        "latest_charge": "charge",
+    },
+    "charge": {
+        "customer": "customer",
+        "payment_intent": "payment_intent",
+    },
+    "refund": {
+        "charge": "charge",
+        "payment_intent": "payment_intent",
+    },
+}
+
+
+def expanded(state: State, answer: Json, paths: Sequence[str]) -> Json:
+    """Return the answer with every asked path (`data.latest_charge.customer`) expanded."""
+    for path in paths:
+        steps = path.split(".")
+        if len(steps) > DEPTH_MAX + (steps[0] == "data"):
+            raise invalid(f"You cannot expand more than {DEPTH_MAX} levels.", param="expand")
+        answer = _along(state, answer, steps, path)
+    return answer
+
+
+def _along(state: State, thing: Json, steps: Sequence[str], path: str) -> Json:
+    step, *rest = steps
+    if thing.get("object") == "list" and step == "data" and rest:
+        return {**thing, "data": [_along(state, item, rest, path) for item in thing["data"]]}
+    if step not in thing:
+        raise _can_not(path)
+    value = thing[step]
+    if isinstance(value, dict) and "object" not in value and rest:
+        # A nest such as invoice_settings: its members belong to the object around it.
+        inner = _along(state, {**value, "object": thing["object"]}, rest, path)
+        return {**thing, step: {name: inner[name] for name in value}}
+    family = RELATIONS.get(thing.get("object", ""), {}).get(step)
+    if family is None:
+        raise _can_not(path)
+    if isinstance(value, str):
+        value = state.get(family, value) or value
+    if rest and isinstance(value, dict):
+        value = _along(state, value, rest, path)
+    return {**thing, step: value}
+
+
+def _can_not(path: str) -> StripeError:
+    message = f"This property cannot be expanded ({path})."
+    return invalid(message, param="expand")

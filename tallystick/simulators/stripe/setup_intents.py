@@ -1,0 +1,220 @@
+"""Setup intents: saving a card for later, with the payer's authentication where it is asked."""
+
+from tallystick.simulators.stripe import outcomes, vault
+from tallystick.simulators.stripe.call import Call, Route
+from tallystick.simulators.stripe.cards import Decline
+from tallystick.simulators.stripe.declines import recorded, refused
+from tallystick.simulators.stripe.errors import Json, StripeError, invalid
+from tallystick.simulators.stripe.events import emit
+from tallystick.simulators.stripe.intents import (
+    CLIENT_ONLY,
+    DESCRIBED,
+    METHOD,
+    METHOD_CHOICE,
+    SETUP_NOT_AUTHENTICATED,
+    authentication_step,
+    check_owner,
+    check_secret,
+    chosen_methods,
+    given_method,
+    method_for,
+    need_return_url,
+    need_status,
+    relabelled,
+)
+from tallystick.simulators.stripe.paging import LIST, created_within, page
+from tallystick.simulators.stripe.params import (
+    CREATED,
+    Shape,
+    boolean,
+    merged,
+    one_of,
+    text,
+)
+from tallystick.simulators.stripe.payment_methods import attach
+from tallystick.simulators.stripe.setup_attempts import new_attempt, settled
+
+CONFIRM: Shape = {**METHOD, "return_url": text, "use_stripe_sdk": boolean}
+CREATE: Shape = {
+    **CONFIRM,
+    **METHOD_CHOICE,
+    **DESCRIBED,
+    "confirm": boolean,
+    "usage": one_of("off_session", "on_session"),
+}
+OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
+CANCEL_REASON = one_of("abandoned", "duplicate", "requested_by_customer")
+
+
+def _create(call: Call) -> Json:
+    if "customer" in call.params:
+        call.found("customer", call.params["customer"], param="customer")
+    confirm = call.params.get("confirm", False)
+    if "return_url" in call.params and not confirm:
+        raise invalid("`return_url` can only be used with `confirm=true`.", param="return_url")
+    method = given_method(call)
+    if method:
+        check_owner(method, call.params.get("customer"))
+    intent = call.state.save(_new(call, method))
+    emit(call, "setup_intent.created", intent)
+    if confirm:
+        need_return_url(call, intent)
+        return _attempt(call, intent, method or method_for(call, intent))
+    return intent
+
+
+def _new(call: Call, method: Json | None) -> Json:
+    key = call.state.ids.new("seti")
+    return {
+        "id": key,
+        "object": "setup_intent",
+        "application": None,
+        "cancellation_reason": None,
+        "client_secret": call.state.ids.client_secret(key),
+        "created": call.state.now(),
+        "customer": call.params.get("customer"),
+        "customer_account": None,
+        "description": call.params.get("description"),
+        "excluded_payment_method_types": None,
+        "flow_directions": None,
+        "last_setup_error": None,
+        "latest_attempt": None,
+        "livemode": False,
+        "mandate": None,
+        "metadata": merged({}, call.params.get("metadata") or {}),
+        "next_action": None,
+        "on_behalf_of": None,
+        "payment_method": method["id"] if method else None,
+        "payment_method_configuration_details": None,
+        "payment_method_options": {
+            "card": {
+                "mandate_options": None,
+                "network": None,
+                "request_three_d_secure": "automatic",
+            }
+        },
+        "single_use_mandate": None,
+        "status": "requires_confirmation" if method else "requires_payment_method",
+        "usage": call.params.get("usage", "off_session"),
+        **chosen_methods(call),
+    }
+
+
+def _retrieve(call: Call) -> Json:
+    return check_secret(call, call.found("setup_intent", call.path["id"]))
+
+
+def _update(call: Call) -> Json:
+    before = call.found("setup_intent", call.path["id"])
+    if set(call.named()) - {"metadata", "description"}:
+        need_status(before, "modify", *OPEN)
+    intent = relabelled(call, before, tuple(DESCRIBED))
+    method = given_method(call)
+    if method:
+        check_owner(method, intent["customer"])
+        intent = {**intent, "payment_method": method["id"], "status": "requires_confirmation"}
+    return call.state.save(intent)
+
+
+def _confirm(call: Call) -> Json:
+    intent = check_secret(call, call.found("setup_intent", call.path["id"]))
+    need_status(intent, "confirm", *OPEN)
+    need_return_url(call, intent)
+    return _attempt(call, intent, method_for(call, intent))
+
+
+def _attempt(call: Call, intent: Json, method: Json) -> Json:
+    """Try to save the method; a decline is on record before it is raised."""
+    attempt = call.state.save(new_attempt(call, intent, method))
+    intent = {**intent, "payment_method": method["id"], "latest_attempt": attempt["id"]}
+    card = vault.card_of(call, method["id"])
+    match outcomes.of_setup(card, authenticated=False):
+        case outcomes.Approved():
+            return _succeed(call, intent)
+        case outcomes.Declined(decline):
+            raise _fail(call, intent, decline)
+    call.state.save({**attempt, "status": "requires_action"})
+    intent = {**intent, "status": "requires_action", "last_setup_error": None}
+    intent["next_action"] = authentication_step(call, intent)
+    call.state.save(intent)
+    emit(call, "setup_intent.requires_action", intent)
+    return intent
+
+
+def authenticate(call: Call, intent: Json, *, passed: bool) -> Json:
+    """Finish the payer's step: go on with the card, or fail back to needing a method."""
+    need_status(intent, "authenticate", "requires_action")
+    if not passed:
+        raise _fail(call, intent, SETUP_NOT_AUTHENTICATED)
+    card = vault.card_of(call, intent["payment_method"])
+    outcome = outcomes.of_setup(card, authenticated=True)
+    if isinstance(outcome, outcomes.Declined):
+        raise _fail(call, intent, outcome.decline)
+    return _succeed(call, intent)
+
+
+def _succeed(call: Call, intent: Json) -> Json:
+    settled(call, intent["latest_attempt"], "succeeded")
+    vault.mark(call, intent["payment_method"], set_up=True)
+    method = call.found("payment_method", intent["payment_method"])
+    if intent["customer"]:
+        attach(call, method, intent["customer"])
+    done = {**intent, "status": "succeeded", "next_action": None, "last_setup_error": None}
+    call.state.save(done)
+    emit(call, "setup_intent.succeeded", done)
+    return done
+
+
+def _fail(call: Call, intent: Json, decline: Decline) -> StripeError:
+    method = call.found("payment_method", intent["payment_method"])
+    error = recorded(decline, method)
+    settled(call, intent["latest_attempt"], "failed", error)
+    failed = {
+        **intent,
+        "status": "requires_payment_method",
+        "payment_method": None,
+        "next_action": None,
+        "last_setup_error": error,
+    }
+    call.state.save(failed)
+    emit(call, "setup_intent.setup_failed", failed)
+    return refused(decline, stands=True, setup_intent=failed, payment_method=method)
+
+
+def _cancel(call: Call) -> Json:
+    before = call.found("setup_intent", call.path["id"])
+    need_status(before, "cancel", *OPEN)
+    reason = call.params.get("cancellation_reason")
+    intent = {**before, "status": "canceled", "cancellation_reason": reason, "next_action": None}
+    call.state.save(intent)
+    emit(call, "setup_intent.canceled", intent)
+    return intent
+
+
+def _list(call: Call) -> Json:
+    customer, method = call.params.get("customer"), call.params.get("payment_method")
+    return page(
+        call,
+        "setup_intent",
+        lambda intent: (
+            customer in {None, intent["customer"]}
+            and method in {None, intent["payment_method"]}
+            and created_within(call, intent)
+        ),
+    )
+
+
+ONE = "/v1/setup_intents/{id}"
+ROUTES = (
+    Route("POST", "/v1/setup_intents", _create, CREATE),
+    Route(
+        "GET",
+        "/v1/setup_intents",
+        _list,
+        {**LIST, "customer": text, "payment_method": text, "created": CREATED},
+    ),
+    Route("GET", ONE, _retrieve, CLIENT_ONLY, client=True),
+    Route("POST", ONE, _update, {**DESCRIBED, **METHOD}),
+    Route("POST", f"{ONE}/confirm", _confirm, {**CONFIRM, **CLIENT_ONLY}, client=True),
+    Route("POST", f"{ONE}/cancel", _cancel, {"cancellation_reason": CANCEL_REASON}),
+)
