@@ -41,6 +41,14 @@ PAUSE_SECONDS = 0.02
 GUARD_SECONDS = 1.0
 GUARD_SECONDS_MAX = 60.0
 ROOT_HOMES = Path("/var/lib/tallystick")
+SOCKET = ".s.PGSQL.5432"
+AUTHENTICATION_OK = b"R\0\0\0\x08\0\0\0\0"
+SERVER_SETTINGS = (
+    "listen_addresses=",
+    "unix_socket_permissions=0700",
+    "log_error_verbosity=terse",  # the detail line of an error shows the values of a row
+    "log_checkpoints=off",
+)
 
 
 def default_home(environ: Mapping[str, str], uid: int) -> Path:
@@ -98,7 +106,7 @@ class EmbeddedPostgres:
             try:
                 # Held exclusively only while the last server is being stopped.
                 _wait_for_lock(users_lock, fcntl.LOCK_SH, cluster, progress)
-                _serve(cluster, progress)
+                _serve(cluster, progress, may_create=True)
             except BaseException:
                 os.close(users_lock)
                 raise
@@ -122,23 +130,26 @@ class EmbeddedPostgres:
         pause = GUARD_SECONDS
         while not self._let_go.wait(pause):
             try:
+                self._heal()
                 pause = GUARD_SECONDS
-                _heal(self._cluster)
             except (SetupError, OSError) as error:
                 pause = min(2 * pause, GUARD_SECONDS_MAX)
                 log.warning("postgres_not_restarted", error=str(error))
 
-
-def _heal(cluster: Cluster) -> None:
-    """Start the server again if its watcher has gone; leave it to others who are at it."""
-    lock = os.open(cluster.home / "start.lock", os.O_RDWR | os.O_NOFOLLOW)
-    try:
-        if try_lock(lock, fcntl.LOCK_EX) and not _watcher_lives(cluster):
-            log.warning("postgres_gone", home=str(cluster.home))
-            _serve(cluster, _say_nothing)
-            log.info("postgres_restarted", home=str(cluster.home))
-    finally:
-        os.close(lock)
+    def _heal(self) -> None:
+        """Start the server again if its watcher has gone; leave it to others who are at it."""
+        home = self._cluster.home
+        try:
+            lock = os.open(home / "start.lock", os.O_RDWR | os.O_NOFOLLOW)
+        except FileNotFoundError:  # the home was removed: nothing is left to heal
+            return
+        try:
+            if try_lock(lock, fcntl.LOCK_EX) and not _watcher_lives(self._cluster):
+                log.warning("postgres_gone", home=str(home))
+                _serve(self._cluster, _say_nothing, may_create=False)
+                log.info("postgres_restarted", home=str(home))
+        finally:
+            os.close(lock)
 
 
 @contextlib.contextmanager
@@ -175,22 +186,24 @@ def _wait_for_lock(lock: int, how: int, cluster: Cluster, progress: Progress) ->
 def _moments(seconds_max: float, words: str, progress: Progress) -> Iterator[None]:
     """Yield now and then for at most `seconds_max`; say `words` once when it takes long."""
     began_at = time.monotonic()
-    said = False
+    said, pause = False, PAUSE_SECONDS
     while (passed := time.monotonic() - began_at) < seconds_max:
         yield
         if passed > QUIET_SECONDS and not said:
             progress(words)
-            said = True
-        time.sleep(PAUSE_SECONDS)
+            said, pause = True, 10 * PAUSE_SECONDS
+        time.sleep(pause)
 
 
-def _serve(cluster: Cluster, progress: Progress) -> None:
+def _serve(cluster: Cluster, progress: Progress, *, may_create: bool) -> None:
     """Make sure that a watcher runs and its server answers. Hold the start and a users lock."""
     watcher_lock = _open_lock(cluster, "watcher.lock")
     try:
         if try_lock(watcher_lock, fcntl.LOCK_EX):
+            files.clear_drafts(cluster.home)
             programs = files.find_programs(cluster, progress)
-            files.ensure_data(cluster, programs, progress)
+            if may_create:
+                files.ensure_data(cluster, programs, progress)
             _clear(cluster)
             _spawn_watcher(cluster, programs, watcher_lock)
     finally:
@@ -199,8 +212,12 @@ def _serve(cluster: Cluster, progress: Progress) -> None:
         if _answers(cluster):
             return
         if not _watcher_lives(cluster):
-            break
-    raise files.server_failure(cluster, cluster.log.read_text(errors="replace"))
+            raise files.server_failure(cluster, cluster.log.read_text(errors="replace"))
+    raise SetupError(
+        "postgres_not_answering",
+        f"PostgreSQL in {cluster.home} runs, yet does not answer at {cluster.socket_folder}: "
+        f"look into {cluster.log}; another container that uses the same home must be stopped.",
+    )
 
 
 def _clear(cluster: Cluster) -> None:
@@ -234,8 +251,8 @@ def _spawn_watcher(cluster: Cluster, programs: Programs, watcher_lock: int) -> N
         stderr=output,
         pass_fds=[watcher_lock],
         start_new_session=True,
-        cwd="/",
-        env=files.server_environment() | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        cwd=Path(__file__).parents[2],  # where -m finds this package, wherever it is installed
+        env=files.server_environment(),
     )
     os.close(output)
     threading.Thread(target=watcher.wait, daemon=True).start()  # so that it leaves no zombie
@@ -251,7 +268,7 @@ def _new_log(cluster: Cluster) -> int:
 
 def _server_command(cluster: Cluster, programs: Programs) -> list[str]:
     settings = [
-        *files.SERVER_SETTINGS,
+        *SERVER_SETTINGS,
         f"unix_socket_directories={cluster.socket_folder}",
         f"cluster_name={cluster.socket_folder.name}",
         f"hba_file={_write(cluster, 'pg_hba.conf', _host_rules())}",
@@ -299,10 +316,12 @@ def _make_socket_folder(cluster: Cluster) -> None:
         )
     folder.chmod(0o700)
     files.give(folder, user)
+    for left in (SOCKET, f"{SOCKET}.lock"):  # of a killed server, whose number may be in use again
+        (folder / left).unlink(missing_ok=True)
 
 
 def _answers(cluster: Cluster) -> bool:
-    """Whether the server lets us in: a start-up message is answered by R, all is well.
+    """Whether the server lets us in: it answers a start-up message with AuthenticationOk.
 
     https://www.postgresql.org/docs/18/protocol-message-formats.html (StartupMessage)
     """
@@ -310,13 +329,13 @@ def _answers(cluster: Cluster) -> bool:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(5)
         try:
-            client.connect(str(cluster.socket_folder / ".s.PGSQL.5432"))
+            client.connect(str(cluster.socket_folder / SOCKET))
             client.sendall(struct.pack("!II", len(words) + 8, 3 << 16) + words)
-            answer = client.recv(1)
+            answer = client.recv(len(AUTHENTICATION_OK))
             client.sendall(b"X\0\0\0\4")
         except OSError:
             return False
-    return answer == b"R"
+    return answer == AUTHENTICATION_OK
 
 
 def _end_watcher(cluster: Cluster) -> None:

