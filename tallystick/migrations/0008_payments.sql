@@ -5,7 +5,8 @@ CREATE TABLE gateway_customers (
     created_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, gateway)
 );
-CREATE INDEX gateway_customers_by_token ON gateway_customers (gateway, token);
+-- A gateway's customer is one account's; its events find the account by this.
+CREATE UNIQUE INDEX gateway_customers_by_token ON gateway_customers (gateway, token);
 CALL protect_tenant_table('gateway_customers');
 CALL audit_table('gateway_customers');
 
@@ -41,7 +42,10 @@ CREATE TABLE payments (
     amount_minor bigint NOT NULL CHECK (amount_minor > 0),
     status text NOT NULL CHECK (status IN ('pending', 'pending_approval', 'processing', 'succeeded',
         'failed', 'cancelled', 'refunded', 'partially_refunded', 'disputed')),
+    -- The gateway's name for the money that came, or what the customer wrote on a transfer.
     reference text,
+    -- Why it failed, in our codes; NULL unless failed.
+    failure_code text,
     note text,
     next_attempt_at timestamptz,
     created_at timestamptz NOT NULL,
@@ -58,8 +62,11 @@ CREATE INDEX payments_due ON payments (next_attempt_at) WHERE next_attempt_at IS
 CREATE INDEX payments_by_time ON payments (account_id, created_at DESC, payment_id DESC);
 CALL protect_tenant_table('payments');
 CALL audit_table('payments');
+CREATE TRIGGER wakes_worker AFTER INSERT ON payments
+    FOR EACH STATEMENT EXECUTE FUNCTION wake_worker();
 
--- One try at one gateway; written before the call.
+-- One try at one gateway; written before the call. Its instants are wall time, as the gateway's
+-- are; those of a payment are the account's, which may sit on a test clock.
 CREATE TABLE payment_attempts (
     account_id uuid NOT NULL,
     payment_attempt_id uuid NOT NULL,
@@ -71,7 +78,8 @@ CREATE TABLE payment_attempts (
         ('created', 'succeeded', 'declined', 'needs_action', 'pending', 'unknown')),
     gateway_reference text,
     code text,
-    message text,
+    -- A hard decline: the same method must not be tried again.
+    hard boolean NOT NULL DEFAULT false,
     resolve_after timestamptz,
     resolve_count integer NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL,
@@ -84,7 +92,7 @@ CREATE TABLE payment_attempts (
 CREATE UNIQUE INDEX payment_attempts_live ON payment_attempts (account_id, payment_id)
     WHERE outcome IN ('created', 'needs_action', 'pending', 'unknown');
 CREATE INDEX payment_attempts_due ON payment_attempts (resolve_after)
-    WHERE outcome IN ('created', 'pending', 'unknown');
+    WHERE outcome IN ('created', 'needs_action', 'pending', 'unknown');
 CREATE INDEX payment_attempts_by_reference ON payment_attempts (gateway, gateway_reference);
 CALL protect_tenant_table('payment_attempts');
 CALL audit_table('payment_attempts');

@@ -1,0 +1,57 @@
+"""What payments tell others, through the outbox."""
+
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+PAYMENT_SUCCEEDED: Final = "payment.succeeded"
+PAYMENT_FAILED: Final = "payment.failed"
+PAYMENT_ACTION_NEEDED: Final = "payment.action_needed"
+PAYMENT_METHOD_SAVED: Final = "payment_method.saved"
+PAYMENT_METHOD_REMOVED: Final = "payment_method.removed"
+GATEWAY_CUSTOMER_LINKED: Final = "gateway_customer.linked"
+
+
+class PaymentSucceeded(msgspec.Struct, frozen=True):
+    """The amount was received and booked."""
+
+    payment_id: UUID
+    invoice_id: UUID | None
+
+
+class PaymentFailed(msgspec.Struct, frozen=True):
+    """Refused; `code` as in `declines.DECLINES`; hard: not with this method again."""
+
+    payment_id: UUID
+    invoice_id: UUID | None
+    code: str
+    hard: bool
+
+
+class PaymentActionNeeded(msgspec.Struct, frozen=True):
+    """The payer has to authenticate the payment on a page."""
+
+    payment_id: UUID
+    invoice_id: UUID | None
+
+
+class PaymentMethodSaved(msgspec.Struct, frozen=True):
+    """A new method can be charged."""
+
+    payment_method_id: UUID
+
+
+class PaymentMethodRemoved(msgspec.Struct, frozen=True):
+    """A method was removed here; the gateway has to be told."""
+
+    payment_method_id: UUID
+    gateway: str
+    token: str
+
+
+class GatewayCustomerLinked(msgspec.Struct, frozen=True):
+    """From now on this gateway's customer stands for the account."""
+
+    gateway: str
+    token: str

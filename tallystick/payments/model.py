@@ -1,0 +1,102 @@
+"""Payments, their attempts and saved methods as values.
+
+Amounts are minor units. A payment's instants are its account's (which may sit on a test clock),
+an attempt's are wall time, as the gateway's.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from tallystick.money.amount import Money
+from tallystick.payments.gateway import Bank, Card
+
+
+class PaymentStatus(StrEnum):
+    """Where the wish to collect an amount stands."""
+
+    PENDING = "pending"
+    PENDING_APPROVAL = "pending_approval"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    DISPUTED = "disputed"
+
+
+class AttemptOutcome(StrEnum):
+    """What is known of one try; `created`: written, and maybe sent."""
+
+    CREATED = "created"
+    SUCCEEDED = "succeeded"
+    DECLINED = "declined"
+    NEEDS_ACTION = "needs_action"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+
+
+class Payment(msgspec.Struct, frozen=True, kw_only=True):
+    """The wish to collect an amount, and what came of it."""
+
+    account_id: UUID
+    payment_id: UUID
+    invoice_id: UUID | None
+    request_key: str
+    gateway: str
+    payment_method_id: UUID | None
+    currency: str
+    amount_minor: int
+    status: PaymentStatus
+    reference: str | None
+    failure_code: str | None
+    note: str | None
+    next_attempt_at: datetime | None
+    created_at: datetime
+    settled_at: datetime | None
+
+    @property
+    def amount(self) -> Money:
+        """The amount that is wished for."""
+        return Money(self.amount_minor, self.currency)
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One try at one gateway; `number` counts a payment's tries from 1."""
+
+    account_id: UUID
+    payment_attempt_id: UUID
+    payment_id: UUID
+    number: int
+    idempotency_key: str
+    gateway: str
+    outcome: AttemptOutcome
+    gateway_reference: str | None
+    code: str | None
+    hard: bool
+    resolve_after: datetime | None
+    resolve_count: int
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class PaymentMethod(msgspec.Struct, frozen=True, kw_only=True):
+    """A saved method: the gateway's token and what may be shown; never a card number.
+
+    Lower `priority` comes first; among an account's active methods exactly one is the default.
+    """
+
+    account_id: UUID
+    payment_method_id: UUID
+    gateway: str
+    token: str
+    type: str
+    card: Card | None
+    bank: Bank | None
+    priority: int
+    is_default: bool
+    status: str
+    created_at: datetime
