@@ -1,0 +1,179 @@
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import product
+from uuid import UUID
+
+import pytest
+from msgspec.structs import replace
+
+from tallystick.accounts.model import Account
+from tallystick.catalog.model import PlanVersion
+from tallystick.kernel.errors import Conflict
+from tallystick.pricing.model import FlatPrice
+from tallystick.subscriptions.lifecycle import (
+    TRANSITIONS,
+    after_billing,
+    begin,
+    cancel_at_period_end,
+    cancel_now,
+    next_status,
+)
+from tallystick.subscriptions.model import Event, Status, Subscription
+
+START = datetime(2026, 1, 31, 9, tzinfo=UTC)
+PLAN = PlanVersion(
+    plan_version_id=UUID(int=2),
+    plan_id=UUID(int=3),
+    plan_code="pro",
+    plan_name="Pro",
+    version=1,
+    currency="EUR",
+    interval="month",
+    interval_count=1,
+    prices=(FlatPrice(currency="EUR", code="fee", amount=Decimal(49)),),
+    limits={},
+    created_at=START,
+)
+ACCOUNT = Account(
+    account_id=UUID(int=1),
+    name="Ada",
+    email="ada@example.com",
+    currency="EUR",
+    timezone="Europe/Paris",
+    country="FR",
+    locale="fr-FR",
+    created_at=START,
+)
+ID = UUID(int=4)
+
+
+def day(month: int, number: int, hour: int = 0) -> datetime:
+    return datetime(2026, month, number, hour, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("status", "event"), list(product(Status, Event)))
+def test_every_status_takes_an_event_or_refuses_it(status: Status, event: Event) -> None:
+    expected = {
+        (Status.ACTIVE, Event.RENEW): Status.ACTIVE,
+        (Status.ACTIVE, Event.CANCEL_LATER): Status.ACTIVE,
+        (Status.ACTIVE, Event.CANCEL_NOW): Status.CANCELED,
+        (Status.ACTIVE, Event.END): Status.CANCELED,
+        (Status.CANCELED, Event.RENEW): Status.CANCELED,
+        (Status.CANCELED, Event.END): Status.CANCELED,
+    }.get((status, event))
+    assert TRANSITIONS.get((status, event)) == expected
+    if expected is None:
+        with pytest.raises(Conflict):
+            next_status(status, event)
+    else:
+        assert next_status(status, event) is expected
+
+
+def test_the_first_period_runs_from_the_start_to_a_local_midnight_and_is_billed_then() -> None:
+    new = begin(ACCOUNT, PLAN, ID, START)
+    assert (new.period_start, new.period_end) == (START, day(2, 27, 23))  # midnight in Paris
+    assert new.next_bill_at == new.period_end
+    assert (new.status, new.period_index, new.ends_at) == (Status.ACTIVE, 0, None)
+
+
+def test_periods_follow_each_other_and_a_31st_never_drifts() -> None:
+    at = begin(ACCOUNT, PLAN, ID, START)
+    edges = [at.period_start]
+    for _ in range(4):
+        after = after_billing(at, PLAN)
+        assert after.period_start == at.period_end
+        edges.append(after.period_start)
+        at = after
+    assert edges[1:] == [day(2, 27, 23), day(3, 30, 22), day(4, 29, 22), day(5, 30, 22)]
+    assert at.next_bill_at == at.period_end == day(6, 29, 22)
+
+
+def test_billing_clears_the_reason_for_which_it_was_parked() -> None:
+    parked = replace(
+        begin(ACCOUNT, PLAN, ID, START), bill_error="x", bill_try_count=3, bill_retry_at=START
+    )
+    billed = after_billing(parked, PLAN)
+    assert (billed.bill_error, billed.bill_try_count, billed.bill_retry_at) == (None, 0, None)
+
+
+def test_canceling_now_cuts_the_period_and_bills_it_at_once() -> None:
+    at = day(2, 10, 12)
+    ended = cancel_now(begin(ACCOUNT, PLAN, ID, START), at)
+    assert (ended.status, ended.period_end, ended.next_bill_at) == (Status.CANCELED, at, at)
+    final = after_billing(ended, PLAN)
+    assert (final.status, final.next_bill_at) == (Status.CANCELED, None)
+
+
+def test_canceling_now_leaves_missed_periods_to_be_billed_first() -> None:
+    at = day(3, 10)
+    ended = cancel_now(begin(ACCOUNT, PLAN, ID, START), at)
+    assert ended.next_bill_at == ended.period_end == day(2, 27, 23)
+    last = after_billing(ended, PLAN)
+    assert (last.period_start, last.period_end, last.next_bill_at) == (day(2, 27, 23), at, at)
+    assert after_billing(last, PLAN).next_bill_at is None
+
+
+def test_canceling_at_the_start_of_a_period_bills_nothing_of_it() -> None:
+    running = after_billing(begin(ACCOUNT, PLAN, ID, START), PLAN)
+    assert cancel_now(running, running.period_start).next_bill_at is None
+
+
+def test_canceling_later_bills_the_period_whole_and_then_ends() -> None:
+    kept = cancel_at_period_end(begin(ACCOUNT, PLAN, ID, START), PLAN, day(2, 10))
+    assert (kept.status, kept.cancel_at_period_end) == (Status.ACTIVE, True)
+    assert kept.next_bill_at == kept.ends_at == day(2, 27, 23)
+    ended = after_billing(kept, PLAN)
+    assert (ended.status, ended.next_bill_at) == (Status.CANCELED, None)
+
+
+def test_canceling_later_means_the_period_of_that_instant_even_if_billing_is_behind() -> None:
+    kept = cancel_at_period_end(begin(ACCOUNT, PLAN, ID, START), PLAN, day(3, 10))
+    assert kept.ends_at == day(3, 30, 22)
+    second = after_billing(kept, PLAN)
+    assert (second.status, second.period_end) == (Status.ACTIVE, day(3, 30, 22))
+    assert after_billing(second, PLAN).status is Status.CANCELED
+
+
+def test_what_is_canceled_can_not_be_canceled_again() -> None:
+    ended = cancel_now(begin(ACCOUNT, PLAN, ID, START), day(2, 10))
+    with pytest.raises(Conflict) as caught:
+        cancel_now(ended, day(2, 11))
+    assert caught.value.code == "subscription_not_active"
+    with pytest.raises(Conflict):
+        cancel_at_period_end(ended, PLAN, day(2, 11))
+
+
+def test_a_day_that_a_zone_left_out_is_no_period() -> None:
+    # Samoa went from 29 to 31 December 2011.
+    samoa = replace(ACCOUNT, timezone="Pacific/Apia")
+    daily = replace(PLAN, interval="day")
+    begun = begin(samoa, daily, ID, datetime(2011, 12, 29, 12, tzinfo=UTC))
+    following = after_billing(begun, daily)
+    assert following.period_start == begun.period_end
+    assert following.period_end - following.period_start == timedelta(days=1)
+    assert following.period_index == 2
+
+
+@pytest.mark.parametrize(
+    ("price", "code"),
+    [
+        (FlatPrice(currency="EUR", amount=Decimal(1), billing="in_advance"), "plan_not_billable"),
+        (FlatPrice(currency="EUR", amount=Decimal(1), group_by=("region",)), "plan_not_billable"),
+    ],
+)
+def test_a_plan_that_can_not_be_billed_as_it_says_is_refused(price: FlatPrice, code: str) -> None:
+    with pytest.raises(Conflict) as caught:
+        begin(ACCOUNT, replace(PLAN, prices=(price,)), ID, START)
+    assert caught.value.code == code
+
+
+def test_a_plan_in_another_currency_than_the_accounts_is_refused() -> None:
+    with pytest.raises(Conflict) as caught:
+        begin(replace(ACCOUNT, currency="USD"), PLAN, ID, START)
+    assert caught.value.code == "plan_currency_differs"
+
+
+def test_a_subscription_knows_its_period() -> None:
+    new: Subscription = begin(ACCOUNT, PLAN, ID, START)
+    assert new.period.contains(START)
+    assert not new.period.contains(new.period_end)
