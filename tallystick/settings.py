@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from tallystick.kernel.embedded import default_home
 from tallystick.kernel.errors import SetupError
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
@@ -23,7 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What this installation is told; secrets are here and must not be printed."""
 
     database_url: str | None = None
-    home: Path | None = None
+    home: Path
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = "http://127.0.0.1:8000"
@@ -150,9 +151,12 @@ VARIABLES: Final = (
 )  # fmt: skip
 
 
-def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read every variable; an empty one counts as absent. Raises SetupError naming the first."""
-    values: dict[str, object] = {}
+def read_settings(environment: Mapping[str, str], uid: int) -> Settings:
+    """Read every variable; an empty one counts as absent. Raises SetupError naming the first.
+
+    `uid` is the user's number on this machine: where the home is depends on it.
+    """
+    values: dict[str, object] = {"home": default_home(environment, uid)}
     for variable in VARIABLES:
         text = environment.get(variable.name, "")
         if text:

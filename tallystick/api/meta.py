@@ -18,7 +18,7 @@ from tallystick.kernel.db import WRITER
 from tallystick.kernel.errors import NotFound, Unavailable
 from tallystick.kernel.migrate import read_migrations
 
-PUBLIC: Final = {"public": True}
+PUBLIC: Final = {"public": True, "always_on": True}
 _APPLIED_COUNT: Final = "SELECT count(*) FROM schema_migrations"
 _ASSETS: Final = {
     "swagger-ui-bundle.js": ("swagger_bundle.js", "text/javascript"),

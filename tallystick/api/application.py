@@ -1,0 +1,102 @@
+"""The ASGI application: routes, shared machinery around them, and the edge around all."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.types import ASGIApp, ControllerRouterHandler
+
+from tallystick import __version__
+from tallystick.api import errors, meta
+from tallystick.api.answers import JsonResponse
+from tallystick.api.auth import (
+    Authenticate,
+    check_every_route_is_guarded,
+    provide_account,
+    provide_principal,
+    require_csrf_token,
+    require_permission,
+)
+from tallystick.api.billing_switch import BillingSwitch
+from tallystick.api.conditional import Conditional
+from tallystick.api.edge import Edge, Metrics, content_policy
+from tallystick.api.idempotent import Idempotent
+from tallystick.api.rate_limit import RateLimiter
+from tallystick.api.services import Services
+from tallystick.api.strict import (
+    BODY_BYTES_MAX,
+    StrictRequest,
+    collect_query_names,
+    refuse_unknown_query,
+)
+from tallystick.kernel.errors import TallystickError
+from tallystick.money.errors import MoneyError
+
+BILLING: Final = "/api/v1/billing"
+CONTROL_PANEL: Final = "/api/billing"
+"""The same routes under the base of the CCBill and Stripe seeds; one description serves both."""
+
+OPENAPI: Final = OpenAPIConfig(
+    title="Tallystick",
+    version=__version__,
+    description="Meter, price, invoice, collect. Every route below /api/v1/billing is also at "
+    "/api/billing. Errors are RFC 9457 problems with a stable `code`.",
+    path="/openapi-unused",
+    use_handler_docstrings=True,
+)
+
+
+def build_litestar(
+    services: Services,
+    metrics: Metrics,
+    *,
+    account_routes: Sequence[HTTPRouteHandler],
+    other_routes: Sequence[ControllerRouterHandler],
+    openapi: OpenAPIConfig | None = None,
+) -> Litestar:
+    """Put the routes together with all that each of them gets without asking."""
+    limiter = RateLimiter(services.settings.rate_limit_per_minute, services.monotonic)
+    app = Litestar(
+        route_handlers=[
+            Router(BILLING, route_handlers=list(account_routes)),
+            Router(CONTROL_PANEL, route_handlers=list(account_routes), include_in_schema=False),
+            *meta.ROUTES,
+            *other_routes,
+        ],
+        middleware=[
+            BillingSwitch(enabled=services.settings.billing_enabled),
+            Authenticate(services.authenticator, limiter),
+            Conditional(),
+            Idempotent(services.db, services.clock),
+        ],
+        guards=[require_permission, require_csrf_token, refuse_unknown_query],
+        dependencies={
+            "services": Provide(lambda: services, sync_to_thread=False),
+            "metrics": Provide(lambda: metrics, sync_to_thread=False),
+            "principal": Provide(provide_principal, sync_to_thread=False),
+            "account": Provide(provide_account, sync_to_thread=False),
+        },
+        exception_handlers={
+            TallystickError: errors.domain_error,
+            MoneyError: errors.money_error,
+            HTTPException: errors.framework_error,
+            Exception: errors.unexpected_error,
+        },
+        request_class=StrictRequest,
+        response_class=JsonResponse,
+        request_max_body_size=BODY_BYTES_MAX,
+        openapi_config=openapi,
+        logging_config=None,
+    )
+    check_every_route_is_guarded(app)
+    collect_query_names(app)
+    return app
+
+
+def build_asgi(app: Litestar, services: Services, metrics: Metrics) -> ASGIApp:
+    """Put the edge around the application."""
+    return Edge(app, metrics, content_policy(services.page_origins))

@@ -1,0 +1,42 @@
+"""What the routes work with; `app.py` makes it, once for each process."""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tallystick.accounts.authenticate import Authenticator
+from tallystick.accounts.passwords import Passwords
+from tallystick.accounts.sign_in import SignIn
+from tallystick.invoices.document import Party
+from tallystick.kernel.clock import Clock
+from tallystick.kernel.db import Database
+from tallystick.metering.ingest import Ingest
+from tallystick.payments.gateway import Gateways
+from tallystick.settings import Settings
+from tallystick.webhooks.service import Inbox
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that has a life of its own: pool, gateways, caches."""
+
+    settings: Settings
+    db: Database
+    clock: Clock
+    monotonic: Callable[[], float]
+    seller: Party
+    authenticator: Authenticator
+    passwords: Passwords
+    sign_in: SignIn
+    ingest: Ingest
+    gateways: Gateways
+    inbox: Inbox
+
+    @property
+    def page_origins(self) -> tuple[str, ...]:
+        """The origins whose scripts our pages may load and call: the gateways' own."""
+        if not self.settings.stripe_publishable_key:
+            return ()
+        script = urlsplit(self.settings.stripe_js_url)
+        api = urlsplit(self.settings.stripe_base_url)
+        return tuple(dict.fromkeys(f"{part.scheme}://{part.netloc}" for part in (script, api)))

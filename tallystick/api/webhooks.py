@@ -1,0 +1,39 @@
+"""Where gateways report. No signing in and no CSRF token here: the signature is the credential."""
+
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, post
+
+from tallystick.api.services import Services
+
+
+class Received(msgspec.Struct, frozen=True):
+    """The event is stored; what it means is done afterwards."""
+
+    received: bool = True
+
+
+@post(
+    ["/api/stripe/webhook", "/api/v1/webhooks/stripe"],
+    opt={
+        "public": True,
+        "any_query": True,
+        "request_body": {
+            "required": True,
+            "content": {"application/json": {"schema": {"type": "object"}}},
+            "description": "Stripe's event, signed in the header `Stripe-Signature`.",
+        },
+    },
+    status_code=200,
+    tags=["Webhooks"],
+    summary="Stripe's events",
+)
+async def receive_stripe(request: Request[Any, Any, Any], services: Services) -> Received:
+    """Check the signature over the raw bytes, store the event once, and answer."""
+    body = await request.body()
+    await services.inbox.receive("stripe", body, dict(request.headers), services.clock())
+    return Received()
+
+
+ROUTES: Final = (receive_stripe,)

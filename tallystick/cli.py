@@ -1,0 +1,117 @@
+"""The commands. Each imports what it needs when it runs, so that `--help` answers at once."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from tallystick.settings import Settings
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Tallystick: meter, price, invoice, collect, and prove that every cent matches.",
+    epilog="Settings are environment variables; `tallystick check` lists what is wrong with them.",
+)
+simulators = typer.Typer(no_args_is_help=True, help="Stand-ins for gateways, for demo and tests.")
+cli.add_typer(simulators, name="simulators")
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on [TALLYSTICK_HOST].")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on [TALLYSTICK_PORT, else 8000].")]
+_OPENAPI_FILE: Final = Path(__file__).parent / "api" / "openapi.json"
+
+
+@cli.command(epilog="Example: DATABASE_URL=postgresql://… tallystick serve --port 8080")
+def serve(host: Host = None, port: Port = None) -> None:
+    """Answer HTTP. Without DATABASE_URL it starts, or joins, the embedded PostgreSQL."""
+    from tallystick.processes import run_server
+
+    settings = _settings({"TALLYSTICK_HOST": host, "TALLYSTICK_PORT": port})
+    run_server(settings)
+
+
+@cli.command(epilog="Example: tallystick worker   (as many as you like; they share the work)")
+def worker() -> None:
+    """Do what is due: bill periods, collect payments, handle webhooks, tell events."""
+    from tallystick.processes import run_worker
+
+    run_worker(_settings({}))
+
+
+@cli.command(epilog="Example: tallystick demo --port 8080   (its data lives apart from yours)")
+def demo(port: Port = None) -> None:
+    """Run the whole product here with sample data: database, Stripe simulator, server, worker."""
+    from tallystick.demo import run_demo
+
+    run_demo(dict(os.environ), port or 8000)
+
+
+@cli.command(epilog="Example: DATABASE_URL=postgresql://… tallystick migrate")
+def migrate() -> None:
+    """Bring the database up to date; safe to run by several at once."""
+    from tallystick.kernel.migrate import migrate as apply
+    from tallystick.processes import database
+
+    with database(_settings({}), progress=_say) as dsn:
+        count = asyncio.run(apply(dsn, progress=_say))
+    _say(f"{count} migrations applied" if count else "the database is up to date")
+
+
+@cli.command(epilog="Example: tallystick check && tallystick serve")
+def check() -> None:
+    """Say in one line each what is wrong with settings and database; exit code 1 if anything."""
+    from tallystick.processes import find_problems
+
+    found = asyncio.run(find_problems(_settings({})))
+    for problem in found:
+        typer.echo(problem)
+    if found:
+        raise typer.Exit(1)
+    typer.echo("All settings fit together, and the database answers.")
+
+
+@cli.command()
+def openapi(
+    *,
+    write: Annotated[bool, typer.Option(help="Write it to the file in the package.")] = False,
+) -> None:
+    """Print the API's description (OpenAPI 3.1)."""
+    from tallystick.app import api_description
+
+    description = api_description()
+    if write:
+        _OPENAPI_FILE.write_bytes(description)
+    else:
+        sys.stdout.buffer.write(description)
+
+
+@simulators.command(epilog="Example: tallystick simulators stripe --port 12111")
+def stripe(
+    port: Annotated[int, typer.Option(help="Port; 0: any that is free.")] = 12111,
+    webhook_url: Annotated[str | None, typer.Option(help="Where events are sent.")] = None,
+    webhook_secret: Annotated[
+        str | None, typer.Option(help="whsec_… they are signed with.")
+    ] = None,
+    state: Annotated[Path | None, typer.Option(help="File that keeps all objects.")] = None,
+) -> None:
+    """Run a stateful stand-in for Stripe on 127.0.0.1, test cards only."""
+    from tallystick.simulators.stripe.server import serve as serve_stripe
+
+    serve_stripe(
+        port=port, webhook_url=webhook_url, webhook_secret=webhook_secret, state_file=state
+    )
+
+
+def _settings(overrides: dict[str, object]) -> "Settings":
+    from tallystick.settings import read_settings
+
+    given = {name: str(value) for name, value in overrides.items() if value is not None}
+    return read_settings({**os.environ, **given}, os.geteuid())
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

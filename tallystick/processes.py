@@ -1,0 +1,120 @@
+"""The two long-running processes, and the database under them."""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import asyncpg
+import uvicorn
+
+from tallystick.app import build_server_app, open_services, worker_of
+from tallystick.kernel.embedded import EmbeddedPostgres
+from tallystick.kernel.errors import SetupError
+from tallystick.kernel.logs import configure_logs
+from tallystick.kernel.migrate import migrate, missing_count
+from tallystick.settings import Settings, problems
+
+LISTEN_BACKLOG = 2048
+
+
+@contextmanager
+def database(settings: Settings, progress: Callable[[str], None]) -> Iterator[str]:
+    """Give the address of the database: the one named, or the embedded one, held meanwhile."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    server = EmbeddedPostgres.start(settings.home, progress=progress)
+    try:
+        yield server.dsn
+    finally:
+        server.stop()
+
+
+def run_server(settings: Settings) -> None:
+    """Serve HTTP until told to stop; a port in use is one sentence."""
+    configure_logs(json=settings.log_json, level=settings.log_level)
+    with listening_socket(settings.host, settings.port) as held, database(settings, _say) as dsn:
+        asyncio.run(_prepare(settings, dsn))
+        config = uvicorn.Config(
+            build_server_app(settings, dsn),
+            loop="uvloop",
+            http="httptools",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            timeout_graceful_shutdown=10,
+        )
+        uvicorn.Server(config).run(sockets=[held])
+
+
+def run_worker(settings: Settings) -> None:
+    """Do due work until told to stop."""
+    configure_logs(json=settings.log_json, level=settings.log_level)
+    with database(settings, _say) as dsn:
+        asyncio.run(_prepare(settings, dsn))
+        asyncio.run(_work(settings, dsn))
+
+
+@contextmanager
+def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
+    """Take the port before anything else is begun; raises SetupError `port_in_use`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            held.bind((host, port))
+        except OSError as error:
+            raise SetupError(
+                "port_in_use",
+                f"Port {port} on {host} can not be used ({error.strerror}); "
+                "stop what listens there, or choose another with --port.",
+            ) from error
+        held.listen(LISTEN_BACKLOG)
+        yield held
+
+
+async def find_problems(settings: Settings) -> tuple[str, ...]:
+    """Return what is wrong with the settings and the database, one sentence each."""
+    found = list(problems(settings))
+    if settings.database_url:
+        try:
+            missing = await missing_count(settings.database_url)
+        except (OSError, asyncpg.PostgresError) as error:
+            # The driver's text can repeat the address, which has a password: its type is enough.
+            found.append(f"DATABASE_URL: the database does not answer ({type(error).__name__}).")
+        else:
+            if missing:
+                found.append(f"The database lacks {missing} migrations; run `tallystick migrate`.")
+    return tuple(found)
+
+
+async def _prepare(settings: Settings, dsn: str) -> None:
+    """Migrate our own embedded database; someone else's is only looked at."""
+    if settings.database_url is None:
+        await migrate(dsn, progress=_say)
+    elif missing := await missing_count(dsn):
+        raise SetupError(
+            "migrations_missing",
+            f"The database lacks {missing} migrations; run `tallystick migrate` first.",
+        )
+
+
+async def _work(settings: Settings, dsn: str) -> None:
+    async with open_services(settings, dsn) as services:
+        work = asyncio.create_task(worker_of(services).run())
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, work.cancel)
+        try:
+            await work
+        except asyncio.CancelledError:
+            return
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - progress, for whoever started it
