@@ -1,0 +1,119 @@
+"""What an invoice says, frozen word for word when it is finalized.
+
+The invoice keeps this as JSON, so that a name, a price or a tax rate that changes later changes
+nothing that was already sent. `encode` and `decode` are its one form: decimals and instants are
+strings, dates are ISO 8601 days, amounts of money are whole minor units of `currency`.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+DetailKind = Literal["below_zero", "included", "flat", "per_unit", "tier"]
+PaymentStatus = Literal["open", "paid", "void", "uncollectible"]
+
+
+class Party(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who sells, or who is billed. `address` holds one printed line per item."""
+
+    name: str
+    address: tuple[str, ...] = ()
+    email: str | None = None
+    tax_id: str | None = None
+
+
+class LineDetail(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One step of how a line came to its amount: the terms of `pricing.model.Step`.
+
+    It has the fields of a step and is a struct of its own, so that what was frozen stays readable
+    when pricing changes. `quantity` units at `unit` each plus `flat` make `amount`, exact and not
+    rounded, in major units; the line alone is rounded. A tier covers (`from_`, `up_to`], no
+    `up_to` is no end; of the `up_to` included units `quantity` were used.
+    """
+
+    kind: DetailKind
+    amount: Decimal
+    quantity: Decimal | None = None
+    unit: Decimal | None = None
+    flat: Decimal | None = None
+    from_: Decimal | None = msgspec.field(default=None, name="from")
+    up_to: Decimal | None = None
+
+
+class DocumentLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line. The period is half-open in UTC and printed as days of the invoice's time zone.
+
+    `unit` names what is counted ("calls"); `unit_price` is in major units and absent where no
+    single price applies. `details` hold the steps in the order in which they are added up.
+    """
+
+    description: str
+    amount_minor: int
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+    quantity: Decimal | None = None
+    unit: str | None = None
+    unit_price: Decimal | None = None
+    details: tuple[LineDetail, ...] = ()
+
+
+class TaxLine(msgspec.Struct, frozen=True):
+    """One tax at one rate: `percent` 20 of `base_minor` is `amount_minor`."""
+
+    name: str
+    percent: Decimal
+    base_minor: int
+    amount_minor: int
+
+
+class InvoiceDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A finalized invoice: `total_minor` is the subtotal plus the taxes.
+
+    `locale` ("en-US") says how numbers and dates are written, `timezone` ("Europe/Paris") which
+    days the periods cover. `account_id` is the public id of who is billed.
+    """
+
+    number: str
+    issued_on: date
+    due_on: date
+    currency: str
+    locale: str
+    timezone: str
+    account_id: str
+    seller: Party
+    customer: Party
+    lines: tuple[DocumentLine, ...]
+    subtotal_minor: int
+    total_minor: int
+    taxes: tuple[TaxLine, ...] = ()
+    memo: str | None = None
+    purchase_order: str | None = None
+    payment_instructions: str | None = None
+
+
+class PaymentState(msgspec.Struct, frozen=True):
+    """How far an invoice is paid: all that is printed and may change after finalization.
+
+    `paid_minor` counts credit that was used as well as money. `paid_on` and `method` ("Visa ending
+    4242", "Prepaid credit") are those of the last payment.
+    """
+
+    status: PaymentStatus
+    paid_minor: int = 0
+    paid_on: date | None = None
+    method: str | None = None
+
+
+def encode(document: InvoiceDocument) -> bytes:
+    """Return the document as JSON, the same bytes for the same document."""
+    return msgspec.json.encode(document)
+
+
+def decode(stored: bytes | str) -> InvoiceDocument:
+    """Read what `encode` wrote; fields added since then have their defaults.
+
+    Raises msgspec.ValidationError for anything else.
+    """
+    return msgspec.json.decode(stored, type=InvoiceDocument)
