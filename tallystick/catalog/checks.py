@@ -1,0 +1,205 @@
+"""What a meter and a version of a plan must be; all faults are told at once."""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, get_args
+from uuid import UUID
+
+import msgspec
+
+from tallystick.catalog.model import Aggregation, Interval, Meter, NewMeter, NewPlanVersion
+from tallystick.kernel.errors import BadInput, FieldError
+from tallystick.money.currency import currency
+from tallystick.money.errors import UnknownCurrency
+from tallystick.pricing.bounds import quantity_problems
+from tallystick.pricing.model import FlatPrice, Price
+from tallystick.pricing.validate import read_price, validate
+
+NAME_LENGTH_MAX: Final = 200
+EVENT_TYPE_LENGTH_MAX: Final = 255
+INTERVAL_COUNT_MAX: Final = 120
+PRICES_MAX: Final = 100
+LIMITS_MAX: Final = 100
+_METER_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_CODE: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,64}(\.[0-9]{1,64})?")
+_CODE_MESSAGE: Final = "must be 1 to 63 of a-z, 0-9, _ (and -, except for meters), a letter first"
+
+
+def make_meter(new: NewMeter, meter_id: UUID, created_at: datetime) -> Meter:
+    """Return the meter with its defaults filled in; raises BadInput naming every bad field."""
+    meter = Meter(
+        meter_id=meter_id,
+        code=new.code,
+        name=new.code if new.name is None else new.name,
+        unit=new.unit,
+        event_type=new.code if new.event_type is None else new.event_type,
+        aggregation=new.aggregation,
+        property=new.property,
+        created_at=created_at,
+    )
+    _raise_any(list(_meter_problems(meter)))
+    return meter
+
+
+def read_prices(data: Sequence[object]) -> tuple[Price, ...]:
+    """Return the prices that these JSON objects describe.
+
+    Raises BadInput naming every bad field of the first bad price, such as `prices[0].unit`.
+    """
+    return tuple(_prefixed(f"prices[{at}]", item) for at, item in enumerate(data))
+
+
+def read_limits(data: Mapping[str, object]) -> dict[str, Decimal]:
+    """Return limits by meter code from decimal strings; raises BadInput naming each bad one."""
+    wrong = [
+        FieldError(f"limits.{code}", "not_a_decimal_string", 'must be a string such as "1000".')
+        for code, value in data.items()
+        if not (isinstance(value, str) and _NUMBER.fullmatch(value))
+    ]
+    _raise_any(wrong)
+    return {code: Decimal(str(value)) for code, value in data.items()}
+
+
+def check_plan_version(new: NewPlanVersion, meter_codes: Collection[str]) -> NewPlanVersion:
+    """Return the version with its currency in upper case, if everything in it can be billed.
+
+    `meter_codes` are the meters that exist. Raises BadInput naming every field that can not be
+    taken, such as `prices[1].meter` or `limits.api_calls`.
+    """
+    _raise_any(
+        [
+            *_plan_problems(new),
+            *_price_problems(new, meter_codes),
+            *_limit_problems(new.limits, meter_codes),
+        ]
+    )
+    return msgspec.structs.replace(
+        new,
+        currency=currency(new.currency).code,
+        prices=tuple(validate(price) for price in new.prices),
+    )
+
+
+def mentioned_meters(new: NewPlanVersion) -> set[str]:
+    """Return the code of every meter that a price or a limit names."""
+    return {price.meter for price in new.prices if price.meter is not None} | set(new.limits)
+
+
+def _meter_problems(meter: Meter) -> Iterator[FieldError]:
+    if not _METER_CODE.fullmatch(meter.code):
+        yield FieldError("code", "invalid_code", _CODE_MESSAGE)
+    yield from _text_problems("name", meter.name, NAME_LENGTH_MAX)
+    yield from _text_problems("unit", meter.unit, NAME_LENGTH_MAX)
+    yield from _text_problems("event_type", meter.event_type, EVENT_TYPE_LENGTH_MAX)
+    if meter.aggregation not in get_args(Aggregation):
+        yield FieldError("aggregation", "unknown_aggregation", "must be sum or count")
+    elif meter.aggregation == "count" and meter.property is not None:
+        yield FieldError("property", "property_of_count", "a count reads no property; leave it out")
+    elif meter.aggregation == "sum" and meter.property is None:
+        yield FieldError("property", "missing", "say which property of the events is summed")
+    if meter.property is not None:
+        yield from _text_problems("property", meter.property, NAME_LENGTH_MAX)
+
+
+def _plan_problems(new: NewPlanVersion) -> Iterator[FieldError]:
+    if not _CODE.fullmatch(new.plan_code):
+        yield FieldError("plan_code", "invalid_code", _CODE_MESSAGE)
+    yield from _text_problems("plan_name", new.plan_name, NAME_LENGTH_MAX)
+    try:
+        currency(new.currency)
+    except UnknownCurrency as error:
+        yield FieldError("currency", error.code, error.detail)
+    if new.interval not in get_args(Interval):
+        yield FieldError("interval", "unknown_interval", "must be day, week, month or year")
+    if not 1 <= new.interval_count <= INTERVAL_COUNT_MAX:
+        message = f"must be from 1 to {INTERVAL_COUNT_MAX}"
+        yield FieldError("interval_count", "out_of_range", message)
+    if len(new.prices) > PRICES_MAX:
+        yield FieldError("prices", "too_many", f"may be {PRICES_MAX} at most")
+
+
+def _price_problems(new: NewPlanVersion, meter_codes: Collection[str]) -> Iterator[FieldError]:
+    code_counts = Counter(price.code for price in new.prices)
+    meter_counts = Counter(price.meter for price in new.prices)
+    for at, price in enumerate(new.prices):
+        field = f"prices[{at}]"
+        if not _CODE.fullmatch(price.code):
+            yield FieldError(f"{field}.code", "invalid_code", _CODE_MESSAGE)
+        elif code_counts[price.code] > 1:
+            yield FieldError(f"{field}.code", "code_repeated", "must be unique in the version")
+        if price.currency.upper() != new.currency.upper():
+            message = "must be the currency of the plan: an invoice has one"
+            yield FieldError(f"{field}.currency", "currency_differs", message)
+        yield from _figure_problems(field, price)
+        yield from _metering_problems(field, price, meter_codes)
+        if price.meter is not None and meter_counts[price.meter] > 1:
+            message = "has another price already; usage would be billed twice"
+            yield FieldError(f"{field}.meter", "meter_repeated", message)
+
+
+def _figure_problems(field: str, price: Price) -> Iterator[FieldError]:
+    try:
+        validate(price)
+    except BadInput as error:
+        yield from _under(field, error.errors)
+
+
+def _metering_problems(
+    field: str, price: Price, meter_codes: Collection[str]
+) -> Iterator[FieldError]:
+    if isinstance(price, FlatPrice):
+        if price.meter is not None:
+            message = "a flat price does not depend on usage; leave the meter out"
+            yield FieldError(f"{field}.meter", "meter_of_flat", message)
+        return
+    if price.meter is None:
+        yield FieldError(f"{field}.meter", "missing", "say which meter counts the units")
+    elif price.meter not in meter_codes:
+        yield FieldError(f"{field}.meter", "meter_not_found", "there is no such meter")
+    if price.billing == "in_advance":
+        message = "usage is known when the period has ended: in_arrears"
+        yield FieldError(f"{field}.billing", "usage_in_advance", message)
+
+
+def _limit_problems(
+    limits: Mapping[str, Decimal], meter_codes: Collection[str]
+) -> Iterator[FieldError]:
+    if len(limits) > LIMITS_MAX:
+        yield FieldError("limits", "too_many", f"may be {LIMITS_MAX} at most")
+    for code, limit in limits.items():
+        if code not in meter_codes:
+            yield FieldError(f"limits.{code}", "meter_not_found", "there is no such meter")
+        yield from quantity_problems(f"limits.{code}", limit)
+
+
+def _text_problems(field: str, text: str, length_max: int) -> Iterator[FieldError]:
+    if not (text.strip() and len(text) <= length_max and text.isprintable()):
+        message = f"must have 1 to {length_max} characters that can be printed"
+        yield FieldError(field, "invalid_text", message)
+
+
+def _prefixed(field: str, data: object) -> Price:
+    try:
+        return read_price(data)
+    except BadInput as error:
+        raise _bad_input(list(_under(field, error.errors))) from error
+
+
+def _under(field: str, errors: Sequence[FieldError]) -> Iterator[FieldError]:
+    """Yield the faults of a part with the part's place before them."""
+    for fault in errors:
+        yield msgspec.structs.replace(fault, field=f"{field}.{fault.field}")
+
+
+def _bad_input(found: Sequence[FieldError]) -> BadInput:
+    detail = "; ".join(f"{fault.field}: {fault.message}" for fault in found)
+    return BadInput("validation_failed", detail, errors=found)
+
+
+def _raise_any(found: Sequence[FieldError]) -> None:
+    if found:
+        raise _bad_input(found)

@@ -1,0 +1,86 @@
+"""The catalogue: what is counted and what is sold.
+
+Writing needs the writer's scope; reading works under any.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from tallystick.catalog import store
+from tallystick.catalog.checks import check_plan_version, make_meter, mentioned_meters
+from tallystick.catalog.model import Meter, NewMeter, NewPlanVersion, PlanVersion
+from tallystick.kernel.db import Connection
+from tallystick.kernel.errors import Conflict
+from tallystick.kernel.ids import new_id, unknown
+
+
+async def create_meter(conn: Connection, new: NewMeter, now: datetime) -> Meter:
+    """Write a meter and nothing else; callers use `metering.service.create_meter`.
+
+    Raises BadInput naming every bad field, Conflict `meter_code_taken`.
+    """
+    meter = make_meter(new, new_id(), now)
+    if not await store.insert_meter(conn, meter):
+        raise Conflict("meter_code_taken", "Another meter has this code; use a new one.")
+    return meter
+
+
+async def list_meters(conn: Connection) -> tuple[Meter, ...]:
+    """Return every meter, by code."""
+    return await store.list_meters(conn)
+
+
+async def get_meter(conn: Connection, code: str) -> Meter:
+    """Return the meter with this code; raises NotFound `meter_not_found`."""
+    found = await store.meters_by_codes(conn, [code])
+    if not found:
+        raise unknown("meter")
+    return found[0]
+
+
+async def meters_by_codes(conn: Connection, codes: Collection[str]) -> dict[str, Meter]:
+    """Return the meters by code; unknown codes are absent."""
+    return {meter.code: meter for meter in await store.meters_by_codes(conn, sorted(codes))}
+
+
+async def meters_of_events(
+    conn: Connection, event_types: Collection[str], codes: Collection[str]
+) -> tuple[Meter, ...]:
+    """Return every meter that counts events of these types, or of the types of these meters."""
+    return await store.meters_of_events(conn, sorted(event_types), sorted(codes))
+
+
+async def create_plan_version(conn: Connection, new: NewPlanVersion, now: datetime) -> PlanVersion:
+    """Sell a plan anew from now on; existing subscriptions keep the version they have.
+
+    The plan is made with its first version and takes the newest version's name. Raises BadInput
+    naming every field that can not be taken.
+    """
+    known = await meters_by_codes(conn, mentioned_meters(new))
+    checked = check_plan_version(new, known)
+    plan_id = await store.save_plan(conn, new_id(), checked.plan_code, checked.plan_name, now)
+    plan_version_id = new_id()
+    await store.insert_version(conn, plan_version_id, plan_id, checked, now)
+    return await get_plan_version(conn, plan_version_id)
+
+
+async def get_plan_version(conn: Connection, plan_version_id: UUID) -> PlanVersion:
+    """Return a version, however old; raises NotFound `plan_version_not_found`."""
+    version = await store.get_version(conn, plan_version_id)
+    if version is None:
+        raise unknown("plan_version")
+    return version
+
+
+async def current_plan_version(conn: Connection, plan_code: str) -> PlanVersion:
+    """Return what a plan is sold as now; raises NotFound `plan_not_found`."""
+    version = await store.current_version(conn, plan_code)
+    if version is None:
+        raise unknown("plan")
+    return version
+
+
+async def list_plans(conn: Connection) -> tuple[PlanVersion, ...]:
+    """Return every plan with its current version, by code."""
+    return await store.current_versions(conn)
