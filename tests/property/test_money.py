@@ -17,7 +17,7 @@ CURRENCIES = ("JPY", "USD", "MGA", "KWD", "CLF")  # exponents 0, 2, 2 (Babel say
 LOCALES = ("en", "de", "fr", "de-CH", "hi", "ar-EG", "fa", "pt-BR", "sv", "pl", "ja", "he", "nl")
 minors = st.integers(-MINOR_MAX, MINOR_MAX)
 weights = st.lists(st.integers(0, 10**12), min_size=1, max_size=30).filter(any)
-decimals = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15), max_value=10**15)
+decimals = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**14), max_value=10**14)
 
 
 def half_away(value: Fraction) -> int:
