@@ -68,7 +68,20 @@ def clean_email(text: str) -> str:
 
 def is_email(text: str) -> bool:
     """Tell whether it has the form of an address; only a message sent shows that one exists."""
-    return len(text) <= EMAIL_LENGTH_MAX and _EMAIL.fullmatch(text) is not None
+    return (
+        len(text) <= EMAIL_LENGTH_MAX and text.isprintable() and _EMAIL.fullmatch(text) is not None
+    )
+
+
+def is_external_id(text: str | None, own_prefix: str) -> bool:
+    """Tell whether it can be another system's name for something of ours, or is none.
+
+    One that begins like our own ids would let one object answer to another's.
+    """
+    if text is None:
+        return True
+    fits = 1 <= len(text) <= EXTERNAL_ID_LENGTH_MAX and text.isprintable()
+    return fits and text.strip() == text and not text.startswith(own_prefix)
 
 
 def check_scopes(scopes: Collection[KeyScope], account_id: UUID | None) -> None:
@@ -87,7 +100,7 @@ def _rules(account: Account) -> Iterator[tuple[tuple[str, str, str], bool]]:
     yield TIMEZONE_RULE, _is_zone(account.timezone)
     yield COUNTRY_RULE, _is_country(account.country)
     yield LOCALE_RULE, _is_locale(account.locale)
-    yield EXTERNAL_ID_RULE, account.external_id is None or _is_external_id(account.external_id)
+    yield EXTERNAL_ID_RULE, is_external_id(account.external_id, "acct_")
     yield (
         ADDRESS_RULE,
         len(account.address) <= ADDRESS_LINES_MAX
@@ -130,13 +143,13 @@ def _is_locale(name: str) -> bool:
     return True
 
 
-def _is_external_id(external_id: str) -> bool:
-    # `acct_...` is how our own ids look: an account must not answer to another's.
-    fits = 1 <= len(external_id) <= EXTERNAL_ID_LENGTH_MAX and external_id.isprintable()
-    return fits and external_id.strip() == external_id and not external_id.startswith("acct_")
-
-
 def _is_tax(name: str | None, percent: Decimal | None) -> bool:
     if name is None or percent is None:
         return name is None and percent is None
     return _is_name(name) and percent.is_finite() and 0 <= percent <= _PERCENT_MAX
+
+
+def check_key_name(name: str) -> None:
+    """Raise BadInput for a name that is empty, too long or not printable."""
+    if not _is_name(name):
+        raise BadInput.field("name", "invalid_length", "must have 1 to 200 characters")

@@ -27,7 +27,7 @@ async def get_account(conn: Connection, account_id: UUID) -> Account:
 
 async def list_accounts(conn: Connection, request: PageRequest, search: str = "") -> Page[Account]:
     """Return accounts, newest first; `search` is a part of a name or e-mail, or an external id."""
-    wanted = search.strip().lower()
+    wanted = "".join(filter(str.isprintable, search)).strip().lower()
     rows = await store.list_page(conn, request, wanted)
     total = await store.count(conn, wanted)
     return make_page(rows, total, request, lambda row: After(at=row.created_at, id=row.account_id))
@@ -63,7 +63,7 @@ async def update_account(conn: Connection, account_id: UUID, change: AccountChan
 
 async def find_by_subjects(conn: Connection, subjects: Sequence[str]) -> dict[str, Account]:
     """Return the account of each subject (external id or `acct_...`); unknown ones are absent."""
-    wanted = set(subjects)
+    wanted = {subject for subject in subjects if subject.isprintable()}
     found = await store.find_by_subjects(conn, sorted(wanted), _account_ids(wanted))
     by_name = {show("account", account.account_id): account for account in found}
     by_name |= {account.external_id: account for account in found if account.external_id}

@@ -10,6 +10,7 @@ second wall behind the `account_id` in each WHERE:
 Who acts (`acting`) is put into the transaction too; the audit triggers write it down.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -65,6 +66,8 @@ _actor: ContextVar[Actor] = ContextVar("actor", default=SYSTEM)
 class _Open(msgspec.Struct, frozen=True):
     connection: Connection
     scope: Scope
+    actor: Actor
+    task: "asyncio.Task[object] | None"  # a task begun inside must not share the connection
 
 
 _open: ContextVar[_Open | None] = ContextVar("open_transaction", default=None)
@@ -101,17 +104,17 @@ class Database:
         """Open a transaction for `scope`: commit at the end, roll back on any exception.
 
         Inside another transaction of the same task it is a part of that one (a savepoint), and
-        the outer role returns at its end: a whole request can be one commit.
+        the outer role and actor return at its end: a whole request can be one commit.
         """
         outer = _open.get()
-        if outer is None:
+        if outer is None or outer.task is not asyncio.current_task():
             async with self._acquire() as conn, conn.transaction(), _entered(conn, scope):
                 yield conn
             return
         async with outer.connection.transaction(), _entered(outer.connection, scope):
             yield outer.connection
-            if scope != outer.scope:
-                await _enter(outer.connection, outer.scope)
+            if (scope, actor()) != (outer.scope, outer.actor):
+                await _enter(outer.connection, outer.scope, outer.actor)
 
     @asynccontextmanager
     async def own_transaction(self, scope: Scope) -> AsyncIterator[Connection]:
@@ -138,16 +141,16 @@ class Database:
 
 @asynccontextmanager
 async def _entered(conn: Connection, scope: Scope) -> AsyncIterator[None]:
-    await _enter(conn, scope)
-    token = _open.set(_Open(conn, scope))
+    who = actor()
+    await _enter(conn, scope, who)
+    token = _open.set(_Open(conn, scope, who, asyncio.current_task()))
     try:
         yield
     finally:
         _open.reset(token)
 
 
-async def _enter(conn: Connection, scope: Scope) -> None:
-    who = _actor.get()
+async def _enter(conn: Connection, scope: Scope, who: Actor) -> None:
     account = str(scope.account_id) if scope.account_id else ""
     await conn.execute(ENTER, scope.role, account, who.kind, who.id, who.request_id, who.reason)
 

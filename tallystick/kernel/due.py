@@ -103,14 +103,20 @@ class Worker:
         """Wake all kinds on a notification; polling alone goes on when the connection is lost."""
         while True:
             try:
-                conn = await asyncpg.connect(self._db.dsn)
-                await conn.add_listener(CHANNEL, lambda *_: self._wake_all())
-                lost = asyncio.Event()
-                conn.add_termination_listener(lambda _: lost.set())
-                await lost.wait()
-            except (OSError, asyncpg.PostgresError):
+                await self._listen_until_lost()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 log.warning("due_listen_failed")
             await asyncio.sleep(POLL_S)
+
+    async def _listen_until_lost(self) -> None:
+        conn = await asyncpg.connect(self._db.dsn)
+        try:
+            lost = asyncio.Event()
+            conn.add_termination_listener(lambda _: lost.set())
+            await conn.add_listener(CHANNEL, lambda *_: self._wake_all())
+            await lost.wait()
+        finally:
+            await conn.close()
 
     def _wake_all(self) -> None:
         for wake in self._wakes.values():

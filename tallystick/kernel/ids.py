@@ -6,7 +6,7 @@ A TypeID is a prefix, an underscore and the 128 bits in 26 characters of Crockfo
 
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from tallystick.kernel.errors import NotFound
 HOUSE: Final = UUID(int=0)
 """The business itself, where a row belongs to no account (its users, plans, house ledger rows)."""
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES: Final = {letter: value for value, letter in enumerate(_ALPHABET)}
 _LENGTH: Final = 26
@@ -40,7 +41,7 @@ PREFIXES: Final = {
 
 def uuid7(at: datetime, random: Callable[[int], int] = secrets.randbits) -> UUID:
     """Return a UUIDv7 of the instant `at` (UTC, milliseconds), its other 74 bits from `random`."""
-    millis = int(at.astimezone(UTC).timestamp() * 1000)
+    millis = (at - _EPOCH) // timedelta(milliseconds=1)
     value = (millis & ((1 << 48) - 1)) << 80 | 0x7 << 76 | random(12) << 64 | 0b10 << 62
     return UUID(int=value | random(62))
 

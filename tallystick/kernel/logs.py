@@ -8,8 +8,12 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Final
+from uuid import UUID
 
+import msgspec
 import structlog
 
 HIDDEN: Final = "[hidden]"
@@ -18,19 +22,23 @@ _SECRET_NAMES: Final = re.compile(
     re.IGNORECASE,
 )
 _SECRET_TEXT: Final = re.compile(
-    r"(?:tsk|sk|rk|whsec)_[A-Za-z0-9_]{8,}"  # our keys and Stripe's
-    r"|(?:seti|pi)_[A-Za-z0-9]+_secret_[A-Za-z0-9]+"  # client secrets
+    r"(?<![A-Za-z0-9])(?:tsk|tss|sk|rk|whsec)_[A-Za-z0-9_]{8,}"  # our keys and Stripe's
+    r"|[a-z]+_[A-Za-z0-9]+_secret_[A-Za-z0-9]+"  # client secrets
     r"|eyJ[\w-]+\.[\w-]+\.[\w-]*"  # JWTs
-    r"|Bearer\s+\S+"
+    r"|(?i:bearer)\s+\S+"
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user:password in a URL
-    r"|(?<![\d.-])(?:\d[ -]?){12,18}\d(?![\d.])"  # card numbers
 )
+_CARD_GROUPS: Final = re.compile(
+    r"(?<![\d.])[2-6]\d{3}(?:(?:[ -]\d{4}){3}(?:[ -]\d{3})?|[ -]\d{6}[ -]\d{5})(?!\d)"
+)
+_CARD_DIGITS: Final = re.compile(r"(?<![\d.])[2-6]\d{12,18}(?!\d|\.\d)")
+_PLAIN: Final = (float, Decimal, date, timedelta, UUID)
 
 
 def redact(value: object) -> object:
     """Return the value without anything that looks like a secret or a card number."""
-    if isinstance(value, str):
-        return _SECRET_TEXT.sub(HIDDEN, value)
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.structs.asdict(value)
     if isinstance(value, Mapping):
         return {
             key: HIDDEN if _SECRET_NAMES.search(str(key)) else redact(inner)
@@ -38,7 +46,24 @@ def redact(value: object) -> object:
         }
     if isinstance(value, list | tuple):
         return [redact(inner) for inner in value]
-    return value
+    if value is None or isinstance(value, _PLAIN):
+        return value
+    # Anything else would be written as its repr; an error's may quote a connection string.
+    text = value if isinstance(value, str) else repr(value)
+    hidden = _hide(text)
+    return value if isinstance(value, int) and hidden == text else hidden
+
+
+def _hide(text: str) -> str:
+    without_groups = _CARD_GROUPS.sub(HIDDEN, _SECRET_TEXT.sub(HIDDEN, text))
+    return _CARD_DIGITS.sub(_hide_card, without_groups)
+
+
+def _hide_card(found: re.Match[str]) -> str:
+    """Hide digits whose last one is their check digit (Luhn), as a card's is; keep the others."""
+    digits = [int(letter) for letter in found[0]]
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+    return HIDDEN if (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0 else found[0]
 
 
 def _redact_event(

@@ -4,6 +4,7 @@ An event is leased, handled outside any transaction and then moved to `outbox_do
 between lets the lease run out and the event is handled again, so handlers are idempotent.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,7 +19,9 @@ from tallystick.kernel.due import retry_after
 
 log = structlog.get_logger()
 
-LEASE: Final = timedelta(seconds=60)
+LEASE: Final = timedelta(seconds=120)
+# One handler's time; no telling begins later than this, so each ends within its lease.
+HANDLE_SECONDS_MAX: Final = 60.0
 BATCH_MAX: Final = 50
 
 APPEND: Final = "INSERT INTO outbox (account_id, kind, payload) VALUES ($1, $2, $3)"
@@ -30,14 +33,16 @@ WHERE (account_id, outbox_id) IN (
     ORDER BY outbox_id LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING account_id, outbox_id, kind, payload, request_id, try_count
 """
+# `try_count` names the lease: whoever lost it changes nothing any more.
 FINISH: Final = """
-WITH told AS (DELETE FROM outbox WHERE account_id = $1 AND outbox_id = $2
+WITH told AS (DELETE FROM outbox WHERE account_id = $1 AND outbox_id = $2 AND try_count = $3
               RETURNING account_id, outbox_id, kind, payload, request_id, created_at)
 INSERT INTO outbox_done (account_id, outbox_id, kind, payload, request_id, created_at)
 SELECT account_id, outbox_id, kind, payload, request_id, created_at FROM told
 """
 FAIL: Final = """
-UPDATE outbox SET deliver_after = $3, error = $4 WHERE account_id = $1 AND outbox_id = $2
+UPDATE outbox SET deliver_after = $4, error = $5
+WHERE account_id = $1 AND outbox_id = $2 AND try_count = $3
 """
 UNTOLD: Final = """
 SELECT count(*) FROM outbox JOIN accounts USING (account_id)
@@ -54,6 +59,11 @@ class Event(msgspec.Struct, frozen=True):
     payload: bytes
     request_id: str
     try_count: int
+
+    @property
+    def lease(self) -> tuple[UUID, int, int]:
+        """Which row, in which try."""
+        return self.account_id, self.outbox_id, self.try_count
 
 
 Handler = Callable[[Event], Awaitable[None]]
@@ -82,7 +92,11 @@ class Teller:
         async with self._db.transaction(WRITER) as conn:
             rows = await conn.fetch(LEASE_DUE, now, LEASE, BATCH_MAX)
         events = sorted((_event(row) for row in rows), key=lambda event: event.outbox_id)
+        loop = asyncio.get_running_loop()
+        last_begin = loop.time() + HANDLE_SECONDS_MAX
         for event in events:
+            if loop.time() > last_begin:
+                break
             with acting(Actor("job", f"outbox:{event.kind}", event.request_id)):
                 await self._tell(event, now)
         return len(events)
@@ -91,16 +105,17 @@ class Teller:
         handler = self._handlers.get(event.kind)
         try:
             if handler is not None:
-                await handler(event)
+                async with asyncio.timeout(HANDLE_SECONDS_MAX):
+                    await handler(event)
         except Exception as error:
             log.exception("outbox_event_failed", kind=event.kind, outbox_id=event.outbox_id)
             async with self._db.transaction(WRITER) as conn:
                 again = retry_after(now, event.try_count)
                 reason = f"{type(error).__name__}: {error}"[:500]
-                await conn.execute(FAIL, event.account_id, event.outbox_id, again, reason)
+                await conn.execute(FAIL, *event.lease, again, reason)
             return
         async with self._db.transaction(WRITER) as conn:
-            await conn.execute(FINISH, event.account_id, event.outbox_id)
+            await conn.execute(FINISH, *event.lease)
 
 
 def _event(row: asyncpg.Record) -> Event:
