@@ -22,7 +22,22 @@ cli.add_typer(simulators, name="simulators")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on [TALLYSTICK_HOST].")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on [TALLYSTICK_PORT, else 8000].")]
+_SIM_SECRET: Final = "whsec_simulator"
 _OPENAPI_FILE: Final = Path(__file__).parent / "api" / "openapi.json"
+
+
+@cli.callback()
+def begin(
+    *,
+    with_parent: Annotated[
+        bool, typer.Option(hidden=True, envvar="TALLYSTICK_WITH_PARENT")
+    ] = False,
+) -> None:
+    """Meter, price, invoice, collect, and prove that every cent matches."""
+    if with_parent:
+        from tallystick.kernel.parent import end_with_parent
+
+        end_with_parent()
 
 
 @cli.command(epilog="Example: DATABASE_URL=postgresql://… tallystick serve --port 8080")
@@ -99,10 +114,11 @@ def stripe(
     state: Annotated[Path | None, typer.Option(help="File that keeps all objects.")] = None,
 ) -> None:
     """Run a stateful stand-in for Stripe on 127.0.0.1, test cards only."""
+    from tallystick.simulators.stripe.app import Options
     from tallystick.simulators.stripe.server import serve as serve_stripe
 
     serve_stripe(
-        port=port, webhook_url=webhook_url, webhook_secret=webhook_secret, state_file=state
+        Options(webhook_url=webhook_url, webhook_secret=webhook_secret, state_path=state), port
     )
 
 

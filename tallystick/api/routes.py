@@ -1,0 +1,33 @@
+"""Every route of the API; a new group is one file and one line here."""
+
+from typing import Final
+
+from tallystick.api import (
+    admin_accounts,
+    admin_catalog,
+    admin_payments,
+    audit,
+    events,
+    invoices,
+    payment_methods,
+    payments,
+    subscriptions,
+    usage,
+    webhooks,
+)
+
+ACCOUNT_ROUTES: Final = (
+    *subscriptions.ACCOUNT_ROUTES,
+    *usage.ACCOUNT_ROUTES,
+    *invoices.ACCOUNT_ROUTES,
+    *payments.ACCOUNT_ROUTES,
+    *payment_methods.ACCOUNT_ROUTES,
+)
+OTHER_ROUTES: Final = (
+    *events.ROUTES,
+    *webhooks.ROUTES,
+    *admin_accounts.ROUTES,
+    *admin_catalog.ROUTES,
+    *admin_payments.ROUTES,
+    *audit.ROUTES,
+)

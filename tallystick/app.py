@@ -1,0 +1,154 @@
+"""The composition root: from settings to services, the ASGI application and the worker."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
+
+import httpx
+from litestar import Litestar
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from tallystick.accounts.authenticate import Authenticator
+from tallystick.accounts.jwt_tokens import JwtSettings, JwtVerifier
+from tallystick.accounts.key_set import KeySet
+from tallystick.accounts.passwords import Cost, Passwords
+from tallystick.accounts.sign_in import SignIn
+from tallystick.accounts.tries import FailedTries
+from tallystick.api import openapi
+from tallystick.api.application import OPENAPI, build_asgi, build_litestar
+from tallystick.api.edge import Metrics
+from tallystick.api.routes import ACCOUNT_ROUTES, OTHER_ROUTES
+from tallystick.api.services import Services
+from tallystick.console.routes import ROUTES as PAGES
+from tallystick.invoices.document import Party
+from tallystick.kernel.clock import Clock, system_clock
+from tallystick.kernel.db import Database, open_database
+from tallystick.kernel.errors import SetupError
+from tallystick.kernel.due import AccountKind, WallKind, Worker
+from tallystick.kernel.outbox import Teller
+from tallystick.kernel.test_clocks import Advancer
+from tallystick.metering.ingest import Ingest
+from tallystick.payments.gateway import Gateway, Gateways
+from tallystick.payments.gateways.manual import ManualGateway
+from tallystick.payments.gateways.stripe import StripeGateway, StripeSettings
+from tallystick.settings import Settings, problems, read_settings
+from tallystick.webhooks.service import Inbox
+
+CONNECTIONS_MAX: Final = 12
+JWKS_TIMEOUT_S: Final = 5.0
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, dsn: str, clock: Clock = system_clock
+) -> AsyncIterator[Services]:
+    """Open the pool and make every service; close them all at the end."""
+    async with AsyncExitStack() as stack:
+        db = await open_database(dsn, connections_max=CONNECTIONS_MAX)
+        stack.push_async_callback(db.close)
+        gateways = Gateways(list(_adapters(settings)))
+        stack.push_async_callback(gateways.close)
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=JWKS_TIMEOUT_S))
+        yield _services(settings, db, gateways, _jwt(settings, http, clock), clock)
+
+
+def _adapters(settings: Settings) -> Iterator[Gateway]:
+    """Yield the gateways that are configured; paying by hand always is."""
+    yield ManualGateway()
+    if settings.stripe_secret_key:
+        yield StripeGateway(
+            StripeSettings(
+                secret_key=settings.stripe_secret_key,
+                publishable_key=settings.stripe_publishable_key or "",
+                webhook_secrets=settings.stripe_webhook_secrets,
+                base_url=settings.stripe_base_url,
+                js_url=settings.stripe_js_url,
+            )
+        )
+
+
+def _jwt(settings: Settings, http: httpx.AsyncClient, clock: Clock) -> JwtVerifier | None:
+    """Return the check of other issuers' tokens, None when none are taken."""
+    if not (settings.jwt_secret or settings.jwt_jwks_url):
+        return None
+    if not (settings.jwt_issuer and settings.jwt_audience):
+        raise SetupError("jwt_incomplete", problems(settings)[0])
+    url = settings.jwt_jwks_url
+    wanted = JwtSettings(
+        secret=settings.jwt_secret,
+        jwks_url=url,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+    )
+    return JwtVerifier(wanted, KeySet(url, http, clock) if url else None)
+
+
+def _services(
+    settings: Settings,
+    db: Database,
+    gateways: Gateways,
+    jwt: JwtVerifier | None,
+    clock: Clock,
+) -> Services:
+    passwords = Passwords(Cost())
+    return Services(
+        settings=settings,
+        db=db,
+        clock=clock,
+        monotonic=time.monotonic,
+        seller=seller_of(settings),
+        authenticator=Authenticator(db, clock, jwt),
+        passwords=passwords,
+        sign_in=SignIn(db, passwords, FailedTries()),
+        ingest=Ingest(db, settings.event_future_seconds_max),
+        gateways=gateways,
+        inbox=Inbox(db, gateways),
+    )
+
+
+def seller_of(settings: Settings) -> Party:
+    """Return who invoices, as it is printed."""
+    return Party(
+        name=settings.seller_name,
+        address=settings.seller_address,
+        email=settings.seller_email,
+        tax_id=settings.seller_tax_id,
+    )
+
+
+class ServerApp:
+    """The application of a server process: its services live as long as the server does."""
+
+    def __init__(self, settings: Settings, dsn: str) -> None:
+        self._settings = settings
+        self._dsn = dsn
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or the server's own beginning and end."""
+        if scope["type"] == "lifespan":  # type: ignore[comparison-overlap]  # litestar leaves it out
+            await self._live(receive, send)
+            return
+        assert self._app is not None  # noqa: S101 - the server waits for start-up
+        await self._app(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with open_services(self._settings, self._dsn) as services:
+            metrics = Metrics()
+            self._app = build_asgi(litestar_of(services, metrics), services, metrics)
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def litestar_of(services: Services, metrics: Metrics, *, described: bool = False) -> Litestar:
+    """Build the application with all routes and pages; `described`: with its description."""
+    return build_litestar(
+        services,
+        metrics,
+        account_routes=ACCOUNT_ROUTES,
+        other_routes=[*OTHER_ROUTES, *PAGES],
+        openapi=OPENAPI if described else None,
+    )
