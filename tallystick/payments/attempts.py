@@ -1,0 +1,260 @@
+"""One try at one gateway: written down, sent, and its outcome applied, each a step of its own.
+
+A process may die between any two steps. Before the call a row says `created`; whoever finds it
+later asks the gateway with the same key. No transaction is open while a gateway is asked.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from tallystick.kernel import outbox
+from tallystick.kernel.clock import Clock, account_now
+from tallystick.kernel.db import Connection, Database, account_scope
+from tallystick.kernel.ids import new_id
+from tallystick.payments import attempt_store, booking, lifecycle, method_store, store
+from tallystick.payments.events import PAYMENT_ACTION_NEEDED, PaymentActionNeeded
+from tallystick.payments.gateway import (
+    Charge,
+    Declined,
+    Gateways,
+    NeedsAction,
+    Outcome,
+    Succeeded,
+    Unknown,
+)
+from tallystick.payments.lifecycle import LEASE, PaymentEvent
+from tallystick.payments.model import Attempt, AttemptOutcome, Payment, PaymentMethod
+
+log = structlog.get_logger()
+
+
+class Recorded(StrEnum):
+    """What news did."""
+
+    APPLIED = "applied"
+    OLD = "old"
+    PARKED = "parked"
+    MISSING = "missing"
+
+
+class Recording(msgspec.Struct, frozen=True):
+    """What news did; `problem` says why it was parked (`amount_differs`, `reference_differs`)."""
+
+    result: Recorded
+    problem: str | None = None
+
+
+class Started(msgspec.Struct, frozen=True):
+    """An attempt that is written down, and the call that it stands for."""
+
+    attempt: Attempt
+    charge: Charge
+
+
+async def begin(conn: Connection, payment: Payment, wall: datetime) -> Started | None:
+    """Write the next attempt of a pending payment whose row is locked.
+
+    None when its method is gone: the payment has failed then.
+    """
+    method = await _method(conn, payment)
+    customer = await method_store.customer(conn, payment.account_id, payment.gateway)
+    if method is None or method.status != "active" or customer is None:
+        await booking.fail(conn, payment, "payment_method_missing", hard=True)
+        return None
+    number = await attempt_store.next_number(conn, payment.account_id, payment.payment_id)
+    attempt = first_state(payment, number, wall)
+    status = lifecycle.move_payment(payment.status, PaymentEvent.START)
+    assert status is not None  # noqa: S101 - only pending payments are begun
+    await attempt_store.insert(conn, attempt)
+    await store.move(conn, payment, status)
+    return Started(attempt, charge_of(payment, attempt, method, customer))
+
+
+def first_state(payment: Payment, number: int, wall: datetime) -> Attempt:
+    """Return an attempt as it is before its call."""
+    return Attempt(
+        account_id=payment.account_id,
+        payment_attempt_id=new_id(),
+        payment_id=payment.payment_id,
+        number=number,
+        idempotency_key=f"pay:{payment.payment_id}:{number}",
+        gateway=payment.gateway,
+        outcome=AttemptOutcome.CREATED,
+        gateway_reference=None,
+        code=None,
+        hard=False,
+        resolve_after=wall + LEASE,
+        resolve_count=0,
+        created_at=wall,
+        ended_at=None,
+    )
+
+
+def charge_of(
+    payment: Payment, attempt: Attempt, method: PaymentMethod, customer_token: str
+) -> Charge:
+    """Return the call of an attempt, equal whenever it is made."""
+    return Charge(
+        key=attempt.idempotency_key,
+        amount=payment.amount,
+        customer_token=customer_token,
+        method_token=method.token,
+        account_id=payment.account_id,
+        payment_id=payment.payment_id,
+        attempt_id=attempt.payment_attempt_id,
+        started_at=attempt.created_at,
+    )
+
+
+def apply_news(attempt: Attempt, outcome: Outcome, wall: datetime) -> Attempt | None:
+    """Return what is known of the attempt then; None when the news is old or says less."""
+    state = lifecycle.move_attempt(attempt.outcome, lifecycle.outcome_name(outcome))
+    if state is None:
+        return None
+    live = state in lifecycle.LIVE_ATTEMPTS
+    return replace(
+        attempt,
+        outcome=state,
+        gateway_reference=outcome.reference or attempt.gateway_reference,
+        code=outcome.code if isinstance(outcome, Declined | NeedsAction | Unknown) else None,
+        hard=isinstance(outcome, Declined) and outcome.hard,
+        resolve_after=lifecycle.next_look(state, attempt.resolve_count, wall),
+        ended_at=None if live else wall,
+    )
+
+
+def contradiction(payment: Payment, attempt: Attempt, outcome: Outcome) -> str | None:
+    """Return why an outcome can not be true of this payment; a person has to look then."""
+    known = attempt.gateway_reference
+    if known is not None and outcome.reference not in {None, known}:
+        return "reference_differs"
+    if isinstance(outcome, Succeeded) and outcome.amount != payment.amount:
+        return "amount_differs"
+    return None
+
+
+class Attempts:
+    """Sends attempts and applies what comes back, whoever brings it, in any order."""
+
+    def __init__(self, db: Database, gateways: Gateways, clock: Clock) -> None:
+        self._db = db
+        self._gateways = gateways
+        self._clock = clock
+
+    async def run(self, started: Started) -> Recording:
+        """Charge, and apply the outcome."""
+        attempt, charge = started.attempt, started.charge
+        gateway = self._gateways.get(attempt.gateway)
+        outcome = await _asked(attempt, lambda: gateway.charge(charge))
+        return await self.record(attempt.account_id, attempt.payment_attempt_id, outcome)
+
+    async def look(self, attempt: Attempt) -> Recording:
+        """Ask the gateway what became of an attempt, and apply the answer."""
+        gateway = self._gateways.get(attempt.gateway)
+        charge = await self._charge(attempt)
+        now = self._clock()
+        reference = attempt.gateway_reference
+        outcome = await _asked(attempt, lambda: gateway.look_up(charge, reference, now))
+        recording = await self.record(attempt.account_id, attempt.payment_attempt_id, outcome)
+        if recording.result is Recorded.OLD:
+            until = lifecycle.next_look(attempt.outcome, attempt.resolve_count, now)
+            async with self._db.own_transaction(account_scope(attempt.account_id)) as conn:
+                await attempt_store.postpone(conn, attempt, until, outcome.reference)
+        return recording
+
+    async def cancel(self, attempt: Attempt) -> Recording:
+        """Make sure that an attempt that waits for its payer can bring no money any more."""
+        reference = attempt.gateway_reference
+        if reference is None:
+            return Recording(Recorded.MISSING)
+        gateway = self._gateways.get(attempt.gateway)
+        key = f"{attempt.idempotency_key}:cancel"
+        outcome = await _asked(attempt, lambda: gateway.cancel(reference, key))
+        return await self.record(attempt.account_id, attempt.payment_attempt_id, outcome)
+
+    async def record(self, account_id: UUID, attempt_id: UUID, outcome: Outcome) -> Recording:
+        """Apply an outcome: attempt, payment, books, invoice and outbox in one transaction."""
+        async with self._db.own_transaction(account_scope(account_id)) as conn:
+            pair = await _lock(conn, account_id, attempt_id)
+            if pair is None:
+                return Recording(Recorded.MISSING)
+            payment, attempt = pair
+            after = apply_news(attempt, outcome, self._clock())
+            if after is None:
+                return Recording(Recorded.OLD)
+            problem = contradiction(payment, attempt, outcome)
+            if problem is not None:
+                await _park(conn, attempt, problem)
+                return Recording(Recorded.PARKED, problem)
+            await attempt_store.update(conn, after)
+            await self._follow(conn, payment, outcome)
+            return Recording(Recorded.APPLIED)
+
+    async def _follow(self, conn: Connection, payment: Payment, outcome: Outcome) -> None:
+        """Let the payment follow its attempt."""
+        if isinstance(outcome, Succeeded):
+            at = await account_now(conn, payment.account_id, self._clock())
+            await booking.succeed(conn, payment, outcome.amount, outcome.reference, at)
+        elif isinstance(outcome, Declined):
+            await booking.fail(conn, payment, outcome.code, hard=outcome.hard)
+        elif isinstance(outcome, NeedsAction):
+            told = PaymentActionNeeded(payment.payment_id, payment.invoice_id)
+            await outbox.append(conn, payment.account_id, PAYMENT_ACTION_NEEDED, told)
+
+    async def _charge(self, attempt: Attempt) -> Charge:
+        account_id = attempt.account_id
+        async with self._db.own_transaction(account_scope(account_id)) as conn:
+            payment = await store.find(conn, account_id, attempt.payment_id)
+            method = await _method(conn, payment) if payment is not None else None
+            customer = await method_store.customer(conn, account_id, attempt.gateway)
+        if payment is None or method is None or customer is None:
+            # `begin` had all three, and none is ever deleted.
+            raise LookupError("the attempt has lost its payment, method or customer")
+        return charge_of(payment, attempt, method, customer)
+
+
+async def _lock(
+    conn: Connection, account_id: UUID, attempt_id: UUID
+) -> tuple[Payment, Attempt] | None:
+    """Lock an attempt and its payment; the payment first, as everybody does."""
+    found = await attempt_store.find(conn, account_id, attempt_id)
+    if found is None:
+        return None
+    payment = await store.lock(conn, account_id, found.payment_id)
+    attempt = await attempt_store.lock(conn, account_id, attempt_id)
+    return (payment, attempt) if payment is not None and attempt is not None else None
+
+
+async def _method(conn: Connection, payment: Payment) -> PaymentMethod | None:
+    if payment.payment_method_id is None:
+        return None
+    return await method_store.find(conn, payment.account_id, payment.payment_method_id)
+
+
+async def _park(conn: Connection, attempt: Attempt, problem: str) -> None:
+    """Keep the contradiction for a person: nothing is booked, nobody asks again by himself."""
+    log.error(
+        "payment_attempt_parked",
+        account_id=str(attempt.account_id),
+        payment_attempt_id=str(attempt.payment_attempt_id),
+        problem=problem,
+    )
+    unclear = attempt.outcome is AttemptOutcome.CREATED
+    outcome = AttemptOutcome.UNKNOWN if unclear else attempt.outcome
+    parked = replace(attempt, outcome=outcome, code=problem, resolve_after=None)
+    await attempt_store.update(conn, parked)
+
+
+async def _asked(attempt: Attempt, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    """Return the gateway's outcome; a fault in its adapter leaves the outcome unknown."""
+    try:
+        return await call()
+    except Exception:
+        log.exception("gateway_call_failed", payment_attempt_id=str(attempt.payment_attempt_id))
+        return Unknown("gateway_failed")

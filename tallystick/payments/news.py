@@ -1,0 +1,113 @@
+"""What gateways report, applied: idempotent, and in whatever order it comes."""
+
+from uuid import UUID
+
+import msgspec
+
+from tallystick.kernel.clock import Clock
+from tallystick.kernel.db import WRITER, Database, account_scope
+from tallystick.kernel.errors import NotFound
+from tallystick.payments import attempt_store, method_store, methods
+from tallystick.payments.attempts import Attempts, Recorded
+from tallystick.payments.gateway import (
+    ChargeReported,
+    GatewayEvent,
+    Gateways,
+    Ignored,
+    MethodRemoved,
+    MethodSaved,
+    Unknown,
+)
+
+
+class Handled(msgspec.Struct, frozen=True):
+    """The event has had its effect."""
+
+    account_id: UUID
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """The event is nothing to us, now and later."""
+
+    reason: str
+
+
+class Parked(msgspec.Struct, frozen=True):
+    """The event fits nothing here yet, or contradicts it; with whose customer it may fit later."""
+
+    reason: str
+    customer_token: str | None = None
+
+
+Verdict = Handled | Skipped | Parked
+
+
+class GatewayNews:
+    """Applies gateway events to methods and payments."""
+
+    def __init__(self, db: Database, gateways: Gateways, tries: Attempts, clock: Clock) -> None:
+        self._db = db
+        self._gateways = gateways
+        self._tries = tries
+        self._clock = clock
+
+    async def apply(self, gateway: str, event: GatewayEvent) -> Verdict:
+        """Apply an event. Raises Unavailable when the gateway has to be asked and is away."""
+        fact = event.fact
+        if isinstance(fact, Ignored):
+            return Skipped(fact.reason)
+        if isinstance(fact, ChargeReported):
+            return await self._charge(gateway, fact)
+        if isinstance(fact, MethodSaved):
+            return await self._method_saved(gateway, fact)
+        if isinstance(fact, MethodRemoved):
+            return await self._method_removed(gateway, fact)
+        # Money that went back is not booked by anybody yet; it must not be lost, so it waits.
+        return Parked("money_returned")
+
+    async def _charge(self, gateway: str, fact: ChargeReported) -> Verdict:
+        if isinstance(fact.outcome, Unknown):
+            return Skipped("no_news")
+        async with self._db.transaction(account_scope(fact.account_id)) as conn:
+            attempt = await attempt_store.find(conn, fact.account_id, fact.attempt_id)
+            customer = await method_store.customer(conn, fact.account_id, gateway)
+        if attempt is None or attempt.gateway != gateway:
+            return Parked("attempt_unknown")
+        if fact.customer_token != customer:
+            # Our ids on another customer's charge: somebody copied the metadata.
+            return Parked("customer_differs")
+        recording = await self._tries.record(fact.account_id, fact.attempt_id, fact.outcome)
+        if recording.result is Recorded.PARKED:
+            return Parked(recording.problem or "contradiction")
+        return Handled(fact.account_id)
+
+    async def _method_saved(self, gateway: str, fact: MethodSaved) -> Verdict:
+        """Keep the method as the gateway has it now, whatever the event's age."""
+        account_id = await self._account_of(gateway, fact.customer_token)
+        if account_id is None:
+            return Parked("customer_unknown", fact.customer_token)
+        try:
+            described = await self._gateways.get(gateway).describe_method(fact.method_token)
+        except NotFound:
+            return Skipped("method_gone")
+        if described.customer_token not in {None, fact.customer_token}:
+            return Parked("customer_differs")
+        now = self._clock()
+        async with self._db.transaction(account_scope(account_id)) as conn:
+            if described.customer_token is None:
+                await methods.forget(conn, account_id, gateway, described, now)
+            else:
+                await methods.save(conn, account_id, gateway, described, now)
+        return Handled(account_id)
+
+    async def _method_removed(self, gateway: str, fact: MethodRemoved) -> Verdict:
+        account_id = await self._account_of(gateway, fact.customer_token)
+        if account_id is None:
+            return Parked("customer_unknown", fact.customer_token)
+        async with self._db.transaction(account_scope(account_id)) as conn:
+            await methods.forget(conn, account_id, gateway, fact.method, self._clock())
+        return Handled(account_id)
+
+    async def _account_of(self, gateway: str, customer_token: str) -> UUID | None:
+        async with self._db.transaction(WRITER) as conn:
+            return await method_store.account_of(conn, gateway, customer_token)

@@ -1,0 +1,63 @@
+"""Reading payments and their attempts."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+import msgspec
+
+from tallystick.kernel.db import Connection
+from tallystick.kernel.ids import unknown
+from tallystick.kernel.paging import After, Page, PageRequest, make_page
+from tallystick.payments import attempt_store, store
+from tallystick.payments.model import Attempt, Payment
+
+APPROVALS_MAX = 100
+
+
+class PaymentView(msgspec.Struct, frozen=True):
+    """A payment and its newest try; None: nothing was tried yet, or nobody has to."""
+
+    payment: Payment
+    attempt: Attempt | None
+
+
+async def get_payment(conn: Connection, account_id: UUID, payment_id: UUID) -> PaymentView:
+    """Return a payment of the account; raises NotFound."""
+    payment = await store.find(conn, account_id, payment_id)
+    if payment is None:
+        raise unknown("payment")
+    return PaymentView(payment, await attempt_store.last(conn, account_id, payment_id))
+
+
+async def list_payments(conn: Connection, account_id: UUID, request: PageRequest) -> Page[Payment]:
+    """Return the account's payments, newest first."""
+    rows = await store.page(conn, account_id, request)
+    total = await store.count(conn, account_id)
+    return make_page(rows, total, request, lambda row: After(row.created_at, row.payment_id))
+
+
+async def list_attempts(
+    conn: Connection, account_id: UUID, payment_id: UUID
+) -> tuple[Attempt, ...]:
+    """Return all tries of a payment, the first one first."""
+    return tuple(await attempt_store.of_payment(conn, account_id, payment_id))
+
+
+async def pending_sums(conn: Connection, account_id: UUID) -> Mapping[str, int]:
+    """Return what is under way and not booked yet: minor units by currency."""
+    return await store.pending_sums(conn, account_id)
+
+
+async def account_of_payment(conn: Connection, payment_id: UUID) -> UUID:
+    """Return whose payment it is, for staff who name it alone; raises NotFound."""
+    account_id = await store.owner(conn, payment_id)
+    if account_id is None:
+        raise unknown("payment")
+    return account_id
+
+
+async def awaiting_approval(
+    conn: Connection, account_id: UUID | None = None
+) -> tuple[Payment, ...]:
+    """Return the hundred oldest payments that wait for a person; None: of all accounts."""
+    return tuple(await store.awaiting_approval(conn, account_id, APPROVALS_MAX))

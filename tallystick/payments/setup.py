@@ -1,0 +1,70 @@
+"""Saving a card: the account's customer at the gateway, made once, and a form for the page."""
+
+from uuid import UUID
+
+from tallystick.accounts import service as accounts
+from tallystick.kernel import outbox
+from tallystick.kernel.clock import Clock
+from tallystick.kernel.db import Connection, Database, account_scope
+from tallystick.kernel.errors import Conflict
+from tallystick.kernel.ids import new_id
+from tallystick.payments import method_store as store
+from tallystick.payments.events import (
+    GATEWAY_CUSTOMER_LINKED,
+    GatewayCustomerLinked,
+    PaymentMethodRemoved,
+)
+from tallystick.payments.gateway import CustomerDetails, Gateways, PageSecret
+
+
+class CardSetup:
+    """Lets a customer save a card."""
+
+    def __init__(self, db: Database, gateways: Gateways, clock: Clock) -> None:
+        self._db = db
+        self._gateways = gateways
+        self._clock = clock
+
+    async def start_card_setup(self, account_id: UUID, gateway_name: str = "stripe") -> PageSecret:
+        """Return what the page needs to save a card for charges without the payer.
+
+        Call it outside any transaction: it asks the gateway. Raises Unavailable when the gateway
+        is not configured or does not answer, NotFound for the account.
+        """
+        gateway = self._gateways.get(gateway_name)
+        customer = await self.ensure_customer(account_id, gateway_name)
+        return await gateway.start_setup(customer, f"setup:{new_id()}")
+
+    async def ensure_customer(self, account_id: UUID, gateway_name: str) -> str:
+        """Return the account's customer at the gateway, made on first need and once.
+
+        Two who ask at once send the same key, so the gateway makes one customer for both.
+        """
+        gateway = self._gateways.get(gateway_name)
+        async with self._db.own_transaction(account_scope(account_id)) as conn:
+            account = await accounts.get_account(conn, account_id)
+            known = await store.customer(conn, account_id, gateway_name)
+        if known is not None:
+            return known
+        details = CustomerDetails(account_id, account.name, account.email)
+        token = await gateway.ensure_customer(details, f"cus:{account_id}")
+        async with self._db.own_transaction(account_scope(account_id)) as conn:
+            return await self._link(conn, account_id, gateway_name, token)
+
+    async def detach_removed(self, removed: PaymentMethodRemoved) -> None:
+        """Tell the gateway of a method that was removed here; again and again does no harm."""
+        gateway = self._gateways.get(removed.gateway)
+        await gateway.detach(removed.token, f"detach:{removed.payment_method_id}")
+
+    async def _link(self, conn: Connection, account_id: UUID, gateway_name: str, token: str) -> str:
+        if await store.link(conn, account_id, gateway_name, token, self._clock()):
+            told = GatewayCustomerLinked(gateway_name, token)
+            await outbox.append(conn, account_id, GATEWAY_CUSTOMER_LINKED, told)
+            return token
+        known = await store.customer(conn, account_id, gateway_name)
+        if known is None:
+            raise Conflict(
+                "gateway_customer_taken",
+                "This customer of the gateway belongs to another account; ask support.",
+            )
+        return known

@@ -1,0 +1,127 @@
+"""The SQL of the inbox."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from tallystick.kernel.db import Connection
+from tallystick.payments.gateway import Receipt
+from tallystick.webhooks.model import InboxRow, InboxStatus
+
+INSERT: Final = """
+INSERT INTO webhook_inbox (gateway, event_id, kind, body, received_at, status, process_after)
+VALUES ($1, $2, $3, $4, $5, 'received', $5)
+ON CONFLICT (gateway, event_id) DO NOTHING RETURNING event_id
+"""
+# Handling takes a lease: when its process dies, another one handles it after it has run out.
+LEASE_DUE: Final = """
+UPDATE webhook_inbox
+SET process_after = $1::timestamptz + $2::interval, try_count = try_count + 1
+WHERE (gateway, event_id) IN (
+    SELECT gateway, event_id FROM webhook_inbox
+    WHERE process_after <= $1 AND gateway = ANY($3)
+    ORDER BY process_after LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED)
+RETURNING gateway, event_id, kind, body, received_at, status, process_after, try_count, error,
+    customer_token
+"""
+FINISH: Final = """
+UPDATE webhook_inbox SET status = $3, error = $4, account_id = $5, customer_token = NULL,
+    process_after = NULL, done_at = $6
+WHERE gateway = $1 AND event_id = $2
+"""
+PARK: Final = """
+UPDATE webhook_inbox SET status = 'parked', error = $3, customer_token = $4, process_after = $5
+WHERE gateway = $1 AND event_id = $2
+"""
+FAIL: Final = """
+UPDATE webhook_inbox SET error = $3, process_after = $4 WHERE gateway = $1 AND event_id = $2
+"""
+WAKE_PARKED: Final = """
+UPDATE webhook_inbox SET process_after = $3
+WHERE gateway = $1 AND customer_token = $2 AND status = 'parked'
+"""
+# Staff press a button: whatever its status, it is handled once more.
+RETRY: Final = """
+UPDATE webhook_inbox SET process_after = $3
+WHERE gateway = $1 AND event_id = $2 AND status IN ('received', 'parked') RETURNING event_id
+"""
+LIST: Final = """
+SELECT gateway, event_id, kind, body, received_at, status, process_after, try_count, error,
+    customer_token
+FROM webhook_inbox WHERE $1::text IS NULL OR status = $1
+ORDER BY received_at DESC, gateway, event_id LIMIT $2 OFFSET $3
+"""
+COUNT: Final = "SELECT count(*) FROM webhook_inbox WHERE $1::text IS NULL OR status = $1"
+
+
+async def insert(conn: Connection, gateway: str, receipt: Receipt, at: datetime) -> bool:
+    """Keep an event; False if it came before."""
+    values = (gateway, receipt.event_id, receipt.kind, receipt.body, at)
+    return await conn.fetchval(INSERT, *values) is not None
+
+
+async def lease_due(
+    conn: Connection, now: datetime, lease: timedelta, gateways: Sequence[str], limit: int
+) -> list[InboxRow]:
+    """Take due events; nobody else handles them until the lease has run out."""
+    return [_row(row) for row in await conn.fetch(LEASE_DUE, now, lease, list(gateways), limit)]
+
+
+async def finish(
+    conn: Connection,
+    row: InboxRow,
+    status: InboxStatus,
+    at: datetime,
+    *,
+    reason: str | None = None,
+    account_id: UUID | None = None,
+) -> None:
+    """Note that nothing is left to do."""
+    await conn.execute(FINISH, row.gateway, row.event_id, status, reason, account_id, at)
+
+
+async def park(
+    conn: Connection,
+    row: InboxRow,
+    reason: str,
+    customer_token: str | None,
+    until: datetime | None,
+) -> None:
+    """Put an event aside until it may fit; None: until somebody asks for it."""
+    await conn.execute(PARK, row.gateway, row.event_id, reason, customer_token, until)
+
+
+async def fail(conn: Connection, row: InboxRow, reason: str, until: datetime) -> None:
+    """Keep why handling failed, and when to try again."""
+    await conn.execute(FAIL, row.gateway, row.event_id, reason, until)
+
+
+async def wake_parked(conn: Connection, gateway: str, customer_token: str, now: datetime) -> None:
+    """Let what waited for this customer be handled now."""
+    await conn.execute(WAKE_PARKED, gateway, customer_token, now)
+
+
+async def retry(conn: Connection, gateway: str, event_id: str, now: datetime) -> bool:
+    """Let one event be handled now; False when there is none that is not finished."""
+    return await conn.fetchval(RETRY, gateway, event_id, now) is not None
+
+
+async def page(
+    conn: Connection, status: InboxStatus | None, limit: int, offset: int
+) -> list[InboxRow]:
+    """Return events, newest first."""
+    return [_row(row) for row in await conn.fetch(LIST, status, limit, offset)]
+
+
+async def count(conn: Connection, status: InboxStatus | None) -> int:
+    """Return how many events there are."""
+    return int(await conn.fetchval(COUNT, status))
+
+
+def _row(row: "asyncpg.Record") -> InboxRow:
+    # asyncpg gives bytea as bytes, which msgspec would read as base64 text.
+    fields = {**dict(row), "status": InboxStatus(row["status"])}
+    return InboxRow(**fields)
