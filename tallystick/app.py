@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import httpx
 from litestar import Litestar
@@ -15,7 +15,6 @@ from tallystick.accounts.key_set import KeySet
 from tallystick.accounts.passwords import Cost, Passwords
 from tallystick.accounts.sign_in import SignIn
 from tallystick.accounts.tries import FailedTries
-from tallystick.api import openapi
 from tallystick.api.application import OPENAPI, build_asgi, build_litestar
 from tallystick.api.edge import Metrics
 from tallystick.api.routes import ACCOUNT_ROUTES, OTHER_ROUTES
@@ -25,14 +24,14 @@ from tallystick.invoices.document import Party
 from tallystick.kernel.clock import Clock, system_clock
 from tallystick.kernel.db import Database, open_database
 from tallystick.kernel.errors import SetupError
-from tallystick.kernel.due import AccountKind, WallKind, Worker
-from tallystick.kernel.outbox import Teller
-from tallystick.kernel.test_clocks import Advancer
 from tallystick.metering.ingest import Ingest
+from tallystick.payments.attempts import Attempts
+from tallystick.payments.collect import Collector
 from tallystick.payments.gateway import Gateway, Gateways
 from tallystick.payments.gateways.manual import ManualGateway
 from tallystick.payments.gateways.stripe import StripeGateway, StripeSettings
-from tallystick.settings import Settings, problems, read_settings
+from tallystick.payments.setup import CardSetup
+from tallystick.settings import Settings, problems
 from tallystick.webhooks.service import Inbox
 
 CONNECTIONS_MAX: Final = 12
@@ -92,6 +91,7 @@ def _services(
     clock: Clock,
 ) -> Services:
     passwords = Passwords(Cost())
+    tries = Attempts(db, gateways, clock)
     return Services(
         settings=settings,
         db=db,
@@ -104,6 +104,9 @@ def _services(
         ingest=Ingest(db, settings.event_future_seconds_max),
         gateways=gateways,
         inbox=Inbox(db, gateways),
+        card_setup=CardSetup(db, gateways, clock),
+        tries=tries,
+        collector=Collector(db, gateways, tries, clock),
     )
 
 

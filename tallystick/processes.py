@@ -10,12 +10,13 @@ from contextlib import contextmanager
 import asyncpg
 import uvicorn
 
-from tallystick.app import build_server_app, open_services, worker_of
+from tallystick.app import ServerApp, open_services
 from tallystick.kernel.embedded import EmbeddedPostgres
 from tallystick.kernel.errors import SetupError
 from tallystick.kernel.logs import configure_logs
 from tallystick.kernel.migrate import migrate, missing_count
 from tallystick.settings import Settings, problems
+from tallystick.work import worker_of
 
 LISTEN_BACKLOG = 2048
 
@@ -39,7 +40,7 @@ def run_server(settings: Settings) -> None:
     with listening_socket(settings.host, settings.port) as held, database(settings, _say) as dsn:
         asyncio.run(_prepare(settings, dsn))
         config = uvicorn.Config(
-            build_server_app(settings, dsn),
+            ServerApp(settings, dsn),
             loop="uvloop",
             http="httptools",
             lifespan="on",

@@ -1,11 +1,10 @@
 """For staff: accounts, their people, keys, and test clocks."""
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 from litestar import get, patch, post
-from litestar.params import Parameter
 
 from tallystick.accounts import keys, service, users
 from tallystick.accounts.model import (
@@ -23,16 +22,13 @@ from tallystick.api.strict import Body
 from tallystick.kernel import ids, test_clocks
 from tallystick.kernel.db import STAFF, WRITER
 from tallystick.kernel.ids import new_id
-from tallystick.kernel.paging import LIMIT_DEFAULT, page_request
+from tallystick.kernel.paging import PageRequest
 from tallystick.kernel.test_clocks import TestClock
 
 BASE: Final = "/api/v1/admin"
 TAGS: Final = ["Admin: accounts"]
 READ: Final = {"permission": "staff:read"}
 ADMIN: Final = {"permission": "staff:admin"}
-PageNumber = Annotated[int, Parameter(description="from 1", required=False)]
-PageLimit = Annotated[int, Parameter(description="1 to 100", required=False)]
-Cursor = Annotated[str | None, Parameter(description="`next_cursor` of the part before")]
 
 
 class AccountAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,16 +131,10 @@ class ClockAnswer(msgspec.Struct, frozen=True):
 
 
 @get(f"{BASE}/accounts", opt=READ, tags=TAGS, summary="Accounts")
-async def list_accounts(
-    services: Services,
-    page: PageNumber = 1,
-    limit: PageLimit = LIMIT_DEFAULT,
-    cursor: Cursor = None,
-    search: str = "",
-) -> AccountList:
+async def list_accounts(services: Services, paging: PageRequest, search: str = "") -> AccountList:
     """List accounts; `search` is a part of a name or an e-mail, or an external id."""
     async with services.db.transaction(STAFF) as conn:
-        found = await service.list_accounts(conn, page_request(page, limit, cursor), search)
+        found = await service.list_accounts(conn, paging, search)
     answers = [account_answer(account) for account in found.items]
     return AccountList(answers, pagination(found), found.total)
 

@@ -25,6 +25,7 @@ from tallystick.api.billing_switch import BillingSwitch
 from tallystick.api.conditional import Conditional
 from tallystick.api.edge import Edge, Metrics, content_policy
 from tallystick.api.idempotent import Idempotent
+from tallystick.api.paged import provide_page
 from tallystick.api.rate_limit import RateLimiter
 from tallystick.api.services import Services
 from tallystick.api.strict import (
@@ -79,6 +80,7 @@ def build_litestar(
             "metrics": Provide(lambda: metrics, sync_to_thread=False),
             "principal": Provide(provide_principal, sync_to_thread=False),
             "account": Provide(provide_account, sync_to_thread=False),
+            "paging": Provide(provide_page, sync_to_thread=False),
         },
         exception_handlers={
             TallystickError: errors.domain_error,

@@ -46,6 +46,7 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "unreadable_webhook": 400,
     "account_required": 400,
     "already_paid": 400,
+    "manual_payment_incomplete": 400,
     "body_too_large": 413,
     "unsupported_media_type": 415,
 }

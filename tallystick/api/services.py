@@ -12,7 +12,10 @@ from tallystick.invoices.document import Party
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
 from tallystick.metering.ingest import Ingest
+from tallystick.payments.attempts import Attempts
+from tallystick.payments.collect import Collector
 from tallystick.payments.gateway import Gateways
+from tallystick.payments.setup import CardSetup
 from tallystick.settings import Settings
 from tallystick.webhooks.service import Inbox
 
@@ -31,6 +34,9 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     ingest: Ingest
     gateways: Gateways
     inbox: Inbox
+    card_setup: CardSetup
+    tries: Attempts
+    collector: Collector
 
     @property
     def page_origins(self) -> tuple[str, ...]:

@@ -30,3 +30,8 @@ DECLINES: Final[Mapping[str, str]] = {
     "cancelled": "The payment was cancelled. Nothing was taken.",
     "rejected": "The payment was not confirmed. Please check its reference.",
 }
+
+
+def words(code: str) -> str:
+    """Return what customers are told for one of our codes; an unknown one is a plain decline."""
+    return DECLINES.get(code, DECLINES[GENERIC])

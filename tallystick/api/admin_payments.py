@@ -1,0 +1,71 @@
+"""For finance: payments made by hand are approved or rejected."""
+
+from typing import Final
+
+import msgspec
+from litestar import get, post
+
+from tallystick.api.payments import PaymentAnswer, payment_answer
+from tallystick.api.services import Services
+from tallystick.api.strict import Body
+from tallystick.kernel import ids
+from tallystick.kernel.clock import account_now
+from tallystick.kernel.db import STAFF, WRITER, Actor, acting, actor
+from tallystick.payments import approvals, service
+
+BASE: Final = "/api/v1/admin/payments"
+TAGS: Final = ["Admin: payments"]
+FINANCE: Final = {"permission": "staff:finance"}
+
+
+class Reason(Body, frozen=True, kw_only=True):
+    """Why; it is kept in the audit."""
+
+    reason: str
+
+
+class ApprovalList(msgspec.Struct, frozen=True):
+    """The oldest hundred payments that wait for a person."""
+
+    payments: list[PaymentAnswer]
+    total: int
+
+
+@get(f"{BASE}/pending", opt=FINANCE, tags=TAGS, summary="Payments that wait for approval")
+async def list_pending(services: Services) -> ApprovalList:
+    """List what waits for a person, oldest first."""
+    async with services.db.transaction(STAFF) as conn:
+        found = await service.awaiting_approval(conn)
+    return ApprovalList([payment_answer(payment) for payment in found], len(found))
+
+
+@post(
+    f"{BASE}/{{payment_id:str}}/approve", opt=FINANCE, tags=TAGS, status_code=200, summary="Approve"
+)
+async def approve(payment_id: str, data: Reason, services: Services) -> PaymentAnswer:
+    """Book a payment that has come."""
+    wanted = ids.parse("payment", payment_id)
+    with acting(_because(data.reason)):
+        async with services.db.transaction(WRITER) as conn:
+            account_id = await service.account_of_payment(conn, wanted)
+            now = await account_now(conn, account_id, services.clock())
+            return payment_answer(await approvals.approve(conn, account_id, wanted, now))
+
+
+@post(
+    f"{BASE}/{{payment_id:str}}/reject", opt=FINANCE, tags=TAGS, status_code=200, summary="Reject"
+)
+async def reject(payment_id: str, data: Reason, services: Services) -> PaymentAnswer:
+    """End a payment that has not come; the invoice stays open."""
+    wanted = ids.parse("payment", payment_id)
+    with acting(_because(data.reason)):
+        async with services.db.transaction(WRITER) as conn:
+            account_id = await service.account_of_payment(conn, wanted)
+            return payment_answer(await approvals.reject(conn, account_id, wanted, data.reason))
+
+
+def _because(reason: str) -> Actor:
+    return msgspec.structs.replace(actor(), reason=reason)
+
+
+ROUTES: Final = (list_pending, approve, reject)

@@ -1,0 +1,218 @@
+"""Saved payment methods, how a card is saved, and what a page needs to know for it."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+from litestar import delete, get, post
+
+from tallystick.accounts import service as accounts
+from tallystick.accounts.model import Account
+from tallystick.api.services import Services
+from tallystick.api.strict import Body
+from tallystick.kernel import ids
+from tallystick.kernel.db import account_scope
+from tallystick.payments import methods
+from tallystick.payments.gateway import Bank, Card
+from tallystick.payments.model import PaymentMethod
+
+TAGS: Final = ["Payment methods"]
+READ: Final = {"permission": "billing:read"}
+WRITE: Final = {"permission": "billing:write"}
+
+
+class MethodAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A saved method; of the card only what may be shown."""
+
+    id: str
+    gateway: str
+    type: str
+    card: Card | None
+    bank: Bank | None
+    priority: int
+    is_default: bool
+    status: str
+    created: datetime
+
+
+class MethodList(msgspec.Struct, frozen=True):
+    """The account's methods, by priority."""
+
+    payment_methods: list[MethodAnswer]
+    total: int
+
+
+class SettingsAnswer(msgspec.Struct, frozen=True):
+    """How the account pays: by itself or not, and with what."""
+
+    autopay: bool
+    default_payment_method_id: str | None
+    default_payment_method_token: str | None
+
+
+class Autopay(Body, frozen=True, kw_only=True):
+    """Whether invoices are charged to the default method by themselves."""
+
+    enabled: bool
+
+
+class Named(Body, frozen=True, kw_only=True):
+    """A method by our id or by the gateway's token."""
+
+    payment_method_id: str
+
+
+class Nothing(Body, frozen=True, kw_only=True):
+    """An empty object."""
+
+
+class SetupAnswer(msgspec.Struct, frozen=True):
+    """What the page's card form needs; the secret is for this one form."""
+
+    client_secret: str
+    publishable_key: str
+    script_url: str
+
+
+class GatewayConfig(msgspec.Struct, frozen=True):
+    """Stripe's part of the page's configuration."""
+
+    publishable_key: str
+    script_url: str
+
+
+class ConfigAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a page needs to know; nothing secret."""
+
+    gateways: list[str]
+    stripe: GatewayConfig | None
+    default_currency: str
+    default_monthly_price: Decimal | None = None
+    default_monthly_price_cents: int | None = None
+    features: dict[str, bool]
+
+
+@get("/config", opt=READ, tags=TAGS, summary="What a page needs to know")
+async def read_config(services: Services) -> ConfigAnswer:
+    """Return enabled gateways and their public keys."""
+    settings = services.settings
+    stripe = (
+        GatewayConfig(settings.stripe_publishable_key, settings.stripe_js_url)
+        if settings.stripe_configured and settings.stripe_publishable_key
+        else None
+    )
+    return ConfigAnswer(
+        gateways=list(services.gateways.names()),
+        stripe=stripe,
+        default_currency=settings.default_currency.lower(),
+        features={"billing": settings.billing_enabled, "stripe": stripe is not None},
+    )
+
+
+@get("/settings", opt=READ, tags=TAGS, summary="How the account pays")
+async def read_settings(services: Services, account: Account) -> SettingsAnswer:
+    """Return autopay and the default method."""
+    async with services.db.transaction(account_scope(account.account_id)) as conn:
+        default = await methods.default_method(conn, account.account_id)
+    return _settings(account, default)
+
+
+@post("/autopay", opt=WRITE, tags=TAGS, status_code=200, summary="Switch autopay")
+async def set_autopay(data: Autopay, services: Services, account: Account) -> SettingsAnswer:
+    """Let invoices be charged by themselves, or not."""
+    async with services.db.transaction(account_scope(account.account_id)) as conn:
+        changed = await accounts.set_autopay(conn, account.account_id, enabled=data.enabled)
+        default = await methods.default_method(conn, account.account_id)
+    return _settings(changed, default)
+
+
+@get("/payment-methods", opt=READ, tags=TAGS, summary="Payment methods")
+async def list_methods(services: Services, account: Account) -> MethodList:
+    """List the saved methods, by priority."""
+    async with services.db.transaction(account_scope(account.account_id)) as conn:
+        found = await methods.list_methods(conn, account.account_id)
+    return MethodList([method_answer(method) for method in found], len(found))
+
+
+@post(
+    "/setup-intent/card",
+    opt={**WRITE, "gateway": True},
+    tags=TAGS,
+    summary="Begin to save a card",
+)
+async def start_card_setup(
+    services: Services, account: Account, data: Nothing | None = None
+) -> SetupAnswer:
+    """Return what the page's form needs; the card is stored when the gateway's webhook comes."""
+    del data
+    secret = await services.card_setup.start_card_setup(account.account_id)
+    return SetupAnswer(secret.client_secret, secret.publishable_key, secret.script_url)
+
+
+@post("/payment-methods/default", opt=WRITE, tags=TAGS, status_code=200, summary="Choose default")
+async def choose_default(data: Named, services: Services, account: Account) -> MethodAnswer:
+    """Make a method the default, by our id or the gateway's token."""
+    return await _set_default(services, account, data.payment_method_id)
+
+
+@post(
+    "/payment-methods/{method_id:str}/set_default",
+    opt=WRITE,
+    tags=TAGS,
+    status_code=200,
+    summary="Make it the default",
+)
+async def set_default(
+    method_id: str, services: Services, account: Account, data: Nothing | None = None
+) -> MethodAnswer:
+    """Make this method the default."""
+    del data
+    return await _set_default(services, account, method_id)
+
+
+@delete("/payment-methods/{method_id:str}", opt=WRITE, tags=TAGS, summary="Remove a method")
+async def remove_method(method_id: str, services: Services, account: Account) -> None:
+    """Remove a method, by our id or the gateway's token; the next by priority is the default."""
+    async with services.db.transaction(account_scope(account.account_id)) as conn:
+        found = await methods.find_method(conn, account.account_id, method_id)
+        await methods.remove(conn, account.account_id, found.payment_method_id)
+
+
+async def _set_default(services: Services, account: Account, name: str) -> MethodAnswer:
+    async with services.db.transaction(account_scope(account.account_id)) as conn:
+        found = await methods.find_method(conn, account.account_id, name)
+        changed = await methods.set_default(conn, account.account_id, found.payment_method_id)
+    return method_answer(changed)
+
+
+def method_answer(method: PaymentMethod) -> MethodAnswer:
+    """Show a method."""
+    return MethodAnswer(
+        id=ids.show("payment_method", method.payment_method_id),
+        gateway=method.gateway,
+        type=method.type,
+        card=method.card,
+        bank=method.bank,
+        priority=method.priority,
+        is_default=method.is_default,
+        status=method.status,
+        created=method.created_at,
+    )
+
+
+def _settings(account: Account, default: PaymentMethod | None) -> SettingsAnswer:
+    shown = ids.show("payment_method", default.payment_method_id) if default else None
+    return SettingsAnswer(account.autopay, shown, default.token if default else None)
+
+
+ACCOUNT_ROUTES: Final = (
+    read_config,
+    read_settings,
+    set_autopay,
+    list_methods,
+    start_card_setup,
+    choose_default,
+    set_default,
+    remove_method,
+)

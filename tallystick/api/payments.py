@@ -1,0 +1,192 @@
+"""The account's payments: those collected, those that a person starts, those made by hand."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, get, post
+
+from tallystick.accounts.model import Account, Principal
+from tallystick.api.answers import Pagination, major, pagination
+from tallystick.api.services import Services
+from tallystick.api.strict import Body
+from tallystick.invoices import service as invoices
+from tallystick.kernel import ids
+from tallystick.kernel.db import account_scope
+from tallystick.kernel.errors import BadInput, FieldError, PaymentRequired
+from tallystick.kernel.ids import new_id
+from tallystick.kernel.paging import PageRequest
+from tallystick.money.amount import Money
+from tallystick.payments import approvals, methods, service
+from tallystick.payments.declines import words
+from tallystick.payments.model import Payment, PaymentStatus
+
+TAGS: Final = ["Payments"]
+READ: Final = {"permission": "billing:read"}
+WRITE: Final = {"permission": "billing:write"}
+_IDEMPOTENCY_KEY: Final = "idempotency-key"
+
+
+class PaymentAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The wish to collect an amount; `failure_message` is in words for the customer."""
+
+    id: str
+    invoice: str | None
+    gateway: str
+    payment_method: str | None
+    status: str
+    currency: str
+    amount: Decimal
+    amount_cents: int
+    transaction_reference: str | None
+    failure_code: str | None
+    failure_message: str | None
+    note: str | None
+    created: datetime
+    settled_at: datetime | None
+
+
+class PaymentList(msgspec.Struct, frozen=True):
+    """One part of the account's payments, newest first."""
+
+    payments: list[PaymentAnswer]
+    pagination: Pagination
+    total: int
+
+
+class Pay(Body, frozen=True, kw_only=True):
+    """Charge the invoice to this method, or to the default one."""
+
+    payment_method_id: str | None = None
+
+
+class ManualPayment(Body, frozen=True, kw_only=True):
+    """A payment made by hand; the amount is what is due where it is left out."""
+
+    invoice_id: str | None = None
+    payment_method: str | None = None
+    transaction_reference: str | None = None
+    amount_cents: int | None = None
+    currency: str | None = None
+
+
+@get("/payments", opt=READ, tags=TAGS, summary="Payments")
+async def list_payments(services: Services, account: Account, paging: PageRequest) -> PaymentList:
+    """List payments, newest first."""
+    async with services.db.transaction(account_scope(account.account_id)) as conn:
+        found = await service.list_payments(conn, account.account_id, paging)
+    answers = [payment_answer(payment) for payment in found.items]
+    return PaymentList(answers, pagination(found), found.total)
+
+
+@get("/payments/{payment_id:str}", opt=READ, tags=TAGS, summary="A payment")
+async def read_payment(payment_id: str, services: Services, account: Account) -> PaymentAnswer:
+    """Return one payment."""
+    wanted = ids.parse("payment", payment_id)
+    async with services.db.transaction(account_scope(account.account_id)) as conn:
+        view = await service.get_payment(conn, account.account_id, wanted)
+    return payment_answer(view.payment)
+
+
+@post(
+    "/invoices/{invoice_id:str}/pay",
+    opt={**WRITE, "gateway": True},
+    tags=TAGS,
+    status_code=200,
+    summary="Pay an invoice",
+)
+async def pay_invoice(
+    invoice_id: str,
+    request: Request[Any, Any, Any],
+    services: Services,
+    account: Account,
+    data: Pay | None = None,
+) -> PaymentAnswer:
+    """Charge what is due, now. A refusal is 402 `payment_declined`; no answer is `processing`."""
+    wanted = ids.parse("invoice", invoice_id)
+    method_id = None
+    if data is not None and data.payment_method_id is not None:
+        async with services.db.transaction(account_scope(account.account_id)) as conn:
+            named = await methods.find_method(conn, account.account_id, data.payment_method_id)
+            method_id = named.payment_method_id
+    view = await services.collector.pay_invoice(
+        account.account_id, wanted, request_key=_request_key(request), method_id=method_id
+    )
+    payment = view.payment
+    if payment.status is PaymentStatus.FAILED:
+        code = payment.failure_code or "declined"
+        raise PaymentRequired(
+            "payment_declined",
+            words(code),
+            extra={"payment": ids.show("payment", payment.payment_id), "decline_code": code},
+        )
+    return payment_answer(payment)
+
+
+@post("/payments/manual", opt=WRITE, tags=TAGS, summary="A payment made by hand")
+async def record_manual_payment(
+    data: ManualPayment,
+    request: Request[Any, Any, Any],
+    services: Services,
+    account: Account,
+    principal: Principal,
+) -> PaymentAnswer:
+    """Tell of a transfer; it waits as `pending_approval` until finance has seen the money."""
+    wanted = ids.parse("invoice", _required(data))
+    async with services.db.transaction(account_scope(account.account_id)) as conn:
+        invoice = await invoices.get_invoice(conn, account.account_id, wanted)
+        amount = Money(
+            invoice.due.minor if data.amount_cents is None else data.amount_cents,
+            invoice.currency if data.currency is None else data.currency.upper(),
+        )
+        payment = await approvals.record_manual_payment(
+            conn,
+            account.account_id,
+            wanted,
+            amount,
+            data.transaction_reference or "",
+            request_key=_request_key(request),
+            at=principal.now(services.clock()),
+        )
+    return payment_answer(payment)
+
+
+def payment_answer(payment: Payment) -> PaymentAnswer:
+    """Show a payment."""
+    return PaymentAnswer(
+        id=ids.show("payment", payment.payment_id),
+        invoice=ids.show("invoice", payment.invoice_id) if payment.invoice_id else None,
+        gateway=payment.gateway,
+        payment_method=ids.show("payment_method", payment.payment_method_id)
+        if payment.payment_method_id
+        else None,
+        status=payment.status.value,
+        currency=payment.currency.lower(),
+        amount=major(payment.amount_minor, payment.currency),
+        amount_cents=payment.amount_minor,
+        transaction_reference=payment.reference,
+        failure_code=payment.failure_code,
+        failure_message=words(payment.failure_code) if payment.failure_code else None,
+        note=payment.note,
+        created=payment.created_at,
+        settled_at=payment.settled_at,
+    )
+
+
+def _request_key(request: Request[Any, Any, Any]) -> str:
+    """Return the caller's key: a retry after a crash meets the payment that it made before."""
+    return request.headers.get(_IDEMPOTENCY_KEY) or str(new_id())
+
+
+def _required(data: ManualPayment) -> str:
+    """Return the invoice's id; a missing field is 400 here, as the IGNY8 seed has it."""
+    needed = ("invoice_id", "payment_method", "transaction_reference")
+    missing = [name for name in needed if not getattr(data, name)]
+    if missing or data.invoice_id is None:
+        errors = [FieldError(name, "missing", "is required") for name in missing]
+        raise BadInput("manual_payment_incomplete", f"{missing[0]} is required.", errors=errors)
+    return data.invoice_id
+
+
+ACCOUNT_ROUTES: Final = (list_payments, read_payment, pay_invoice, record_manual_payment)

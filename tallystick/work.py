@@ -1,0 +1,92 @@
+"""What the worker does: every kind of due work, and who listens to which event."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, TypeVar
+
+import msgspec
+
+from tallystick.accounts.sign_in import forget_old_sessions
+from tallystick.api.services import Services
+from tallystick.invoices.billing_run import BillingRun
+from tallystick.invoices.events import INVOICE_FINALIZED
+from tallystick.kernel import idempotency
+from tallystick.kernel.db import WRITER
+from tallystick.kernel.due import AccountKind, WallKind, Worker
+from tallystick.kernel.outbox import Event, Handler, Teller
+from tallystick.kernel.test_clocks import Advancer
+from tallystick.metering.fold import Fold
+from tallystick.payments.autopay import Autopay
+from tallystick.payments.events import (
+    GATEWAY_CUSTOMER_LINKED,
+    PAYMENT_METHOD_REMOVED,
+    PAYMENT_METHOD_SAVED,
+    GatewayCustomerLinked,
+    PaymentMethodRemoved,
+)
+from tallystick.payments.jobs import Resolver, attempts_kind, payments_kind
+from tallystick.payments.news import GatewayNews
+from tallystick.webhooks.jobs import InboxWorker
+
+T = TypeVar("T")
+HOUSEKEEPING: Final = "housekeeping"
+
+
+def worker_of(services: Services) -> Worker:
+    """Return the worker over all kinds of due work."""
+    return Worker(services.db, services.clock, [*account_kinds(services), *_wall_kinds(services)])
+
+
+def account_kinds(services: Services) -> tuple[AccountKind, ...]:
+    """Return the work on account time, in the order in which one instant's work is done."""
+    billing = BillingRun(services.db, services.clock, services.seller)
+    return billing.kind, payments_kind(services.collector)
+
+
+def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
+    db, gateways, tries, clock = services.db, services.gateways, services.tries, services.clock
+    teller = Teller(db, event_handlers(services))
+    advancer = Advancer(db, clock, account_kinds(services), teller.run_due)
+    news = GatewayNews(db, gateways, tries, clock)
+    return (
+        WallKind("outbox", teller.run_due),
+        InboxWorker(db, gateways, news).kind(),
+        attempts_kind(Resolver(db, gateways, tries)),
+        Fold(db).kind(),
+        WallKind("test_clocks", advancer.run_due),
+        WallKind(HOUSEKEEPING, _Housekeeping(services).run_due),
+    )
+
+
+def event_handlers(services: Services) -> Mapping[str, Handler]:
+    """Return who is told of which event."""
+    autopay = Autopay(services.db, services.gateways, services.clock)
+
+    async def on_method_removed(event: Event) -> None:
+        await services.card_setup.detach_removed(_payload(event, PaymentMethodRemoved))
+
+    async def on_customer_linked(event: Event) -> None:
+        linked = _payload(event, GatewayCustomerLinked)
+        await services.inbox.on_customer_linked(linked, services.clock())
+
+    return {
+        INVOICE_FINALIZED: autopay.on_invoice_finalized,
+        PAYMENT_METHOD_SAVED: autopay.on_method_saved,
+        PAYMENT_METHOD_REMOVED: on_method_removed,
+        GATEWAY_CUSTOMER_LINKED: on_customer_linked,
+    }
+
+
+class _Housekeeping:
+    """Drops what has outlived its use: answers of thirty days ago, sessions that ended."""
+
+    def __init__(self, services: Services) -> None:
+        self._db = services.db
+
+    async def run_due(self, now: datetime) -> int:
+        async with self._db.transaction(WRITER) as conn:
+            return await idempotency.forget_old(conn, now) + await forget_old_sessions(conn, now)
+
+
+def _payload(event: Event, kind: type[T]) -> T:
+    return msgspec.json.decode(event.payload, type=kind)
