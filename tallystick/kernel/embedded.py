@@ -29,7 +29,7 @@ import structlog
 
 from tallystick.kernel import embedded_cluster as files
 from tallystick.kernel.embedded_cluster import Cluster, Programs, Progress
-from tallystick.kernel.embedded_watcher import clear_leftovers, try_lock
+from tallystick.kernel.embedded_watcher import clear_leftovers, is_still_at, try_lock
 from tallystick.kernel.errors import SetupError
 
 log = structlog.get_logger()
@@ -88,7 +88,7 @@ class EmbeddedPostgres:
     def __init__(self, cluster: Cluster, users_lock: int) -> None:
         self.dsn = cluster.dsn
         self._cluster = cluster
-        self._users_lock: int | None = users_lock
+        self._users_lock = users_lock
         self._let_go = threading.Event()
         self._guard = threading.Thread(target=self._watch_the_watcher, daemon=True)
         self._guard.start()
@@ -114,21 +114,23 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """Let go. The last holder returns when postgres has stopped. A second call does nothing."""
+        if self._let_go.is_set():
+            return
         self._let_go.set()
         self._guard.join()
-        users_lock, self._users_lock = self._users_lock, None
-        if users_lock is None:
-            return
         try:
             # Nobody else: newcomers wait at this lock until the server is down.
-            if try_lock(users_lock, fcntl.LOCK_EX):
+            if try_lock(self._users_lock, fcntl.LOCK_EX):
                 _end_watcher(self._cluster)
         finally:
-            os.close(users_lock)
+            os.close(self._users_lock)
 
     def _watch_the_watcher(self) -> None:
         pause = GUARD_SECONDS
         while not self._let_go.wait(pause):
+            if not is_still_at(self._cluster.home / "users.lock", self._users_lock):
+                log.warning("postgres_home_removed", home=str(self._cluster.home))
+                return
             try:
                 self._heal()
                 pause = GUARD_SECONDS
@@ -139,10 +141,7 @@ class EmbeddedPostgres:
     def _heal(self) -> None:
         """Start the server again if its watcher has gone; leave it to others who are at it."""
         home = self._cluster.home
-        try:
-            lock = os.open(home / "start.lock", os.O_RDWR | os.O_NOFOLLOW)
-        except FileNotFoundError:  # the home was removed: nothing is left to heal
-            return
+        lock = os.open(home / "start.lock", os.O_RDWR | os.O_NOFOLLOW)
         try:
             if try_lock(lock, fcntl.LOCK_EX) and not _watcher_lives(self._cluster):
                 log.warning("postgres_gone", home=str(home))
@@ -197,27 +196,36 @@ def _moments(seconds_max: float, words: str, progress: Progress) -> Iterator[Non
 
 def _serve(cluster: Cluster, progress: Progress, *, may_create: bool) -> None:
     """Make sure that a watcher runs and its server answers. Hold the start and a users lock."""
-    watcher_lock = _open_lock(cluster, "watcher.lock")
-    try:
-        if try_lock(watcher_lock, fcntl.LOCK_EX):
-            files.clear_drafts(cluster.home)
-            programs = files.find_programs(cluster, progress)
-            if may_create:
-                files.ensure_data(cluster, programs, progress)
-            _clear(cluster)
-            _spawn_watcher(cluster, programs, watcher_lock)
-    finally:
-        os.close(watcher_lock)  # the watcher has its own copy, and with it the lock
+    has_spawned = False
     for _ in _moments(START_SECONDS_MAX, "Waiting for PostgreSQL to be ready", progress):
-        if _answers(cluster):
-            return
-        if not _watcher_lives(cluster):
+        if _watcher_lives(cluster):
+            if _answers(cluster):
+                return
+        elif has_spawned:
             raise files.server_failure(cluster, cluster.log.read_text(errors="replace"))
+        else:  # perhaps only now: the end of a killed one takes a moment
+            _spawn(cluster, progress, may_create=may_create)
+            has_spawned = True
     raise SetupError(
         "postgres_not_answering",
         f"PostgreSQL in {cluster.home} runs, yet does not answer at {cluster.socket_folder}: "
         f"look into {cluster.log}; another container that uses the same home must be stopped.",
     )
+
+
+def _spawn(cluster: Cluster, progress: Progress, *, may_create: bool) -> None:
+    """Prepare whatever is missing and start the watcher, which takes the lock over from us."""
+    lock = _open_lock(cluster, "watcher.lock")
+    try:
+        _wait_for_lock(lock, fcntl.LOCK_EX, cluster, progress)
+        files.clear_drafts(cluster.home)
+        _clear(cluster)
+        programs = files.find_programs(cluster, progress)
+        if may_create:
+            files.ensure_data(cluster, programs, progress)
+        _spawn_watcher(cluster, programs, lock)
+    finally:
+        os.close(lock)
 
 
 def _clear(cluster: Cluster) -> None:

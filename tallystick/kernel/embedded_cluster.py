@@ -330,7 +330,9 @@ def _make_data(cluster: Cluster, programs: Programs) -> None:
         single = [str(programs.bin / "postgres"), "--single", "-D", str(draft), "template1"]
         _run(cluster, single, said=b"CREATE DATABASE tallystick\n")
         draft.rename(cluster.data)
-        os.sync()  # a name lost with the power would make clear_drafts take data for a draft
+        folder = os.open(cluster.home, os.O_RDONLY)
+        os.fsync(folder)  # a name lost with the power would make clear_drafts take data for a draft
+        os.close(folder)
 
 
 def _run(cluster: Cluster, command: Sequence[str], said: bytes = b"") -> None:

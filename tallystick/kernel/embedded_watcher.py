@@ -76,12 +76,10 @@ def _command_lines_of_ps() -> Iterator[tuple[int, str]]:
 def clear_leftovers(data: Path, name: str) -> bool:
     """Stop what an earlier watcher left running on this data folder; True when nothing is left.
 
-    Call only while holding the watcher lock: then no live watcher owns what is found here.
+    Call only while holding the watcher lock: then no live watcher owns what is found here. The
+    stop is an immediate one, which the next start recovers from: a fast one writes pg_control by
+    its path, into what may be another cluster by now if the folder was removed and made again.
     """
-    masters = [pid for pid, command in _command_lines() if _is_master(command, data)]
-    if masters:
-        _signal(masters, signal.SIGINT)  # fast shutdown
-        _gone(data, name, FAST_STOP_SECONDS_MAX)
     for sign in (signal.SIGQUIT, signal.SIGKILL):
         _signal(server_pids(data, name), sign)
         if _gone(data, name, IMMEDIATE_STOP_SECONDS_MAX):
@@ -89,6 +87,13 @@ def clear_leftovers(data: Path, name: str) -> bool:
             # would take for itself (in a restarted container the numbers even repeat).
             (data / "postmaster.pid").unlink(missing_ok=True)
             return True
+    return False
+
+
+def is_still_at(path: Path, fd: int) -> bool:
+    """Tell whether the open file `fd` is the one at `path`: not after the home was removed."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(fd), path.stat())
     return False
 
 
@@ -108,7 +113,7 @@ def _gone(data: Path, name: str, seconds_max: float) -> bool:
 
 
 def _tie_to_this_process() -> Callable[[], None] | None:
-    """Return what a child runs before exec so that postgres stops fast when its watcher dies."""
+    """Return what a child runs before exec so that postgres stops at once when its watcher dies."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -116,7 +121,7 @@ def _tie_to_this_process() -> Callable[[], None] | None:
     watcher = os.getpid()
 
     def tie() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
+        prctl(PR_SET_PDEATHSIG, signal.SIGQUIT, 0, 0, 0)
         if os.getppid() != watcher:
             os._exit(1)
 
@@ -170,12 +175,13 @@ def _bound_log(kept: Path) -> None:
         os.ftruncate(sys.stderr.fileno(), 0)
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    for sign, seconds_max in (
+def _stop(server: subprocess.Popen[bytes], *, immediate: bool) -> None:
+    ways = [
         (signal.SIGINT, FAST_STOP_SECONDS_MAX),
         (signal.SIGQUIT, IMMEDIATE_STOP_SECONDS_MAX),
         (signal.SIGKILL, IMMEDIATE_STOP_SECONDS_MAX),
-    ):
+    ]
+    for sign, seconds_max in ways[immediate:]:
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.send_signal(sign)
             server.wait(seconds_max)
@@ -189,25 +195,27 @@ def _reap() -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run postgres until its last user has gone, SIGUSR1 asks for an end, or it ends by itself.
+    """Run postgres until its last user has gone, its home is removed, or SIGUSR1 asks for an end.
 
     Arguments: the home, the descriptor that holds the watcher lock, `uid:gid` to run postgres as
     (empty: as ourselves), the socket folder, then the command of postgres.
     """
-    home, watcher_lock, run_as, socket_folder, *command = arguments
+    home, held, run_as, socket_folder, *command = arguments
     reader = _wake_on_signals()
-    users = os.open(Path(home, "users.lock"), os.O_RDWR)
-    os.pwrite(int(watcher_lock), str(os.getpid()).encode(), 0)
+    users, watcher_lock = os.open(Path(home, "users.lock"), os.O_RDWR), int(held)
+    os.pwrite(watcher_lock, str(os.getpid()).encode(), 0)
     server = _spawn(command, run_as)
-    signals = b""
+    signals, lock_file = b"", Path(home, "watcher.lock")
     while server.poll() is None:
-        if signal.SIGUSR1 in signals or try_lock(users, fcntl.LOCK_EX):
-            _stop(server)
+        is_gone = not is_still_at(lock_file, watcher_lock)
+        if is_gone or signal.SIGUSR1 in signals or try_lock(users, fcntl.LOCK_EX):
+            _stop(server, immediate=is_gone)
             break
         _bound_log(Path(home, "postgres.log.1"))
         signals = _signals_within(reader, LOOK_SECONDS)
     folder = Path(socket_folder)
-    clear_leftovers(Path(command[command.index("-D") + 1]), folder.name)
+    if is_still_at(lock_file, watcher_lock):
+        clear_leftovers(Path(command[command.index("-D") + 1]), folder.name)
     _reap()
     with contextlib.suppress(OSError):
         folder.rmdir()
