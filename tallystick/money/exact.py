@@ -1,8 +1,8 @@
 """Decimal arithmetic that is exact or fails: the only decimal context of the project.
 
-Python's default context keeps 28 digits and rounds the rest without a word. A price of 12 decimals
-times a quantity of 18 whole digits and 12 decimals needs 57. Here 100 digits are kept, and where
-even they do not suffice the operation raises instead of rounding. Prices and quantities are
+Python's default context keeps 28 digits and rounds the rest without a word. A price of 15
+whole digits and 12 decimals times a quantity of 18 and 12 needs 57. Here 100 digits are kept, and
+where even they do not suffice the operation raises instead of rounding. Prices and quantities are
 bounded where they come in (`pricing/bounds.py`) so that a bounded price times a bounded quantity,
 summed over all tiers, stays below 90 digits. Nothing here divides: a quotient is seldom exact, and
 the one rounding of a line is `rounding.py`, on whole numbers.

@@ -122,7 +122,7 @@ def start_of_day(day: date, timezone: str) -> datetime:
     by_offset_after = midnight.replace(fold=1).astimezone(UTC)
     if by_offset_after >= by_offset_before:  # equal: once, as nearly always; later: twice
         return by_offset_before
-    skipped = range(int((by_offset_before - by_offset_after).total_seconds()) + 1)
+    skipped = range(int((by_offset_before - by_offset_after).total_seconds()))
     change = bisect_left(
         skipped,
         True,  # noqa: FBT003 -- the value searched for

@@ -132,6 +132,12 @@ def test_usage_below_zero_costs_what_zero_costs(price: Price) -> None:
     assert rated.steps[0] == Step(kind="below_zero", quantity=D(-7), amount=D(0))
 
 
+def test_usage_below_zero_leaves_the_included_units_untouched() -> None:
+    rated = rate(PerUnitPrice(currency="USD", unit=D(3), included=D(10)), D(-7))
+    assert rated.steps[1] == Step(kind="included", quantity=D(0), up_to=D(10), amount=D(0))
+    assert rated.steps[2].quantity == 0
+
+
 def test_the_largest_allowed_numbers_are_still_exact() -> None:
     price = PerUnitPrice(currency="USD", unit=D("999999999999999.999999999999"))
     used = D("9" * 18 + "." + "9" * 40)

@@ -109,7 +109,7 @@ def test_an_amount_out_of_bounds_is_refused(number: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "number", ["0", "-0", "0.000000000001", "0.10000000000000000", "999999999999999"]
+    "number", ["0", "-0", "0.000000000001", "0.10000000000000000", "0e30", "999999999999999"]
 )
 def test_an_amount_within_bounds_is_taken(number: str) -> None:
     assert read_price({**PER_UNIT, "unit": number}) == PerUnitPrice(currency="USD", unit=D(number))
@@ -119,7 +119,12 @@ def test_an_amount_within_bounds_is_taken(number: str) -> None:
 def test_a_struct_with_a_number_that_is_not_finite_is_refused(number: str) -> None:
     tier = Tier(up_to=D(number), unit=D(number))
     with pytest.raises(BadInput) as refusal:
-        validate(GraduatedPrice(currency="USD", tiers=(tier, Tier(up_to=None, unit=D(1)))))
+        validate(
+            GraduatedPrice(
+                currency="USD",
+                tiers=(tier, Tier(up_to=D(5), unit=D(1)), Tier(up_to=None, unit=D(1))),
+            )
+        )
     assert [(error.field, error.code) for error in refusal.value.errors] == [
         ("tiers[0].unit", "not_finite"),
         ("tiers[0].up_to", "not_finite"),
