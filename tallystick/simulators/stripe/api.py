@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import contextlib
 from collections import deque
 from collections.abc import Mapping
 
@@ -74,6 +75,11 @@ class Api:
         self.faults = faults
         self.requests: deque[Seen] = deque(maxlen=REQUESTS_KEPT)
         self._idempotency = Idempotency(state)
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """Cut the requests that a delay holds up: the server is about to stop."""
+        self._closing.set()
 
     async def answer(self, request: Request) -> Reply:
         """Return the answer. Raises ConnectionCut where a fault wants no answer."""
@@ -116,8 +122,8 @@ class Api:
             raise failure(fault.status)
         order = self._order(request, request_id)
         with self._idempotency.running(order.claim):
-            if fault:
-                await asyncio.sleep(fault.delay_ms / 1000)
+            if fault and fault.delay_ms:
+                await self._hold_up(fault.delay_ms / 1000)
             kept = self._idempotency.kept(order.claim)
             if kept:
                 status, body, original = kept["status"], kept["body"], kept["request_id"]
@@ -129,6 +135,11 @@ class Api:
         if fault and fault.action == "status_after":
             raise failure(fault.status)
         return status, body, original
+
+    async def _hold_up(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
+            raise ConnectionCut
 
     def _order(self, request: Request, request_id: str) -> Order:
         encoded = request.body.decode("latin-1") if request.method == "POST" else request.query

@@ -68,6 +68,10 @@ class App:
         self._control = Control(self.state, self._api, self._deliveries, prepare=self._prepare)
         self._prepare()
 
+    def close(self) -> None:
+        """Let no request wait any longer: the server is about to stop."""
+        self._api.close()
+
     def _prepare(self) -> None:
         """Set up, or take away, the endpoint that the command line names."""
         with self.state.change():

@@ -33,6 +33,15 @@ class _Protocol(HttpToolsProtocol):
 class _Server(uvicorn.Server):
     """Leaves the signals to us: uvicorn would raise them again and end with a trace."""
 
+    def __init__(self, config: uvicorn.Config, app: App) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; requests that a fault delays are cut instead of waited for."""
+        self._app.close()
+        await super().shutdown(sockets)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
@@ -102,7 +111,7 @@ def _server(app: App) -> _Server:
         server_header=False,
         timeout_graceful_shutdown=1,
     )
-    return _Server(config)
+    return _Server(config, app)
 
 
 def _url(listener: socket.socket) -> str:

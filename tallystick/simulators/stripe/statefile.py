@@ -32,7 +32,10 @@ class StateFile:
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises SetupError when it is in use or is something else."""
         try:
-            self._db = sqlite3.connect(path, timeout=0, isolation_level=None)
+            # Opened by whoever builds the application, used by the thread that serves it.
+            self._db = sqlite3.connect(
+                path, timeout=0, isolation_level=None, check_same_thread=False
+            )
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")

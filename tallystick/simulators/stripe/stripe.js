@@ -193,7 +193,8 @@
       inputmode: field.name === "postal" ? "text" : "numeric", maxlength: field.max,
       spellcheck: "false", "data-sim-stripe": field.name
     });
-    if (field.name !== "postal") { input.required = true; }
+    /* Not `required`: the browser would stop the page's own submit before our check can speak. */
+    if (field.name !== "postal") { input.setAttribute("aria-required", "true"); }
     var self = this;
     input.addEventListener("input", function () { self.typed(field.name); });
     input.addEventListener("focus", function () {
