@@ -1,0 +1,100 @@
+"""Usage as values: events, the answers to them, totals."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+
+EVENTS_MAX: Final = 10_000
+"""How many events one request may carry."""
+TEXT_LENGTH_MAX: Final = 255
+"""Characters of an id, a source, a type, a subject."""
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_LENGTH_MAX)]
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class UsageEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One immutable fact, once per account, `source` and `id`.
+
+    `subject` is the account's external id or `acct_...`. `type` says what happened; empty, `meter`
+    is the code of a meter whose type it has. `at` None: when it arrived. Numbers in `properties`
+    are int or Decimal.
+
+    Without `gc`: JSON holds no cycles, and thousands of events are in memory at a time.
+    """
+
+    source: Text
+    id: Text
+    type: str = ""
+    meter: str | None = None
+    subject: Text
+    at: Instant | None = None
+    properties: dict[str, Any] = {}
+
+
+class Status(StrEnum):
+    """What became of an event that was sent."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    UNMATCHED = "unmatched"
+
+
+class EventResult(msgspec.Struct, frozen=True, gc=False):
+    """The answer to one event; `detail` is a stable code where the status alone does not say.
+
+    `unknown_subject`, `unknown_type` (unmatched); `other_content` (conflict).
+    """
+
+    id: str
+    status: Status
+    detail: str | None = None
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """What a request called the parts of its events, so that an error can point at them.
+
+    `place` is where an event stands, with `{}` for its position.
+    """
+
+    name: str
+    place: str
+    id: str = "id"
+    subject: str = "subject"
+    type: str = "type"
+    at: str = "time"
+    properties: str = "data"
+
+    def path(self, position: int, *names: str) -> str:
+        """Return the path of a part of an event: `events[3].subject`."""
+        return ".".join(filter(None, (self.place.format(position), *names)))
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """The events of one request, and how it wrote them."""
+
+    shape: Shape
+    events: Sequence[UsageEvent]
+
+
+class HourlyTotal(msgspec.Struct, frozen=True):
+    """What one meter counted in the hour that begins at `hour` (UTC)."""
+
+    hour: datetime
+    quantity: Decimal
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """A total that is not the sum of its events: a fault in the program or in the database."""
+
+    account_id: UUID
+    meter_id: UUID
+    hour: datetime
+    kept: Decimal | None
+    summed: Decimal | None

@@ -1,0 +1,84 @@
+"""Which way of writing events a request uses; all ways meet in one `Batch`."""
+
+from typing import Final
+
+import msgspec
+
+from tallystick.kernel.errors import BadInput
+from tallystick.metering import cloudevents, lago_events, own_events
+from tallystick.metering.bodies import decode
+from tallystick.metering.model import Batch
+
+CLOUDEVENT: Final = "application/cloudevents+json"
+CLOUDEVENT_BATCH: Final = "application/cloudevents-batch+json"
+JSON: Final = "application/json"
+
+_Raw = msgspec.Raw | msgspec.UnsetType
+
+
+class _Root(msgspec.Struct, frozen=True):
+    """The keys of a body by which it is recognized, their values unread."""
+
+    specversion: _Raw = msgspec.UNSET
+    event: _Raw = msgspec.UNSET
+    events: _Raw = msgspec.UNSET
+
+
+class _Item(msgspec.Struct, frozen=True):
+    transaction_id: _Raw = msgspec.UNSET
+
+
+class _Items(msgspec.Struct, frozen=True):
+    events: list[_Item]
+
+
+_ROOT: Final = msgspec.json.Decoder(_Root)
+_ITEMS: Final = msgspec.json.Decoder(_Items)
+
+
+def read_events(content_type: str, body: bytes) -> Batch:
+    """Read the body of `POST /events`.
+
+    CloudEvents by their content types; `application/json` by its root: an array or `specversion`
+    is CloudEvents, `event` (or `events` with Lago's `transaction_id`) Lago's, `events` our own.
+
+    Raises BadInput naming what can not be taken.
+    """
+    match content_type.partition(";")[0].strip().lower():
+        case "application/cloudevents+json":
+            return cloudevents.read_single(body)
+        case "application/cloudevents-batch+json":
+            return cloudevents.read_many(body)
+        case "application/json":
+            return _read_json(body)
+    raise BadInput.field(
+        "Content-Type",
+        "unsupported_content_type",
+        f"must be {CLOUDEVENT}, {CLOUDEVENT_BATCH} or {JSON}",
+    )
+
+
+def read_lago_events(body: bytes) -> Batch:
+    """Read the body of `POST /events/batch`, which is Lago's; raises BadInput."""
+    return lago_events.read_many(body)
+
+
+def _read_json(body: bytes) -> Batch:
+    if body.lstrip()[:1] == b"[":
+        return cloudevents.read_many(body)
+    root = decode(_ROOT, body)
+    if not isinstance(root.specversion, msgspec.UnsetType):
+        return cloudevents.read_single(body)
+    if not isinstance(root.event, msgspec.UnsetType):
+        return lago_events.read_single(body)
+    if not isinstance(root.events, msgspec.UnsetType) and _are_lagos(body):
+        return lago_events.read_many(body)
+    return own_events.read_many(body)
+
+
+def _are_lagos(body: bytes) -> bool:
+    """Tell whether the first event has Lago's name of an id."""
+    if b'"transaction_id"' not in body:
+        return False
+    items = decode(_ITEMS, body).events
+    return bool(items) and not isinstance(items[0].transaction_id, msgspec.UnsetType)

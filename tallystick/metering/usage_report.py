@@ -1,0 +1,104 @@
+"""Usage against a plan's limits, with what lies over them and what it costs: pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from tallystick.catalog.model import Meter, PlanVersion
+from tallystick.money.amount import Money
+from tallystick.money.exact import canonical, subtract
+from tallystick.money.rounding import round_decimal, round_ratio
+from tallystick.pricing.model import FlatPrice, Price
+from tallystick.pricing.rate import rate
+
+ZERO = Decimal(0)
+
+
+class MeterUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """One meter in the period.
+
+    `percent` is of the limit, to a hundredth; None without a limit. `overage_cost` is what the
+    period's invoice bills for this meter as it stands, rounded once as the invoice rounds it.
+    """
+
+    meter: Meter
+    quantity: Decimal
+    limit: Decimal | None
+    percent: Decimal | None
+    overage: Decimal
+    overage_cost: Money
+
+
+class UsageReport(msgspec.Struct, frozen=True, kw_only=True):
+    """All meters of a plan in the half-open period [start, end)."""
+
+    start: datetime
+    end: datetime
+    meters: tuple[MeterUsage, ...]
+    total_overage_cost: Money
+
+
+def usage_report(
+    version: PlanVersion,
+    meters: Mapping[str, Meter],
+    totals: Mapping[str, Decimal],
+    *,
+    start: datetime,
+    end: datetime,
+) -> UsageReport:
+    """Return the report on what was used; `meters` and `totals` are by code, absent is zero.
+
+    A meter shows if a price or a limit of the version names it, in that order.
+    """
+    prices = {price.meter: price for price in version.prices if price.meter is not None}
+    rows = tuple(
+        _meter_usage(version, meters[code], prices.get(code), totals.get(code, ZERO))
+        for code in reported_meters(version)
+    )
+    total = sum((row.overage_cost for row in rows), Money.zero(version.currency))
+    return UsageReport(start=start, end=end, meters=rows, total_overage_cost=total)
+
+
+def reported_meters(version: PlanVersion) -> tuple[str, ...]:
+    """Return the codes of the meters that a version's prices and limits name."""
+    priced = [price.meter for price in version.prices if price.meter is not None]
+    return tuple(dict.fromkeys([*priced, *version.limits]))
+
+
+def _meter_usage(
+    version: PlanVersion, meter: Meter, price: Price | None, quantity: Decimal
+) -> MeterUsage:
+    limit = _limit(version, meter.code, price)
+    over = ZERO if limit is None else max(subtract(quantity, limit), ZERO)
+    return MeterUsage(
+        meter=meter,
+        quantity=quantity,
+        limit=limit,
+        percent=None if limit is None else _percent(quantity, limit),
+        overage=canonical(over),
+        overage_cost=_cost(price, quantity, version.currency),
+    )
+
+
+def _limit(version: PlanVersion, code: str, price: Price | None) -> Decimal | None:
+    """Return the plan's limit, else what the price includes, else None: without a limit."""
+    if code in version.limits:
+        return version.limits[code]
+    return price.included if price is not None and price.included > 0 else None
+
+
+def _percent(quantity: Decimal, limit: Decimal) -> Decimal:
+    """Return how much of the limit is used; of a limit of zero, all as soon as there is use."""
+    if limit == 0:
+        return Decimal(100) if quantity > 0 else ZERO
+    used, whole = quantity.as_integer_ratio(), limit.as_integer_ratio()
+    hundredths = round_ratio(used[0] * whole[1] * 10_000, used[1] * whole[0])
+    return canonical(Decimal(hundredths).scaleb(-2))
+
+
+def _cost(price: Price | None, quantity: Decimal, currency: str) -> Money:
+    if price is None or isinstance(price, FlatPrice):
+        return Money.zero(currency)
+    return round_decimal(rate(price, quantity).amount, currency)
