@@ -1,0 +1,58 @@
+"""How a line came to its amount, from what was stored, computed once more."""
+
+from uuid import UUID
+
+import msgspec
+
+from tallystick.invoices import service, store
+from tallystick.invoices.derivation import Derivation, decode, recompute
+from tallystick.invoices.document import TaxLine
+from tallystick.invoices.document import decode as decode_document
+from tallystick.invoices.model import InvoiceLine
+from tallystick.kernel.db import Connection
+from tallystick.kernel.ids import unknown
+from tallystick.money.amount import Money
+from tallystick.pricing.explain import explain_step
+
+
+class LineExplanation(msgspec.Struct, frozen=True, kw_only=True):
+    """A line, what it was computed from, the steps in words, and the amount computed again.
+
+    `taxes` are those of the whole invoice: tax is reckoned on the sum of its lines.
+    """
+
+    line: InvoiceLine
+    derivation: Derivation
+    steps: tuple[str, ...]
+    recomputed: Money
+    taxes: tuple[TaxLine, ...]
+
+    @property
+    def is_same(self) -> bool:
+        """Whether computing it again gives the billed amount to the minor unit."""
+        return self.recomputed == self.line.amount
+
+
+async def line_explanation(
+    conn: Connection, account_id: UUID, invoice_id: UUID, line_id: UUID
+) -> LineExplanation:
+    """Return the explanation of one line of a finalized invoice, in the invoice's locale.
+
+    Raises NotFound.
+    """
+    invoice = await service.get_invoice(conn, account_id, invoice_id)
+    line = next((one for one in invoice.lines if one.invoice_line_id == line_id), None)
+    stored = await store.derivation(conn, account_id, invoice_id, line_id)
+    frozen = await store.document(conn, account_id, invoice_id)
+    if line is None or stored is None or frozen is None:
+        raise unknown("invoice_line")
+    derivation, document = decode(stored), decode_document(frozen)
+    return LineExplanation(
+        line=line,
+        derivation=derivation,
+        steps=tuple(
+            explain_step(step, derivation.currency, document.locale) for step in derivation.steps
+        ),
+        recomputed=recompute(derivation),
+        taxes=document.taxes,
+    )

@@ -1,0 +1,123 @@
+"""From a draft to an issued invoice: numbered, frozen, in the books, told. One transaction."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from tallystick.accounts.model import Account
+from tallystick.invoices import store
+from tallystick.invoices.document import Party, encode
+from tallystick.invoices.entries import issued_entry
+from tallystick.invoices.events import (
+    INVOICE_FINALIZED,
+    INVOICE_PAID,
+    InvoiceFinalized,
+    InvoicePaid,
+)
+from tallystick.invoices.freeze import freeze
+from tallystick.invoices.lifecycle import next_status
+from tallystick.invoices.model import Event, Invoice, InvoiceDraft, Status
+from tallystick.invoices.numbering import series_of, show_number
+from tallystick.kernel import outbox
+from tallystick.kernel.db import Connection
+from tallystick.kernel.errors import Conflict
+from tallystick.kernel.ids import new_id
+from tallystick.ledger import service as ledger
+from tallystick.subscriptions.periods import local_day
+
+log = structlog.get_logger()
+
+
+async def issue_period(
+    conn: Connection,
+    account: Account,
+    draft: InvoiceDraft,
+    *,
+    subscription_id: UUID,
+    seller: Party,
+    at: datetime,
+) -> Invoice | None:
+    """Write the invoice of a subscription's period and finalize it at `at`, the account's present.
+
+    None if that period was invoiced before. Everything is in the open transaction, which must be
+    of the writer's scope: numbers are not the account's. The row of the number series stays locked
+    until it ends.
+    """
+    invoice_id = new_id()
+    if not await store.insert_draft(
+        conn,
+        account.account_id,
+        draft,
+        invoice_id=invoice_id,
+        subscription_id=subscription_id,
+        at=at,
+    ):
+        return None
+    line_ids = [new_id() for _ in draft.lines]
+    await store.insert_lines(conn, account.account_id, invoice_id, draft.lines, line_ids)
+    return await finalize(conn, account, draft, invoice_id=invoice_id, seller=seller, at=at)
+
+
+async def finalize(
+    conn: Connection,
+    account: Account,
+    draft: InvoiceDraft,
+    *,
+    invoice_id: UUID,
+    seller: Party,
+    at: datetime,
+) -> Invoice:
+    """Give the draft its number, freeze it, post it to the books and tell the outbox.
+
+    An invoice over nothing is paid at once. Raises Conflict unless it is a draft.
+    """
+    series = series_of(local_day(at, account.timezone))
+    number = show_number(series, await store.take_number_locking_series(conn, series))
+    issued = _issued(account, draft, seller, number, at)
+    invoice = await store.finalize(conn, account.account_id, invoice_id, issued)
+    if invoice is None:
+        raise Conflict("invoice_not_draft", "The invoice was finalized already.")
+    entry = issued_entry(draft, invoice_id, number, at)
+    if entry is not None:
+        await ledger.post(conn, account.account_id, entry)
+    await _tell(conn, invoice)
+    log.info(
+        "invoice_finalized",
+        account_id=str(account.account_id),
+        invoice_id=str(invoice_id),
+        number=number,
+    )
+    return invoice
+
+
+def _issued(
+    account: Account, draft: InvoiceDraft, seller: Party, number: str, at: datetime
+) -> store.Issued:
+    due_at = at + timedelta(days=account.payment_due_days)
+    status, paid_at = next_status(Status.DRAFT, Event.FINALIZE), None
+    if draft.total.is_zero():
+        status, paid_at = next_status(status, Event.SETTLE), at
+    document = freeze(
+        draft,
+        account,
+        seller,
+        number=number,
+        issued_on=local_day(at, account.timezone),
+        due_on=local_day(due_at, account.timezone),
+    )
+    return store.Issued(
+        status=status,
+        number=number,
+        issued_at=at,
+        due_at=due_at,
+        paid_at=paid_at,
+        document=encode(document).decode(),
+    )
+
+
+async def _tell(conn: Connection, invoice: Invoice) -> None:
+    account_id, invoice_id = invoice.account_id, invoice.invoice_id
+    await outbox.append(conn, account_id, INVOICE_FINALIZED, InvoiceFinalized(invoice_id))
+    if invoice.status is Status.PAID:
+        await outbox.append(conn, account_id, INVOICE_PAID, InvoicePaid(invoice_id))

@@ -1,0 +1,66 @@
+"""What an invoice says, word for word, composed once when it is finalized. Pure."""
+
+from datetime import date
+from decimal import Decimal
+
+from msgspec.structs import asdict
+
+from tallystick.accounts.model import Account
+from tallystick.invoices.document import DocumentLine, InvoiceDocument, LineDetail, Party
+from tallystick.invoices.model import DraftLine, InvoiceDraft
+from tallystick.kernel.ids import show
+from tallystick.pricing.model import PerUnitPrice
+
+
+def freeze(
+    draft: InvoiceDraft,
+    account: Account,
+    seller: Party,
+    *,
+    number: str,
+    issued_on: date,
+    due_on: date,
+) -> InvoiceDocument:
+    """Return the document: names, addresses, lines and sums as they are now."""
+    return InvoiceDocument(
+        number=number,
+        issued_on=issued_on,
+        due_on=due_on,
+        currency=draft.currency,
+        locale=account.locale,
+        timezone=account.timezone,
+        account_id=show("account", account.account_id),
+        seller=seller,
+        customer=Party(account.name, account.address, account.email, account.tax_number),
+        lines=tuple(_document_line(line) for line in draft.lines),
+        subtotal_minor=draft.subtotal.minor,
+        total_minor=draft.total.minor,
+        taxes=draft.taxes,
+    )
+
+
+def _document_line(line: DraftLine) -> DocumentLine:
+    is_usage = line.kind == "usage"
+    return DocumentLine(
+        description=line.description,
+        amount_minor=line.amount.minor,
+        period_start=line.period_start,
+        period_end=line.period_end,
+        quantity=line.quantity if is_usage else None,
+        unit=line.unit,
+        unit_price=_unit_price(line) if is_usage else None,
+        details=_details(line) if is_usage else (),
+    )
+
+
+def _unit_price(line: DraftLine) -> Decimal | None:
+    """Return the price of a unit where it alone made the amount: nothing was free, no tier."""
+    price, steps = line.derivation.price, line.derivation.steps
+    return price.unit if isinstance(price, PerUnitPrice) and len(steps) == 1 else None
+
+
+def _details(line: DraftLine) -> tuple[LineDetail, ...]:
+    """Return the steps, unless the line already says all: so many units at one price."""
+    if _unit_price(line) is not None:
+        return ()
+    return tuple(LineDetail(**asdict(step)) for step in line.derivation.steps)

@@ -1,0 +1,116 @@
+"""Invoices as values. `Money` inside; whole minor units only at the edges."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from tallystick.invoices.derivation import Derivation
+from tallystick.invoices.document import TaxLine
+from tallystick.money.amount import Money
+
+LineKind = Literal[
+    "subscription",
+    "usage",
+    "adjustment",
+    "minimum",
+    "one_off",
+    "credit_purchase",
+    "proration",
+    "discount",
+]
+
+
+class Status(StrEnum):
+    """Where an invoice is in its life (Stripe's five)."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    PAID = "paid"
+    VOID = "void"
+    UNCOLLECTIBLE = "uncollectible"
+
+
+class Event(StrEnum):
+    """What can happen to an invoice; `settle` is its payment in whole."""
+
+    FINALIZE = "finalize"
+    SETTLE = "settle"
+    CANCEL = "cancel"
+    WRITE_OFF = "write_off"
+
+
+class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line before its invoice is written; `derivation` says how the amount came."""
+
+    kind: LineKind
+    description: str
+    price_code: str
+    meter_code: str | None
+    quantity: Decimal
+    unit: str | None
+    period_start: datetime
+    period_end: datetime
+    amount: Money
+    derivation: Derivation
+
+
+class InvoiceDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """What an invoice of one period will say: `total` is the subtotal plus all taxes."""
+
+    currency: str
+    period_start: datetime
+    period_end: datetime
+    lines: tuple[DraftLine, ...]
+    subtotal: Money
+    taxes: tuple[TaxLine, ...]
+    tax: Money
+    total: Money
+
+
+class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One amount of an invoice. The period is half-open, UTC; `position` counts from 1."""
+
+    invoice_line_id: UUID
+    position: int
+    kind: LineKind
+    description: str
+    price_code: str | None
+    meter_code: str | None
+    quantity: Decimal
+    unit: str | None
+    period_start: datetime | None
+    period_end: datetime | None
+    amount: Money
+
+
+class Invoice(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice with its lines. Once it is no draft, only status, paid and paid_at move."""
+
+    account_id: UUID
+    invoice_id: UUID
+    number: str | None
+    status: Status
+    currency: str
+    subtotal: Money
+    tax: Money
+    total: Money
+    paid: Money
+    subscription_id: UUID | None
+    period_start: datetime | None
+    period_end: datetime | None
+    issued_at: datetime | None
+    due_at: datetime | None
+    paid_at: datetime | None
+    created_at: datetime
+    lines: tuple[InvoiceLine, ...] = ()
+
+    @property
+    def due(self) -> Money:
+        """What is still to be paid; nothing on an invoice that is void or a draft."""
+        if self.status in (Status.DRAFT, Status.VOID):
+            return Money.zero(self.currency)
+        return self.total - self.paid

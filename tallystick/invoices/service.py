@@ -1,0 +1,63 @@
+"""Reading invoices, and settling them."""
+
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from tallystick.invoices import store
+from tallystick.invoices.events import INVOICE_PAID, InvoicePaid
+from tallystick.invoices.lifecycle import settled
+from tallystick.invoices.model import Invoice, Status
+from tallystick.kernel import outbox
+from tallystick.kernel.db import Connection
+from tallystick.kernel.errors import Conflict
+from tallystick.kernel.ids import unknown
+from tallystick.kernel.paging import After, Page, PageRequest, make_page
+from tallystick.money.amount import Money
+
+log = structlog.get_logger()
+
+
+async def get_invoice(conn: Connection, account_id: UUID, invoice_id: UUID) -> Invoice:
+    """Return one invoice with its lines; raises NotFound."""
+    found = await store.find(conn, account_id, invoice_id)
+    if found is None:
+        raise unknown("invoice")
+    (invoice,) = await store.with_lines(conn, account_id, [found])
+    return invoice
+
+
+async def list_invoices(
+    conn: Connection, account_id: UUID, status: Status | None, page: PageRequest
+) -> Page[Invoice]:
+    """Return a page of the account's invoices with their lines, newest first.
+
+    `status` None is all of them.
+    """
+    rows = await store.page(conn, account_id, status, page)
+    total = await store.count(conn, account_id, status)
+    invoices = await store.with_lines(conn, account_id, rows)
+    return make_page(invoices, total, page, lambda one: After(one.created_at, one.invoice_id))
+
+
+async def settle(
+    conn: Connection, account_id: UUID, invoice_id: UUID, amount: Money, at: datetime
+) -> Invoice:
+    """Note that this much of the invoice was paid at `at`; when nothing is left it is paid.
+
+    Who calls posts the money to the books in the same transaction. Locks the invoice. Raises
+    NotFound; Conflict `already_paid`, `invoice_not_open`, `overpayment`; BadInput for another
+    currency or for nothing.
+    """
+    was = await store.lock(conn, account_id, invoice_id)
+    if was is None:
+        raise unknown("invoice")
+    after = settled(was, amount, at)
+    if not await store.save_payment(conn, was, after):
+        raise Conflict("invoice_changed", "The invoice was changed meanwhile; read it again.")
+    if after.status is Status.PAID:
+        await outbox.append(conn, account_id, INVOICE_PAID, InvoicePaid(invoice_id))
+        log.info("invoice_paid", account_id=str(account_id), invoice_id=str(invoice_id))
+    (invoice,) = await store.with_lines(conn, account_id, [after])
+    return invoice

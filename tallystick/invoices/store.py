@@ -1,0 +1,253 @@
+"""The SQL of invoices, their lines and their numbers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from tallystick.invoices.derivation import encode
+from tallystick.invoices.model import DraftLine, Invoice, InvoiceDraft, InvoiceLine, Status
+from tallystick.kernel.db import Connection
+from tallystick.kernel.paging import PageRequest
+from tallystick.money.amount import Money
+
+# One invoice for each period of a subscription, however often a run is begun again.
+INSERT_DRAFT: Final = """
+INSERT INTO invoices (account_id, invoice_id, status, currency, subtotal_minor, tax_minor,
+    total_minor, subscription_id, period_start, period_end, created_at)
+VALUES ($1, $2, 'draft', $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (account_id, subscription_id, period_start) DO NOTHING RETURNING invoice_id
+"""
+INSERT_LINES: Final = """
+INSERT INTO invoice_lines (account_id, invoice_id, invoice_line_id, position, kind, description,
+    price_code, meter_code, quantity, unit, period_start, period_end, amount_minor, derivation)
+SELECT $1, $2, l.id, l.position, l.kind, l.description, l.price_code, l.meter_code, l.quantity,
+    l.unit, l.period_start, l.period_end, l.amount_minor, l.derivation
+FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::numeric[],
+            $9::text[], $10::timestamptz[], $11::timestamptz[], $12::bigint[], $13::jsonb[])
+     WITH ORDINALITY AS l (id, kind, description, price_code, meter_code, quantity, unit,
+                           period_start, period_end, amount_minor, derivation, position)
+"""
+FINALIZE: Final = """
+UPDATE invoices SET status = $3, number = $4, issued_at = $5, due_at = $6, paid_at = $7,
+    document = $8
+WHERE account_id = $1 AND invoice_id = $2 AND status = 'draft' RETURNING *
+"""
+# The row of the series stays locked until the transaction ends; a rolled-back number comes again.
+TAKE_NUMBER: Final = """
+INSERT INTO invoice_series AS s (series, next_number) VALUES ($1, 2)
+ON CONFLICT (series) DO UPDATE SET next_number = s.next_number + 1 RETURNING next_number - 1
+"""
+FIND: Final = "SELECT * FROM invoices WHERE account_id = $1 AND invoice_id = $2"
+LOCK: Final = """
+SELECT * FROM invoices WHERE account_id = $1 AND invoice_id = $2 FOR NO KEY UPDATE
+"""
+LIST: Final = """
+SELECT * FROM invoices
+WHERE account_id = $1 AND ($2::text IS NULL OR status = $2)
+  AND ($3::timestamptz IS NULL OR (created_at, invoice_id) < ($3, $4::uuid))
+ORDER BY created_at DESC, invoice_id DESC LIMIT $5 OFFSET $6
+"""
+COUNT: Final = """
+SELECT count(*) FROM invoices WHERE account_id = $1 AND ($2::text IS NULL OR status = $2)
+"""
+LINES: Final = """
+SELECT invoice_id, invoice_line_id, position, kind, description, price_code, meter_code, quantity,
+    unit, period_start, period_end, amount_minor
+FROM invoice_lines WHERE account_id = $1 AND invoice_id = ANY($2::uuid[])
+ORDER BY invoice_id, position
+"""
+DERIVATION: Final = """
+SELECT derivation FROM invoice_lines
+WHERE account_id = $1 AND invoice_id = $2 AND invoice_line_id = $3
+"""
+DOCUMENT: Final = "SELECT document FROM invoices WHERE account_id = $1 AND invoice_id = $2"
+# Moves only from the status and the amount that the decision was made on.
+SAVE_PAYMENT: Final = """
+UPDATE invoices SET status = $3, paid_minor = $4, paid_at = $5
+WHERE account_id = $1 AND invoice_id = $2 AND status = $6 AND paid_minor = $7
+RETURNING invoice_id
+"""
+
+
+class Issued(msgspec.Struct, frozen=True, kw_only=True):
+    """What a draft gets when it is finalized; `document` is JSON."""
+
+    status: Status
+    number: str
+    issued_at: datetime
+    due_at: datetime
+    paid_at: datetime | None
+    document: str
+
+
+async def insert_draft(
+    conn: Connection,
+    account_id: UUID,
+    draft: InvoiceDraft,
+    *,
+    invoice_id: UUID,
+    subscription_id: UUID,
+    at: datetime,
+) -> bool:
+    """Write the head of a draft; False if this period of the subscription has its invoice."""
+    written = await conn.fetchval(
+        INSERT_DRAFT,
+        account_id,
+        invoice_id,
+        draft.currency,
+        draft.subtotal.minor,
+        draft.tax.minor,
+        draft.total.minor,
+        subscription_id,
+        draft.period_start,
+        draft.period_end,
+        at,
+    )
+    return written is not None
+
+
+async def insert_lines(
+    conn: Connection,
+    account_id: UUID,
+    invoice_id: UUID,
+    lines: Sequence[DraftLine],
+    line_ids: Sequence[UUID],
+) -> None:
+    """Write the lines of a draft, numbered from 1."""
+    await conn.execute(
+        INSERT_LINES,
+        account_id,
+        invoice_id,
+        list(line_ids),
+        [line.kind for line in lines],
+        [line.description for line in lines],
+        [line.price_code for line in lines],
+        [line.meter_code for line in lines],
+        [line.quantity for line in lines],
+        [line.unit for line in lines],
+        [line.period_start for line in lines],
+        [line.period_end for line in lines],
+        [line.amount.minor for line in lines],
+        [encode(line.derivation) for line in lines],
+    )
+
+
+async def take_number_locking_series(conn: Connection, series: str) -> int:
+    """Return the next number of the series; others wait for it until this transaction ends."""
+    number: int = await conn.fetchval(TAKE_NUMBER, series)
+    return number
+
+
+async def finalize(
+    conn: Connection, account_id: UUID, invoice_id: UUID, issued: Issued
+) -> Invoice | None:
+    """Turn a draft into what was issued; None if it is no draft."""
+    row = await conn.fetchrow(
+        FINALIZE,
+        account_id,
+        invoice_id,
+        issued.status,
+        issued.number,
+        issued.issued_at,
+        issued.due_at,
+        issued.paid_at,
+        issued.document,
+    )
+    return _invoice(row) if row else None
+
+
+async def find(conn: Connection, account_id: UUID, invoice_id: UUID) -> Invoice | None:
+    """Return one invoice of the account, without its lines."""
+    row = await conn.fetchrow(FIND, account_id, invoice_id)
+    return _invoice(row) if row else None
+
+
+async def lock(conn: Connection, account_id: UUID, invoice_id: UUID) -> Invoice | None:
+    """Return one invoice without its lines, and lock its row."""
+    row = await conn.fetchrow(LOCK, account_id, invoice_id)
+    return _invoice(row) if row else None
+
+
+async def page(
+    conn: Connection, account_id: UUID, status: Status | None, request: PageRequest
+) -> tuple[Invoice, ...]:
+    """Return one more invoice than asked for, newest first, without lines."""
+    after = request.after
+    rows = await conn.fetch(
+        LIST,
+        account_id,
+        status,
+        after.at if after else None,
+        after.id if after else None,
+        request.limit + 1,
+        request.offset,
+    )
+    return tuple(_invoice(row) for row in rows)
+
+
+async def count(conn: Connection, account_id: UUID, status: Status | None) -> int:
+    """Return how many invoices the account has in this status, or in all."""
+    found: int = await conn.fetchval(COUNT, account_id, status)
+    return found
+
+
+async def with_lines(
+    conn: Connection, account_id: UUID, invoices: Sequence[Invoice]
+) -> tuple[Invoice, ...]:
+    """Return the same invoices with their lines, read in one query."""
+    lines: dict[UUID, list[InvoiceLine]] = {one.invoice_id: [] for one in invoices}
+    currencies = {one.invoice_id: one.currency for one in invoices}
+    for row in await conn.fetch(LINES, account_id, list(lines)):
+        invoice_id = row["invoice_id"]
+        lines[invoice_id].append(_line(row, currencies[invoice_id]))
+    return tuple(
+        msgspec.structs.replace(one, lines=tuple(lines[one.invoice_id])) for one in invoices
+    )
+
+
+async def derivation(
+    conn: Connection, account_id: UUID, invoice_id: UUID, line_id: UUID
+) -> str | None:
+    """Return the stored derivation of a line, as JSON."""
+    stored: str | None = await conn.fetchval(DERIVATION, account_id, invoice_id, line_id)
+    return stored
+
+
+async def document(conn: Connection, account_id: UUID, invoice_id: UUID) -> str | None:
+    """Return what a finalized invoice says, as JSON."""
+    stored: str | None = await conn.fetchval(DOCUMENT, account_id, invoice_id)
+    return stored
+
+
+async def save_payment(conn: Connection, was: Invoice, now: Invoice) -> bool:
+    """Write how far the invoice is paid; False if it is no longer as it `was`."""
+    written = await conn.fetchval(
+        SAVE_PAYMENT,
+        was.account_id,
+        was.invoice_id,
+        now.status,
+        now.paid.minor,
+        now.paid_at,
+        was.status,
+        was.paid.minor,
+    )
+    return written is not None
+
+
+def _invoice(row: asyncpg.Record) -> Invoice:
+    return msgspec.convert(_with_money(row, "subtotal", "tax", "total", "paid"), Invoice)
+
+
+def _line(row: asyncpg.Record, currency: str) -> InvoiceLine:
+    fields = {**dict(row), "currency": currency}
+    return msgspec.convert(_with_money(fields, "amount"), InvoiceLine)
+
+
+def _with_money(row: Any, *names: str) -> dict[str, Any]:
+    """Return the row's fields with each `<name>_minor` put with the currency into `<name>`."""
+    fields = dict(row)
+    return fields | {name: Money(fields[f"{name}_minor"], fields["currency"]) for name in names}
