@@ -1,12 +1,14 @@
 """The composition root: from settings to services, the ASGI application and the worker."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from functools import partial
+from typing import Final, cast
 
 import httpx
 from litestar import Litestar
+from litestar.di import Provide
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from tallystick.accounts.authenticate import Authenticator
@@ -15,10 +17,13 @@ from tallystick.accounts.key_set import KeySet
 from tallystick.accounts.passwords import Cost, Passwords
 from tallystick.accounts.sign_in import SignIn
 from tallystick.accounts.tries import FailedTries
+from tallystick.api import openapi
 from tallystick.api.application import OPENAPI, build_asgi, build_litestar
 from tallystick.api.edge import Metrics
 from tallystick.api.routes import ACCOUNT_ROUTES, OTHER_ROUTES
 from tallystick.api.services import Services
+from tallystick.console.context import ConsoleContext
+from tallystick.console.problem_pages import with_pages
 from tallystick.console.routes import ROUTES as PAGES
 from tallystick.invoices.document import Party
 from tallystick.kernel.clock import Clock, system_clock
@@ -31,7 +36,7 @@ from tallystick.payments.gateway import Gateway, Gateways
 from tallystick.payments.gateways.manual import ManualGateway
 from tallystick.payments.gateways.stripe import StripeGateway, StripeSettings
 from tallystick.payments.setup import CardSetup
-from tallystick.settings import Settings, problems
+from tallystick.settings import Settings, problems, read_settings
 from tallystick.webhooks.service import Inbox
 
 CONNECTIONS_MAX: Final = 12
@@ -101,7 +106,7 @@ def _services(
         authenticator=Authenticator(db, clock, jwt),
         passwords=passwords,
         sign_in=SignIn(db, passwords, FailedTries()),
-        ingest=Ingest(db, settings.event_future_seconds_max),
+        ingest=Ingest(db),
         gateways=gateways,
         inbox=Inbox(db, gateways),
         card_setup=CardSetup(db, gateways, clock),
@@ -137,21 +142,38 @@ class ServerApp:
         await self._app(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
+        tell = cast("Callable[[dict[str, str]], Awaitable[None]]", send)
         await receive()
         async with open_services(self._settings, self._dsn) as services:
             metrics = Metrics()
             self._app = build_asgi(litestar_of(services, metrics), services, metrics)
-            await send({"type": "lifespan.startup.complete"})
+            await tell({"type": "lifespan.startup.complete"})
             await receive()
-        await send({"type": "lifespan.shutdown.complete"})
+        await tell({"type": "lifespan.shutdown.complete"})
 
 
 def litestar_of(services: Services, metrics: Metrics, *, described: bool = False) -> Litestar:
     """Build the application with all routes and pages; `described`: with its description."""
+    console = ConsoleContext(
+        settings=services.settings,
+        db=services.db,
+        clock=services.clock,
+        sign_in=services.sign_in,
+    )
     return build_litestar(
         services,
         metrics,
         account_routes=ACCOUNT_ROUTES,
         other_routes=[*OTHER_ROUTES, *PAGES],
+        dependencies={"console": Provide(lambda: console, sync_to_thread=False)},
+        wrap=partial(with_pages, console),
         openapi=OPENAPI if described else None,
     )
+
+
+def api_description() -> bytes:
+    """Return the API's description, made anew from the routes; needs no database."""
+    settings = read_settings({"HOME": "/"}, uid=1)
+    services = _services(settings, Database.__new__(Database), Gateways([]), None, system_clock)
+    app = litestar_of(services, Metrics(), described=True)
+    return openapi.write(openapi.describe(app))

@@ -22,7 +22,7 @@ cli.add_typer(simulators, name="simulators")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on [TALLYSTICK_HOST].")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on [TALLYSTICK_PORT, else 8000].")]
-_SIM_SECRET: Final = "whsec_simulator"
+_SIMULATED: Final = "whsec_simulator"
 _OPENAPI_FILE: Final = Path(__file__).parent / "api" / "openapi.json"
 
 

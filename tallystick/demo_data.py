@@ -91,7 +91,7 @@ async def load(services: Services) -> SignIns:
             plan = await catalog.current_plan_version(conn, "studio")
             await subscriptions.subscribe(conn, account, plan, started)
             _, secret = await keys.create_api_key(
-                conn, None, "Demo", ["usage:write", "billing:read", "billing:write", "admin"], now
+                conn, None, name="Demo", scopes=["usage:write", "billing:write", "admin"], now=now
             )
         await services.ingest.record(list(_usage(started, now)), now=now, only_account=None)
     return msgspec.structs.replace(who, api_key=secret)
@@ -101,10 +101,11 @@ async def _make_catalog(conn: Connection, at: datetime) -> None:
     for meter in METERS:
         await metering.create_meter(conn, meter, at)
     for offer in OFFERS:
-        await catalog.create_plan_version(conn, _version(offer), at)
+        await catalog.create_plan_version(conn, plan_version(offer), at)
 
 
-def _version(offer: Offer) -> NewPlanVersion:
+def plan_version(offer: Offer) -> NewPlanVersion:
+    """Return a plan as the catalogue takes it."""
     free, first, rest = offer.impressions
     tiers = [{"up_to": "1000000", "unit": first}, {"up_to": None, "unit": rest}]
     prices = (

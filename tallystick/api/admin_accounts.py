@@ -100,9 +100,10 @@ class KeyAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class KeyList(msgspec.Struct, frozen=True):
-    """All keys, newest first, without their secrets."""
+    """One part of all keys, newest first, without their secrets."""
 
     api_keys: list[KeyAnswer]
+    pagination: Pagination
     total: int
 
 
@@ -176,11 +177,11 @@ async def add_member(account_id: str, data: NewMember, services: Services) -> Me
 
 
 @get(f"{BASE}/api-keys", opt=ADMIN, tags=TAGS, summary="API keys")
-async def list_keys(services: Services) -> KeyList:
-    """List all keys, without their secrets."""
+async def list_keys(services: Services, paging: PageRequest) -> KeyList:
+    """List all keys, newest first, without their secrets."""
     async with services.db.transaction(WRITER) as conn:
-        found = [key_answer(key) for key in await keys.list_api_keys(conn, None)]
-    return KeyList(found, len(found))
+        found = await keys.list_api_keys(conn, None, paging)
+    return KeyList([key_answer(key) for key in found.items], pagination(found), found.total)
 
 
 @post(f"{BASE}/api-keys", opt=ADMIN, tags=TAGS, summary="Make an API key")
@@ -189,7 +190,7 @@ async def create_key(data: NewKey, services: Services) -> KeyAnswer:
     account_id = ids.parse("account", data.account) if data.account else None
     async with services.db.transaction(WRITER) as conn:
         key, secret = await keys.create_api_key(
-            conn, account_id, data.name, data.scopes, services.clock()
+            conn, account_id, name=data.name, scopes=data.scopes, now=services.clock()
         )
     return msgspec.structs.replace(key_answer(key), secret=secret)
 
@@ -205,7 +206,7 @@ async def revoke_key(api_key_id: str, services: Services) -> KeyAnswer:
     """End a key at once, for good."""
     wanted = ids.parse("api_key", api_key_id)
     async with services.db.transaction(WRITER) as conn:
-        return key_answer(await keys.revoke_api_key(conn, wanted, services.clock()))
+        return key_answer(await keys.revoke_api_key(conn, wanted, None, services.clock()))
 
 
 @post(f"{BASE}/test-clocks", opt=ADMIN, tags=TAGS, summary="Make a test clock")

@@ -14,7 +14,8 @@ from tallystick.catalog import service as catalog
 from tallystick.catalog.checks import read_limits, read_prices
 from tallystick.catalog.model import Interval, Meter, NewMeter, NewPlanVersion
 from tallystick.kernel import ids
-from tallystick.kernel.db import STAFF, WRITER
+from tallystick.kernel.db import WRITER, account_scope
+from tallystick.kernel.ids import HOUSE
 from tallystick.metering import service as metering
 
 BASE: Final = "/api/v1/admin"
@@ -59,7 +60,7 @@ class NewPlan(Body, frozen=True, kw_only=True):
 @get("/api/v1/meters", opt={"permission": "billing:read"}, tags=["Usage"], summary="Meters")
 async def list_meters(services: Services) -> MeterList:
     """List what is counted."""
-    async with services.db.transaction(STAFF) as conn:
+    async with services.db.transaction(account_scope(HOUSE)) as conn:
         meters = [meter_answer(meter) for meter in await catalog.list_meters(conn)]
     return MeterList(meters, len(meters))
 

@@ -1,9 +1,9 @@
 """The ASGI application: routes, shared machinery around them, and the edge around all."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
-from litestar import Litestar, Router
+from litestar import Litestar, Request, Response, Router
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
@@ -41,12 +41,16 @@ BILLING: Final = "/api/v1/billing"
 CONTROL_PANEL: Final = "/api/billing"
 """The same routes under the base of the CCBill and Stripe seeds; one description serves both."""
 
+Answer = Callable[[Request[Any, Any, Any], Any], Response[Any]]
+"""From a request and what was raised to the answer."""
+
 OPENAPI: Final = OpenAPIConfig(
     title="Tallystick",
     version=__version__,
     description="Meter, price, invoice, collect. Every route below /api/v1/billing is also at "
     "/api/billing. Errors are RFC 9457 problems with a stable `code`.",
-    path="/openapi-unused",
+    render_plugins=[],
+    openapi_router=Router("/openapi-unused", route_handlers=[], opt={"public": True}),
     use_handler_docstrings=True,
 )
 
@@ -57,9 +61,15 @@ def build_litestar(
     *,
     account_routes: Sequence[HTTPRouteHandler],
     other_routes: Sequence[ControllerRouterHandler],
+    dependencies: Mapping[str, Provide],
+    wrap: Callable[[Answer], Answer],
     openapi: OpenAPIConfig | None = None,
 ) -> Litestar:
-    """Put the routes together with all that each of them gets without asking."""
+    """Put the routes together with all that each of them gets without asking.
+
+    `dependencies` are those of the pages; `wrap` turns the answer to an error into a page where
+    a person waits for one.
+    """
     limiter = RateLimiter(services.settings.rate_limit_per_minute, services.monotonic)
     app = Litestar(
         route_handlers=[
@@ -81,12 +91,13 @@ def build_litestar(
             "principal": Provide(provide_principal, sync_to_thread=False),
             "account": Provide(provide_account, sync_to_thread=False),
             "paging": Provide(provide_page, sync_to_thread=False),
+            **dependencies,
         },
         exception_handlers={
-            TallystickError: errors.domain_error,
-            MoneyError: errors.money_error,
-            HTTPException: errors.framework_error,
-            Exception: errors.unexpected_error,
+            TallystickError: wrap(errors.domain_error),
+            MoneyError: wrap(errors.money_error),
+            HTTPException: wrap(errors.framework_error),
+            Exception: wrap(errors.unexpected_error),
         },
         request_class=StrictRequest,
         response_class=JsonResponse,

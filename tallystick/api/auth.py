@@ -6,7 +6,7 @@ does not start. The middleware finds the principal, the guards decide.
 
 from collections.abc import Mapping
 from http.cookies import SimpleCookie
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from litestar import Litestar, Request
 from litestar.connection import ASGIConnection
@@ -14,7 +14,7 @@ from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.routes import HTTPRoute
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from tallystick.accounts.authenticate import Authenticator
 from tallystick.accounts.model import Account, Credentials, Principal
@@ -88,7 +88,7 @@ async def require_csrf_token(
 
     Double submit: a page of another site can send the cookie, but can not know the token.
     """
-    if handler.opt.get("public") or connection.scope["method"] in _SAFE:
+    if handler.opt.get("public") or cast("HTTPScope", connection.scope)["method"] in _SAFE:
         return
     principal: Principal = connection.user
     if principal.csrf_secret is None:

@@ -6,11 +6,11 @@ without making the body (a PDF) sets the header itself.
 
 import hashlib
 from http import HTTPStatus
-from typing import Final
+from typing import Final, cast
 
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from tallystick.api.captured import capture
 
@@ -25,7 +25,7 @@ class Conditional(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Hold the answer to a GET back, and send it whole or as 304."""
-        if scope["method"] != "GET":
+        if cast("HTTPScope", scope)["method"] != "GET":
             await next_app(scope, receive, send)
             return
         answer = await capture(next_app, scope, receive)

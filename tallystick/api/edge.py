@@ -5,7 +5,7 @@ It stands outside the framework, so an unknown path or a refused body has an id 
 
 import re
 import time
-from typing import Final
+from typing import Final, cast
 
 import structlog
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
@@ -56,10 +56,10 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection."""
-        if scope["type"] != "http":
+        if str(scope["type"]) != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        request_id = _request_id(cast("HTTPScope", scope))
         scope["request_id"] = request_id  # type: ignore[typeddict-unknown-key]  # ours
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -68,7 +68,7 @@ class Edge:
         try:
             await self._app(scope, receive, self._sender(send, request_id, status))
         finally:
-            self._note(scope, status[0], time.perf_counter() - started)
+            self._note(cast("HTTPScope", scope), status[0], time.perf_counter() - started)
 
     def _sender(self, send: Send, request_id: str, status: list[int]) -> Send:
         async def with_headers(message: Message) -> None:

@@ -25,7 +25,7 @@ from tallystick.money.errors import MoneyError
 log = structlog.get_logger()
 
 PROBLEM: Final = "application/problem+json"
-DOCS: Final = "https://tallystick.invalid/errors/"
+TYPE: Final = "urn:tallystick:error:"
 
 STATUS_BY_KIND: Final[Mapping[str, int]] = {
     "bad_input": 422,
@@ -120,12 +120,12 @@ def problem(
 ) -> Response[Any]:
     """Make the answer; `extra` members (such as `required` and `available`) stand beside."""
     body = Problem(
-        type=DOCS + code,
+        type=TYPE + code,
         title=HTTPStatus(status).phrase,
         status=status,
         detail=detail,
         code=code,
-        request_id=request.scope.get("request_id", ""),  # type: ignore[typeddict-item]  # ours
+        request_id=str(request.scope.get("request_id", "")),
         errors=list(errors),
     )
     content = {**dict(extra or {}), **msgspec.to_builtins(body)}

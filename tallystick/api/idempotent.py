@@ -7,11 +7,12 @@ claim is committed first and its answer afterwards; its effects carry keys of th
 
 import hashlib
 from http import HTTPStatus
-from typing import Final
+from typing import Final, cast
 
 from litestar.enums import ScopeType
+from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, HTTPReceiveMessage, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Receive, Scope, Send
 
 from tallystick.accounts.model import Principal
 from tallystick.api.captured import Captured, capture
@@ -50,13 +51,18 @@ class Idempotent(ASGIMiddleware):
         """Answer a POST once per key."""
         key = dict(scope["headers"]).get(_HEADER)
         principal = scope.get("user")
-        if scope["method"] != "POST" or key is None or not isinstance(principal, Principal):
+        handler = cast("HTTPRouteHandler", scope["route_handler"])
+        if (
+            cast("HTTPScope", scope)["method"] != "POST"
+            or key is None
+            or not isinstance(principal, Principal)
+        ):
             await next_app(scope, receive, send)
             return
-        body = await _read(receive, scope["route_handler"].resolve_request_max_body_size())
+        body = await _read(receive, handler.resolve_request_max_body_size())
         intent = _intent(scope, principal, key, body)
         db_scope = WRITER if intent.account_id == HOUSE else account_scope(intent.account_id)
-        run = self._in_steps if scope["route_handler"].opt.get("gateway") else self._in_one
+        run = self._in_steps if handler.opt.get("gateway") else self._in_one
         answer = await run(intent, db_scope, next_app, scope, _again(body, receive))
         await answer.send(send)
 
@@ -144,10 +150,10 @@ async def _read(receive: Receive, bytes_max: int | None) -> bytes:
         if bytes_max is not None and sum(map(len, chunks)) > bytes_max:
             raise BadInput("body_too_large", f"The body is larger than {bytes_max} bytes.")
         message = await receive()
-        if message["type"] == "http.disconnect":
+        if message["type"] != "http.request":
             break
-        chunks.append(message.get("body", b""))  # type: ignore[union-attr]  # http alone
-        more = bool(message.get("more_body", False))
+        chunks.append(message["body"])
+        more = message["more_body"]
     return b"".join(chunks)
 
 
@@ -158,8 +164,8 @@ def _again(body: bytes, receive: Receive) -> Receive:
     async def replayed() -> HTTPReceiveMessage:
         nonlocal given
         if given:
-            return await receive()  # type: ignore[return-value]  # http alone
+            return cast("HTTPReceiveMessage", await receive())
         given = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return replayed  # type: ignore[return-value]  # the part of Receive that http uses
+    return cast("Receive", replayed)

@@ -209,7 +209,7 @@ def _texts(value: Any) -> Any:
         return plain(value)
     if isinstance(value, dict):
         return {key: _texts(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_texts(inner) for inner in value]
     return value
 

@@ -47,8 +47,10 @@ SELECT test_clock_id FROM test_clocks c
 WHERE target_at > now_at OR EXISTS (SELECT FROM accounts a WHERE a.test_clock_id = c.test_clock_id)
 ORDER BY created_at
 """
-TRY_LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended('test_clock:' || $1::text, 0))"
-UNLOCK: Final = "SELECT pg_advisory_unlock(hashtextextended('test_clock:' || $1::text, 0))"
+TRY_LOCK: Final = (
+    "SELECT pg_try_advisory_lock(hashtextextended('test_clock:' || ($1::uuid)::text, 0))"
+)
+UNLOCK: Final = "SELECT pg_advisory_unlock(hashtextextended('test_clock:' || ($1::uuid)::text, 0))"
 
 
 class TestClock(msgspec.Struct, frozen=True):

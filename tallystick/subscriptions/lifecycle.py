@@ -77,7 +77,7 @@ def cancel_at_period_end(
 ) -> Subscription:
     """Let it run to the end of the period that contains `at`. Raises Conflict if it has ended."""
     status = next_status(subscription.status, Event.CANCEL_LATER)
-    _, running = period_at(anchor(subscription, plan), max(at, subscription.started_at))
+    running = running_period(subscription, plan, at)
     return replace(subscription, status=status, cancel_at_period_end=True, ends_at=running.end)
 
 
@@ -98,6 +98,12 @@ def after_billing(subscription: Subscription, plan: PlanVersion) -> Subscription
         period_end=end,
         next_bill_at=end,
     )
+
+
+def running_period(subscription: Subscription, plan: PlanVersion, now: datetime) -> Period:
+    """Return the period that contains `now`, by the calendar; before the start, the first one."""
+    at = max(now, subscription.started_at)
+    return period_at(anchor(subscription, plan), at)[1]
 
 
 def anchor(subscription: Subscription, plan: PlanVersion) -> Anchor:

@@ -1,0 +1,1 @@
+"""Benchmarks: figures as ratios to the database's own tools, from one run on one machine."""

@@ -1,0 +1,115 @@
+"""Usage in: CloudEvents as the OpenMeter client sends them, Lago's events, and our own form."""
+
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response, post
+
+from tallystick.accounts.model import Principal
+from tallystick.api.services import Services
+from tallystick.api.strict import INGEST_BYTES_MAX
+from tallystick.metering.model import Batch, EventResult
+from tallystick.metering.requests import read_events, read_lago_events
+
+TAGS: Final = ["Usage"]
+_EVENT_SCHEMA: Final = {
+    "type": "object",
+    "required": ["specversion", "id", "source", "type", "subject"],
+    "properties": {
+        "specversion": {"const": "1.0"},
+        "id": {"type": "string", "minLength": 1, "maxLength": 255},
+        "source": {"type": "string", "minLength": 1, "maxLength": 255},
+        "type": {"type": "string", "minLength": 1, "maxLength": 255},
+        "subject": {"type": "string", "minLength": 1, "maxLength": 255},
+        "time": {"type": "string", "format": "date-time"},
+        "data": {"type": "object"},
+    },
+}
+_EVENTS_BODY: Final = {
+    "required": True,
+    "description": "One CloudEvent, a batch of them, Lago's `{\"event\": …}`, or our own "
+    '`{"events": [{"id", "meter" or "type", "subject", "time", "properties"}]}`.',
+    "content": {
+        "application/cloudevents+json": {"schema": _EVENT_SCHEMA},
+        "application/cloudevents-batch+json": {
+            "schema": {"type": "array", "minItems": 1, "items": _EVENT_SCHEMA}
+        },
+        "application/json": {"schema": {"oneOf": [
+            _EVENT_SCHEMA,
+            {"type": "array", "minItems": 1, "items": _EVENT_SCHEMA},
+            {"type": "object", "required": ["event"]},
+            {"type": "object", "required": ["events"]},
+        ]}},
+    },
+}  # fmt: skip
+_LAGO_BODY: Final = {
+    "required": True,
+    "description": "Lago's batch of events.",
+    "content": {"application/json": {"schema": {"type": "object", "required": ["events"]}}},
+}
+_OPT: Final = {"permission": "usage:write", "any_query": True}
+
+
+class Results(msgspec.Struct, frozen=True):
+    """What became of each event, in the order in which they were sent."""
+
+    events: list[EventResult]
+
+
+@post(
+    "/api/v1/events",
+    opt={**_OPT, "request_body": _EVENTS_BODY},
+    tags=TAGS,
+    summary="Record usage",
+    request_max_body_size=INGEST_BYTES_MAX,
+    status_code=200,
+)
+async def record_events(
+    request: Request[Any, Any, Any], services: Services, principal: Principal
+) -> Response[Any]:
+    """Store each event once, as soon as this is answered counted in every total.
+
+    CloudEvents are answered 204, all or nothing; Lago's event 200 with the event; with
+    `Prefer: return=representation`, or in our own form, 200 with a result for each event.
+    """
+    body = await request.body()
+    batch = read_events(request.headers.get("content-type", ""), body)
+    own = batch.shape.name == "tallystick"
+    told = "return=representation" in request.headers.get("prefer", "").lower()
+    each = own or told
+    results = await _record(services, principal, batch, strict=not each)
+    if each:
+        return Response(Results(list(results)))
+    if batch.shape.name == "lago":
+        return Response(msgspec.Raw(body))
+    return Response(None, status_code=204)
+
+
+@post(
+    "/api/v1/events/batch",
+    opt={**_OPT, "request_body": _LAGO_BODY},
+    tags=TAGS,
+    summary="Record usage (Lago's batch)",
+    request_max_body_size=INGEST_BYTES_MAX,
+    status_code=200,
+)
+async def record_lago_batch(
+    request: Request[Any, Any, Any], services: Services, principal: Principal
+) -> Response[Any]:
+    """Store Lago's batch, all or nothing, and answer with it."""
+    body = await request.body()
+    await _record(services, principal, read_lago_events(body), strict=True)
+    return Response(msgspec.Raw(body))
+
+
+async def _record(
+    services: Services, principal: Principal, batch: Batch, *, strict: bool
+) -> tuple[EventResult, ...]:
+    """Record a batch; a key bound to an account records for that one alone."""
+    only = principal.account.account_id if principal.account else None
+    return await services.ingest.record(
+        batch.events, now=services.clock(), only_account=only, strict=strict, shape=batch.shape
+    )
+
+
+ROUTES: Final = (record_events, record_lago_batch)

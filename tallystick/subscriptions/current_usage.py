@@ -1,0 +1,42 @@
+"""What the account uses in its running period, against its plan: for the API and the pages."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from tallystick.catalog import service as catalog
+from tallystick.catalog.model import PlanVersion
+from tallystick.kernel.db import Connection
+from tallystick.metering import service as metering
+from tallystick.metering.usage_report import UsageReport, reported_meters, usage_report
+from tallystick.subscriptions import service
+from tallystick.subscriptions.lifecycle import running_period
+from tallystick.subscriptions.model import Subscription
+
+
+class CurrentUsage(msgspec.Struct, frozen=True):
+    """A subscription, the version of the plan it is on, and the report on its running period."""
+
+    subscription: Subscription
+    plan: PlanVersion
+    report: UsageReport
+
+
+async def current_usage(conn: Connection, account_id: UUID, now: datetime) -> CurrentUsage | None:
+    """Return the usage of the period that contains `now` (the account's present), exact.
+
+    The period runs by the calendar, not by the worker: it is the right one even when the one
+    before is still to be billed. None without a subscription.
+    """
+    subscription = await service.current_subscription(conn, account_id)
+    if subscription is None:
+        return None
+    plan = await catalog.get_plan_version(conn, subscription.plan_version_id)
+    meters = await catalog.meters_by_codes(conn, reported_meters(plan))
+    running = running_period(subscription, plan, now)
+    totals = await metering.period_totals(
+        conn, account_id, list(meters.values()), running.start, running.end
+    )
+    report = usage_report(plan, meters, totals, start=running.start, end=running.end)
+    return CurrentUsage(subscription, plan, report)
