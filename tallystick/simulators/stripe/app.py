@@ -26,7 +26,7 @@ from tallystick.simulators.stripe.http import (
 )
 from tallystick.simulators.stripe.ids import Ids
 from tallystick.simulators.stripe.state import Clock, State
-from tallystick.simulators.stripe.statefile import StateFile
+from tallystick.simulators.stripe.state_store import StateFile
 from tallystick.simulators.stripe.webhook_endpoints import STARTUP_ID, add
 
 

@@ -12,6 +12,16 @@ from tallystick.simulators.stripe.errors import Json
 from tallystick.simulators.stripe.http import Reply, Request
 
 SCRIPTS = frozenset({"/stripe.js", "/v3", "/v3/", "/endive/stripe.js"})
+PARTS = ("helpers.js", "element.js", "stripe.js")
+# It sets no inline style and runs no inline code: a strict Content-Security-Policy with script-src
+# and connect-src for this origin is enough.
+WRAPPER = """/* The page script of Tallystick's Stripe simulator: window.Stripe, test cards only.
+   A card number that is not on the test list never leaves the page. */
+(function () {
+"use strict";
+%s
+}());
+"""
 BANK = "/_page/authenticate"
 HOSTED = "/_page/authenticate/hosted"
 HTML = {
@@ -33,10 +43,11 @@ BANK_PAGE = """<!doctype html>
 
 
 def script() -> Reply:
-    """Return the page script with the list of test cards in it."""
-    source = resources.files(__package__).joinpath("stripe.js").read_text("utf-8")
+    """Return the page script: its parts in one function, with the list of test cards in it."""
+    folder = resources.files(__package__).joinpath("page")
+    parts = "\n".join(folder.joinpath(name).read_text("utf-8") for name in PARTS)
     numbers = msgspec.json.encode(listed_numbers()).decode()
-    filled = source.replace("/* TEST_CARDS */ []", numbers)
+    filled = WRAPPER % parts.replace("/* TEST_CARDS */ []", numbers)
     headers = {
         "content-type": "text/javascript; charset=utf-8",
         "cache-control": "no-cache",

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from tallystick.simulators.stripe.errors import Json
 from tallystick.simulators.stripe.ids import Ids
-from tallystick.simulators.stripe.statefile import Change, StateFile
+from tallystick.simulators.stripe.state_store import Change, StateFile
 
 # Seconds since 1970, UTC, as Stripe's `created`.
 Clock = Callable[[], int]

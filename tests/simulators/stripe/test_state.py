@@ -14,7 +14,7 @@ from tallystick.simulators.stripe.app import App, Options
 from tallystick.simulators.stripe.ids import Ids
 from tallystick.simulators.stripe.server import running
 from tallystick.simulators.stripe.state import State
-from tallystick.simulators.stripe.statefile import StateFile
+from tallystick.simulators.stripe.state_store import StateFile
 
 Receiver = Any
 Connect = Callable[[str], stripe.StripeClient]
