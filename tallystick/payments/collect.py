@@ -20,8 +20,15 @@ from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id, unknown
 from tallystick.payments import attempt_store, attempts, booking, methods, service, store
 from tallystick.payments.attempts import Attempts, Started
-from tallystick.payments.gateway import Gateways
-from tallystick.payments.model import AttemptOutcome, Payment, PaymentMethod, PaymentStatus
+from tallystick.payments.gateway import Gateways, PageSecret
+from tallystick.payments.lifecycle import LIVE_ATTEMPTS
+from tallystick.payments.model import (
+    Attempt,
+    AttemptOutcome,
+    Payment,
+    PaymentMethod,
+    PaymentStatus,
+)
 from tallystick.payments.service import PaymentView
 
 log = structlog.get_logger()
@@ -61,6 +68,34 @@ class Collector:
             payment_id = known.payment_id
         async with self._db.own_transaction(account_scope(account_id)) as conn:
             return await service.get_payment(conn, account_id, payment_id)
+
+    async def start_action(self, account_id: UUID, payment_id: UUID) -> PageSecret:
+        """Return what a page needs to let the payer authenticate a payment that asks for it.
+
+        Call it outside any transaction. Raises NotFound, Conflict `payment_needs_no_action`,
+        Unavailable.
+        """
+        attempt = await self._last_attempt(account_id, payment_id)
+        waits = attempt is not None and attempt.outcome is AttemptOutcome.NEEDS_ACTION
+        if attempt is None or not waits or attempt.gateway_reference is None:
+            raise Conflict("payment_needs_no_action", "This payment does not wait for its payer.")
+        gateway = self._gateways.get(attempt.gateway)
+        return await gateway.start_action(attempt.gateway_reference)
+
+    async def refresh(self, account_id: UUID, payment_id: UUID) -> PaymentView:
+        """Ask the gateway about a payment under way, as when its payer comes back to our page.
+
+        Call it outside any transaction. Raises NotFound.
+        """
+        attempt = await self._last_attempt(account_id, payment_id)
+        if attempt is not None and attempt.outcome in LIVE_ATTEMPTS:
+            await self._tries.look(attempt)
+        async with self._db.own_transaction(account_scope(account_id)) as conn:
+            return await service.get_payment(conn, account_id, payment_id)
+
+    async def _last_attempt(self, account_id: UUID, payment_id: UUID) -> Attempt | None:
+        async with self._db.own_transaction(account_scope(account_id)) as conn:
+            return (await service.get_payment(conn, account_id, payment_id)).attempt
 
     async def run_due(self, now: datetime, test_clock_id: UUID | None) -> int:
         """Claim and charge one batch of due wishes; return how many that were."""

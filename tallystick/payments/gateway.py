@@ -86,10 +86,11 @@ class MethodDescription(msgspec.Struct, frozen=True):
 
 
 class Capabilities(msgspec.Struct, frozen=True):
-    """What a gateway can do, as data."""
+    """What a gateway can do, as data; `method_types`: what is taken up when it tells of it."""
 
     charges_saved_methods: bool = False
     saves_cards: bool = False
+    method_types: frozenset[str] = frozenset()
 
 
 class CustomerDetails(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from tallystick.payments.model import PaymentMethod
 
 # One at a time per account: priorities and the one default are decided on all its methods.
 LOCK_ALL: Final = (
-    "SELECT pg_advisory_xact_lock(hashtextextended('payment_methods:' || $1::text, 0))"
+    "SELECT pg_advisory_xact_lock(hashtextextended('payment_methods:' || $1::uuid::text, 0))"
 )
 INSERT: Final = """
 INSERT INTO payment_methods (account_id, payment_method_id, gateway, token, type, card,

@@ -86,10 +86,13 @@ class GatewayNews:
         account_id = await self._account_of(gateway, fact.customer_token)
         if account_id is None:
             return Parked("customer_unknown", fact.customer_token)
+        adapter = self._gateways.get(gateway)
         try:
-            described = await self._gateways.get(gateway).describe_method(fact.method_token)
+            described = await adapter.describe_method(fact.method_token)
         except NotFound:
             return Skipped("method_gone")
+        if described.type not in adapter.capabilities.method_types:
+            return Skipped("method_type")
         if described.customer_token not in {None, fact.customer_token}:
             return Parked("customer_differs")
         now = self._clock()

@@ -42,7 +42,9 @@ class StripeGateway:
     """Cards through Stripe. Every POST carries a key of ours, so a repeat changes nothing."""
 
     name = "stripe"
-    capabilities = Capabilities(charges_saved_methods=True, saves_cards=True)
+    capabilities = Capabilities(
+        charges_saved_methods=True, saves_cards=True, method_types=frozenset({"card"})
+    )
 
     def __init__(self, settings: StripeSettings) -> None:
         self._settings = settings

@@ -34,15 +34,23 @@ AMOUNT_MIN: Final[Mapping[str, int]] = {
 """The smallest charge, in Stripe's minor units; elsewhere Stripe converts and decides itself."""
 
 
+class NotChargeable(ValueError):
+    """Stripe can not say this amount; `code` is a decline code of ours."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 def to_stripe(amount: Money) -> int:
-    """Return the amount in Stripe's minor units; raises ValueError when Stripe can not take it."""
+    """Return the amount in Stripe's minor units; raises NotChargeable when it has none for it."""
     exponent, iso = _exponents(amount.currency)
     shifted = amount.minor * 10**exponent
     if shifted % 10**iso:
-        raise ValueError("amount_has_decimals")
+        raise NotChargeable("amount_not_chargeable")
     units = int(shifted // 10**iso)
     if exponent == 3 and units % 10:  # noqa: PLR2004 - cards know two decimals: the third is 0
-        raise ValueError("amount_has_decimals")
+        raise NotChargeable("amount_not_chargeable")
     return units
 
 
@@ -51,8 +59,8 @@ def from_stripe(units: int, code: str) -> Money:
     exponent, iso = _exponents(code.upper())
     shifted = units * 10**iso
     if shifted % 10**exponent:
-        raise ValueError("amount_has_decimals")
-    return Money(shifted // 10**exponent, code.upper())
+        raise NotChargeable("amount_not_chargeable")
+    return Money(int(shifted // 10**exponent), code.upper())
 
 
 def refusal(amount: Money) -> str | None:
@@ -62,17 +70,17 @@ def refusal(amount: Money) -> str | None:
     """
     try:
         units = to_stripe(amount)
-    except ValueError:
-        return "currency_not_supported"
+    except NotChargeable as error:
+        return error.code
     if units < AMOUNT_MIN.get(amount.currency, 1):
         return "amount_too_small"
     return "amount_too_large" if units > AMOUNT_MAX else None
 
 
 def _exponents(code: str) -> tuple[int, int]:
-    """Return Stripe's exponent and ISO's; a currency that Stripe does not list has ISO's two."""
+    """Return Stripe's exponent and ISO's; Stripe takes no other currency with more than two."""
     iso = look_up(code).exponent
     exponent = EXPONENTS.get(code, 2)
     if iso > exponent and code not in EXPONENTS:
-        raise ValueError("currency_not_supported")
+        raise NotChargeable("currency_not_supported")
     return exponent, iso
