@@ -1,6 +1,12 @@
 // Saves a card: the gateway's own fields in our form; the number never comes to us.
+const PAGE = "/billing/payment-methods";
+const WEBHOOK_TRIES = 40;
+const PAUSE_MS = 250;
+
+const open = document.getElementById("card-open");
 const form = document.getElementById("card");
 const save = document.getElementById("card-save");
+const state = document.getElementById("card-state");
 const problem = document.getElementById("card-error");
 
 function show(message) {
@@ -8,51 +14,98 @@ function show(message) {
   problem.hidden = !message;
 }
 
-async function begin() {
-  const answer = await fetch("/api/v1/billing/setup-intent/card", {
+function color(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+// Stripe's fields live in a frame that our styles do not reach; it takes ours as data.
+function appearance() {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  return {
+    theme: dark ? "night" : "stripe",
+    variables: {
+      colorPrimary: color("--accent"), colorText: color("--ink"), colorDanger: color("--bad"),
+      colorBackground: color("--paper"), borderRadius: "8px",
+      fontFamily: getComputedStyle(document.body).fontFamily,
+    },
+  };
+}
+
+async function ask(path, options) {
+  const answer = await fetch(path, options);
+  const body = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(body.detail || "That did not work; try again later.");
+  return body;
+}
+
+function begin() {
+  return ask("/api/v1/billing/setup-intent/card", {
     method: "POST",
     headers: {"Content-Type": "application/json", "X-CSRF-Token": form.dataset.csrf},
     body: "{}",
   });
-  const body = await answer.json();
-  if (!answer.ok) throw new Error(body.detail);
-  return body;
 }
 
+async function count() {
+  return (await ask("/api/v1/billing/payment-methods")).total;
+}
+
+// Asked for only when somebody wants to add a card: each form is a request to the gateway.
 async function start() {
   if (!window.Stripe) throw new Error("The card form could not be loaded; try again later.");
+  state.textContent = "Loading the card form …";
+  const known = await count();
   const intent = await begin();
   const stripe = window.Stripe(intent.publishable_key);
-  const elements = stripe.elements({clientSecret: intent.client_secret});
-  elements.create("payment").mount("#card-fields");
-  save.disabled = false;
-  form.addEventListener("submit", async (event) => {
+  const elements = stripe.elements({clientSecret: intent.client_secret, appearance: appearance()});
+  const fields = elements.create("payment");
+  fields.on("ready", () => {
+    state.textContent = "";
+    if (fields.focus) fields.focus();
+  });
+  open.hidden = true;
+  form.hidden = false;
+  fields.mount("#card-fields");
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
-    save.disabled = true;
-    show("");
-    const done = await stripe.confirmSetup({
-      elements, confirmParams: {return_url: location.href}, redirect: "if_required",
-    });
-    if (done.error) {
-      show(done.error.message);
-      save.disabled = false;
-      return;
-    }
-    await stored();
+    confirm(stripe, elements, known).catch(refused);
   });
 }
 
-// The card is ours when the gateway's webhook has come, which takes a moment.
-async function stored() {
-  save.textContent = "Saving …";
-  const before = document.querySelectorAll(".method").length;
-  for (let tries = 0; tries < 40; tries += 1) {
-    const answer = await fetch("/api/v1/billing/payment-methods");
-    const body = await answer.json();
-    if (answer.ok && body.payment_methods.length > before) break;
-    await new Promise((wait) => setTimeout(wait, 250));
-  }
-  location.assign("/billing/payment-methods");
+async function confirm(stripe, elements, known) {
+  save.disabled = true;
+  show("");
+  state.textContent = "Saving …";
+  const done = await stripe.confirmSetup({
+    elements,
+    confirmParams: {return_url: `${location.origin}${PAGE}/return`},
+    redirect: "if_required",
+  });
+  if (done.error) throw new Error(done.error.message);
+  location.assign(`${PAGE}?done=${await stored(known) ? "saved" : "accepted"}`);
 }
 
-start().catch((error) => show(error.message));
+// The card is ours when the gateway's webhook has come, which takes a moment.
+async function stored(known) {
+  for (let tries = 0; tries < WEBHOOK_TRIES; tries += 1) {
+    if (await count() > known) return true;
+    await new Promise((wait) => setTimeout(wait, PAUSE_MS));
+  }
+  return false;
+}
+
+function refused(error) {
+  state.textContent = "";
+  save.disabled = false;
+  show(error.message);
+}
+
+open.hidden = false;
+open.addEventListener("click", () => {
+  open.disabled = true;
+  show("");
+  start().catch((error) => {
+    open.disabled = false;
+    refused(error);
+  });
+});

@@ -1,0 +1,68 @@
+"""The account's invoices: a list, and one with its lines explained."""
+
+from typing import Annotated, Final, Literal
+
+from litestar import Response, get
+from litestar.params import Parameter
+
+from tallystick.accounts.model import Account
+from tallystick.console.context import ConsoleContext
+from tallystick.console.formats import formats_of
+from tallystick.console.invoice_views import invoice_list, invoice_view, status_choices
+from tallystick.console.rendering import WebRequest, page
+from tallystick.console.viewer import INVOICES
+from tallystick.invoices import service
+from tallystick.invoices.explain import LineExplanation, line_explanation
+from tallystick.invoices.model import Invoice, Status
+from tallystick.kernel import ids
+from tallystick.kernel.db import Connection, account_scope
+from tallystick.kernel.paging import LIMIT_DEFAULT, PAGE_MAX, page_request
+
+_READ: Final = {"permission": "billing:read", "page": True}
+StatusChoice = Literal["", "open", "paid", "void", "uncollectible"]
+
+
+@get(INVOICES, opt=_READ, include_in_schema=False)
+async def show_invoices(
+    console: ConsoleContext,
+    request: WebRequest,
+    account: Account,
+    status: Annotated[StatusChoice, Parameter(description="empty: all")] = "",
+    number: Annotated[int, Parameter(query="page", ge=1, le=PAGE_MAX)] = 1,
+) -> Response[str]:
+    """List invoices, newest first."""
+    wanted = Status(status) if status else None
+    async with console.db.transaction(account_scope(account.account_id)) as conn:
+        part = page_request(number, LIMIT_DEFAULT, None)
+        found = await service.list_invoices(conn, account.account_id, wanted, part)
+    facts = {
+        "status": status,
+        "choices": status_choices(),
+        "list": invoice_list(found, formats_of(account)),
+    }
+    return page(console, request, "invoices.html", facts, here=INVOICES)
+
+
+@get("/billing/invoices/{invoice_id:str}", opt=_READ, include_in_schema=False)
+async def show_invoice(
+    console: ConsoleContext, request: WebRequest, account: Account, invoice_id: str
+) -> Response[str]:
+    """Show one invoice, and how each amount came about."""
+    wanted = ids.parse("invoice", invoice_id)
+    async with console.db.transaction(account_scope(account.account_id)) as conn:
+        invoice = await service.get_invoice(conn, account.account_id, wanted)
+        explained = await _explanations(conn, invoice)
+    view = invoice_view(invoice, explained, formats_of(account))
+    return page(console, request, "invoice.html", {"invoice": view}, here=INVOICES)
+
+
+async def _explanations(conn: Connection, invoice: Invoice) -> list[LineExplanation]:
+    if invoice.status is Status.DRAFT:
+        return []
+    return [
+        await line_explanation(conn, invoice.account_id, invoice.invoice_id, line.invoice_line_id)
+        for line in invoice.lines
+    ]
+
+
+ROUTES: Final = (show_invoices, show_invoice)

@@ -1,0 +1,194 @@
+"""Invoices as they stand on a page: every word, number and date ready to print. Pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from tallystick.console.formats import NONE, Formats
+from tallystick.invoices.explain import LineExplanation
+from tallystick.invoices.model import Invoice, InvoiceLine, Status
+from tallystick.kernel import ids
+from tallystick.kernel.paging import Page
+from tallystick.money.amount import Money
+from tallystick.money.rounding import round_decimal
+
+DRAFT: Final = "Draft"
+_CHOICES: Final = (Status.OPEN, Status.PAID, Status.VOID, Status.UNCOLLECTIBLE)
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """A name and what it stands for."""
+
+    name: str
+    value: str
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One way to narrow a list; the empty value is all of it."""
+
+    value: str
+    text: str
+
+
+class InvoiceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice in a list."""
+
+    id: str
+    number: str
+    issued_on: str
+    due_on: str
+    status: str
+    total: str
+    has_pdf: bool
+
+
+class ListView(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of invoices."""
+
+    rows: tuple[InvoiceRow, ...]
+    page: int
+    total_pages: int
+
+
+class LineView(msgspec.Struct, frozen=True, kw_only=True):
+    """A line, and how its amount came about: a sentence for each step, and one for the check.
+
+    `is_same` tells whether the amount, computed once more, is the one that was billed.
+    """
+
+    description: str
+    period: str
+    quantity: str
+    amount: str
+    steps: tuple[str, ...]
+    check: str
+    is_same: bool
+
+
+class TotalRow(msgspec.Struct, frozen=True):
+    """A sum below the lines; `kind` is `plain`, `grand` or `due`."""
+
+    name: str
+    amount: str
+    kind: str = "plain"
+
+
+class InvoiceView(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice with its lines."""
+
+    id: str
+    number: str
+    status: str
+    has_pdf: bool
+    facts: tuple[Fact, ...]
+    lines: tuple[LineView, ...]
+    totals: tuple[TotalRow, ...]
+
+
+def status_choices() -> tuple[Choice, ...]:
+    """Return the statuses a list can be narrowed to."""
+    return (Choice("", "All"), *(Choice(one.value, one.value.capitalize()) for one in _CHOICES))
+
+
+def invoice_list(found: Page[Invoice], formats: Formats) -> ListView:
+    """Return a page of invoices."""
+    return ListView(
+        rows=tuple(invoice_row(invoice, formats) for invoice in found.items),
+        page=found.request.page,
+        total_pages=found.total_pages,
+    )
+
+
+def invoice_row(invoice: Invoice, formats: Formats) -> InvoiceRow:
+    """Return an invoice as it stands in a list."""
+    return InvoiceRow(
+        id=ids.show("invoice", invoice.invoice_id),
+        number=invoice.number or DRAFT,
+        issued_on=formats.day(invoice.issued_at),
+        due_on=formats.day(invoice.due_at),
+        status=invoice.status.value,
+        total=formats.money(invoice.total),
+        has_pdf=invoice.status is not Status.DRAFT,
+    )
+
+
+def invoice_view(
+    invoice: Invoice, explanations: Sequence[LineExplanation], formats: Formats
+) -> InvoiceView:
+    """Return an invoice with its lines explained; without explanations the lines stand alone."""
+    explained = {one.line.invoice_line_id: one for one in explanations}
+    return InvoiceView(
+        id=ids.show("invoice", invoice.invoice_id),
+        number=invoice.number or DRAFT,
+        status=invoice.status.value,
+        has_pdf=invoice.status is not Status.DRAFT,
+        facts=tuple(_facts(invoice, formats)),
+        lines=tuple(
+            _line(line, explained.get(line.invoice_line_id), formats) for line in invoice.lines
+        ),
+        totals=tuple(_totals(invoice, explanations, formats)),
+    )
+
+
+def _facts(invoice: Invoice, formats: Formats) -> Iterator[Fact]:
+    yield Fact("Issued", formats.day(invoice.issued_at))
+    yield Fact("Due", formats.day(invoice.due_at))
+    if invoice.status is Status.PAID:
+        yield Fact("Paid", formats.day(invoice.paid_at))
+    if invoice.period_start and invoice.period_end:
+        yield Fact("Period", formats.days(invoice.period_start, invoice.period_end))
+    yield Fact("Amount due", formats.money(invoice.due))
+
+
+def _line(line: InvoiceLine, explanation: LineExplanation | None, formats: Formats) -> LineView:
+    period = NONE
+    if line.period_start and line.period_end:
+        period = formats.days(line.period_start, line.period_end)
+    return LineView(
+        description=line.description,
+        period=period,
+        quantity=" ".join(filter(None, (formats.number(line.quantity), line.unit))),
+        amount=formats.money(line.amount),
+        steps=tuple(_steps(explanation, formats)) if explanation else (),
+        check=_check(explanation, formats) if explanation else "",
+        is_same=explanation is None or explanation.is_same,
+    )
+
+
+def _steps(explanation: LineExplanation, formats: Formats) -> Iterator[str]:
+    """Yield the way from what was used to what is billed."""
+    derivation, line = explanation.derivation, explanation.line
+    if line.meter_code:
+        used = formats.number(derivation.quantity)
+        days = formats.days(derivation.period_start, derivation.period_end)
+        yield f"{used} {line.unit or 'units'} counted by meter {line.meter_code}, {days}"
+    yield from explanation.steps
+    exact = formats.price(derivation.exact, derivation.currency)
+    if derivation.kind == "minimum" and derivation.price.minimum is not None:
+        least = formats.price(derivation.price.minimum, derivation.currency)
+        yield f"The price bills at least {least}; {exact} is missing"
+    if round_decimal(derivation.exact, derivation.currency).to_decimal() != derivation.exact:
+        yield f"Sum {exact}, rounded once, half away from zero, to {formats.money(line.amount)}"
+
+
+def _check(explanation: LineExplanation, formats: Formats) -> str:
+    again = formats.money(explanation.recomputed)
+    verdict = "the same" if explanation.is_same else "which differs: please tell us"
+    return f"Computed again from what is stored: {again}, {verdict}"
+
+
+def _totals(
+    invoice: Invoice, explanations: Sequence[LineExplanation], formats: Formats
+) -> Iterator[TotalRow]:
+    yield TotalRow("Subtotal", formats.money(invoice.subtotal))
+    taxes = explanations[0].taxes if explanations else ()
+    for tax in taxes:
+        amount = Money(tax.amount_minor, invoice.currency)
+        yield TotalRow(f"{tax.name} {formats.percent(tax.percent)}", formats.money(amount))
+    if not taxes and not invoice.tax.is_zero():
+        yield TotalRow("Tax", formats.money(invoice.tax))
+    yield TotalRow("Total", formats.money(invoice.total), "grand")
+    if not invoice.paid.is_zero():
+        yield TotalRow("Paid", formats.money(-invoice.paid))
+    yield TotalRow("Amount due", formats.money(invoice.due), "due")

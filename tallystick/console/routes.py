@@ -1,0 +1,21 @@
+"""Every page; `app.py` mounts them."""
+
+from typing import Final
+
+from tallystick.console import (
+    invoice_pages,
+    method_pages,
+    sign_in_pages,
+    staff_pages,
+    static_files,
+    usage_pages,
+)
+
+ROUTES: Final = (
+    *sign_in_pages.ROUTES,
+    *usage_pages.ROUTES,
+    *invoice_pages.ROUTES,
+    *method_pages.ROUTES,
+    *staff_pages.ROUTES,
+    *static_files.ROUTES,
+)

@@ -1,0 +1,135 @@
+"""For staff: all accounts, one account, and its test clock."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import Parameter
+from litestar.response import Redirect
+
+from tallystick.accounts import service as accounts
+from tallystick.accounts.model import Account
+from tallystick.catalog import service as catalog
+from tallystick.catalog.model import PlanVersion
+from tallystick.console.account_views import account_list, account_view, clock_view
+from tallystick.console.context import ConsoleContext
+from tallystick.console.formats import formats_of
+from tallystick.console.forms import read_instant
+from tallystick.console.invoice_views import invoice_row
+from tallystick.console.rendering import WebRequest, page
+from tallystick.console.viewer import ACCOUNTS
+from tallystick.invoices import service as invoices
+from tallystick.invoices.model import Invoice
+from tallystick.kernel import ids, test_clocks
+from tallystick.kernel.db import STAFF, WRITER
+from tallystick.kernel.errors import BadInput, Conflict
+from tallystick.kernel.paging import LIMIT_DEFAULT, PAGE_MAX, PageRequest, page_request
+from tallystick.kernel.test_clocks import TestClock
+from tallystick.subscriptions import service as subscriptions
+from tallystick.subscriptions.model import Subscription
+
+_READ: Final = {"permission": "staff:read", "page": True}
+_ADMIN: Final = {"permission": "staff:admin", "page": True}
+_SEARCH_CHARS_MAX: Final = 200
+_NEWEST: Final = PageRequest(limit=10)
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What is shown of one account."""
+
+    account: Account
+    subscription: Subscription | None
+    plan: PlanVersion | None
+    clock: TestClock | None
+    invoices: tuple[Invoice, ...]
+
+
+@get(ACCOUNTS, opt=_READ, include_in_schema=False)
+async def show_accounts(
+    console: ConsoleContext,
+    request: WebRequest,
+    search: Annotated[str, Parameter(max_length=_SEARCH_CHARS_MAX)] = "",
+    number: Annotated[int, Parameter(query="page", ge=1, le=PAGE_MAX)] = 1,
+) -> Response[str]:
+    """List accounts, newest first; `search` is part of a name or e-mail, or an external id."""
+    part = page_request(number, LIMIT_DEFAULT, None)
+    async with console.db.transaction(STAFF) as conn:
+        found = await accounts.list_accounts(conn, part, search)
+    facts = {"search": search, "total": found.total, "list": account_list(found)}
+    return page(console, request, "staff_accounts.html", facts, here=ACCOUNTS)
+
+
+@get("/staff/accounts/{account_id:str}", opt=_READ, include_in_schema=False)
+async def show_account(
+    console: ConsoleContext, request: WebRequest, account_id: str
+) -> Response[str]:
+    """Show one account: facts, subscription, test clock, newest invoices."""
+    known = await _read(console, ids.parse("account", account_id))
+    return _account_page(console, request, known)
+
+
+@post("/staff/accounts/{account_id:str}/advance", opt=_ADMIN, include_in_schema=False)
+async def advance_clock(
+    console: ConsoleContext, request: WebRequest, account_id: str
+) -> Response[Any]:
+    """Ask for the account's test clock to be advanced; the page watches until it has arrived."""
+    wanted = ids.parse("account", account_id)
+    form = await request.form()
+    try:
+        await _aim(console, wanted, form)
+    except (BadInput, Conflict) as error:
+        refused = isinstance(error, BadInput)
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if refused else HTTPStatus.CONFLICT
+        known = await _read(console, wanted)
+        return _account_page(console, request, known, status=status, error=error.detail)
+    return Redirect(f"{ACCOUNTS}/{account_id}", status_code=303)
+
+
+async def _aim(console: ConsoleContext, account_id: UUID, form: Mapping[str, object]) -> None:
+    to = read_instant(form, "to")
+    async with console.db.transaction(WRITER) as conn:
+        account = await accounts.get_account(conn, account_id)
+        if account.test_clock_id is None:
+            raise Conflict("no_test_clock", "The account lives on wall time; nothing to advance.")
+        await test_clocks.aim(conn, account.test_clock_id, to)
+
+
+async def _read(console: ConsoleContext, account_id: UUID) -> _Known:
+    async with console.db.transaction(STAFF) as conn:
+        account = await accounts.get_account(conn, account_id)
+        subscription = await subscriptions.current_subscription(conn, account_id)
+        plan_id = subscription.plan_version_id if subscription else None
+        found = await invoices.list_invoices(conn, account_id, None, _NEWEST)
+        clock_id = account.test_clock_id
+        return _Known(
+            account=account,
+            subscription=subscription,
+            plan=await catalog.get_plan_version(conn, plan_id) if plan_id else None,
+            clock=await test_clocks.get(conn, clock_id) if clock_id else None,
+            invoices=found.items,
+        )
+
+
+def _account_page(
+    console: ConsoleContext,
+    request: WebRequest,
+    known: _Known,
+    *,
+    status: int = 200,
+    error: str = "",
+) -> Response[str]:
+    formats = formats_of(known.account)
+    next_bill_at = known.subscription.next_bill_at if known.subscription else None
+    facts = {
+        "account": account_view(known.account, known.subscription, known.plan),
+        "clock": clock_view(known.clock, next_bill_at, formats) if known.clock else None,
+        "invoices": [invoice_row(invoice, formats) for invoice in known.invoices],
+        "error": error,
+    }
+    return page(console, request, "staff_account.html", facts, here=ACCOUNTS, status=status)
+
+
+ROUTES: Final = (show_accounts, show_account, advance_clock)
