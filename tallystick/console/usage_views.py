@@ -74,7 +74,7 @@ def meter_view(usage: MeterUsage, formats: Formats) -> MeterView:
         spoken=f"{quantity} {of}: {note}",
         has_limit=usage.limit is not None,
         is_over=usage.overage > 0,
-        level="near" if NEAR_PERCENT <= percent and not over else "calm",
+        level="near" if percent >= NEAR_PERCENT and not over else "calm",
         value_now=str(min(percent, BAR_WIDTH)),
         included_width=str(included),
         over_width=str(over),
