@@ -23,8 +23,9 @@ test: lint types ## lint, types, then every test, side by side (ARGS="-k name" n
 lint: setup ## style, import directions, unused dependencies, SQL of the migrations
 	@$(BIN)/ruff format --check --quiet . || { echo "Run make fmt."; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/lint-imports --no-timings | tail -n 3
-	@$(BIN)/deptry . --no-ansi 2>&1 | tail -n 1
+	@$(BIN)/lint-imports --no-cache > .venv/imports.log || { cat .venv/imports.log; exit 1; }
+	@$(BIN)/deptry . --no-ansi > .venv/deptry.log 2>&1 || { cat .venv/deptry.log; exit 1; }
+	@$(BIN)/squawk --config tools/squawk.toml tallystick/migrations/*.sql
 
 types: setup ## mypy --strict
 	@$(BIN)/mypy

@@ -80,3 +80,12 @@ def other_database(dsn: str, name: str) -> str:
     """Return the same address with another database's name."""
     address, _, query = dsn.partition("?")
     return f"{address.rsplit('/', 1)[0]}/{name}" + (f"?{query}" if query else "")
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder on a short path that any user may enter: sockets and a dropped root need both."""
+    with tempfile.TemporaryDirectory(prefix="tsk-") as folder:
+        path = Path(folder)
+        path.chmod(0o755)
+        yield path

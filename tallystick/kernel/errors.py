@@ -19,7 +19,7 @@ import msgspec
 
 
 class FieldError(msgspec.Struct, frozen=True):
-    """One field that can not be taken: its path (`lines[2].quantity`), a stable code, a sentence."""
+    """One field that can not be taken: its path (`lines[2].unit`), a stable code, a sentence."""
 
     field: str
     code: str
