@@ -23,6 +23,7 @@ DECLINES: Final[Mapping[str, str]] = {
     "authentication_failed": "The payment was not confirmed with your bank. Try again.",
     "amount_too_small": "The amount is below what this way of paying allows.",
     "amount_too_large": "The amount is above what this way of paying allows.",
+    "amount_not_chargeable": "This way of paying can not take exactly this amount.",
     "currency_not_supported": "This way of paying does not take this currency.",
     "payment_method_missing": "The payment method is no longer there. Save a new one.",
     "payment_request_invalid": "The payment could not be made. We have been told; please wait.",

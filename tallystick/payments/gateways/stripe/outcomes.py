@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+_BAD_REQUEST: Final = 400
 _CONFLICT: Final = 409
 _NOT_FOUND: Final = 404
 
@@ -158,7 +159,8 @@ def ours(error: "stripe.StripeError") -> TallystickError:
     )
     if error.http_status == _NOT_FOUND or said.code == "resource_missing":
         return NotFound("gateway_object_missing", "Stripe does not have this object.")
-    if said.type == "invalid_request_error":
+    # 401 has that type too, yet it means our key, not our request.
+    if error.http_status == _BAD_REQUEST and said.type == "invalid_request_error":
         return Unavailable(
             "gateway_request_invalid", "Stripe did not take the request; we have been told."
         )
