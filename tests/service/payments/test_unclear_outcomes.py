@@ -11,6 +11,7 @@ import pytest
 
 from tallystick.invoices.model import Status
 from tallystick.kernel.db import WRITER
+from tallystick.kernel.errors import Conflict
 from tallystick.money.amount import Money
 from tallystick.payments.attempts import Recorded
 from tallystick.payments.gateway import (
@@ -329,3 +330,63 @@ async def test_a_partly_paid_invoice_is_charged_for_the_rest(world: "World") -> 
     (charge,) = await world.charges()
     assert charge["amount"] == 4000
     assert (await world.get_invoice(account, invoice)).status is Status.PAID
+
+
+async def test_a_decline_whose_reply_was_lost_is_learned_from_its_webhook(world: "World") -> None:
+    account, _ = await owing(world, "pm_card_chargeCustomerFail")
+    await world.arm("drop_reply", path=INTENTS, times=TRIES)
+    await world.collector.run_due(world.clock(), None)
+    await world.deliver("payment_intent.payment_failed", times=2)
+    await world.settle_down()
+    payment = await world.payment(account)
+    assert (payment.status, payment.failure_code) == (PaymentStatus.FAILED, "card_declined")
+    assert (await world.told(account)).count("payment.failed") == 1
+    world.ahead = timedelta(hours=2)
+    await world.settle_down()
+    assert await world.charges() == []
+
+
+async def test_a_bank_that_asks_is_heard_of_by_webhook_too(world: "World") -> None:
+    account, _ = await owing(world, "pm_card_authenticationRequired")
+    await world.arm("drop_reply", path=INTENTS, times=TRIES)
+    await world.collector.run_due(world.clock(), None)
+    await world.deliver("payment_intent.payment_failed")
+    await world.settle_down()
+    payment = await world.payment(account)
+    assert payment.status is PaymentStatus.PROCESSING
+    assert (await world.attempt(payment)).outcome is AttemptOutcome.NEEDS_ACTION
+    assert (await world.told(account)).count("payment.action_needed") == 1
+
+
+async def test_a_payer_who_comes_back_sees_the_result_without_any_webhook(world: "World") -> None:
+    account, invoice = await owing(world, "pm_card_authenticationRequired")
+    await world.collector.run_due(world.clock(), None)
+    payment = await world.payment(account)
+    secret = (await world.collector.start_action(account, payment.payment_id)).client_secret
+    reference = (await world.attempt(payment)).gateway_reference
+    (method,) = await world.methods(account)
+    path = f"{INTENTS}/{reference}/confirm"
+    await world.page(path, client_secret=secret, payment_method=method.token)
+    await world.page("/_page/authenticate", client_secret=secret, outcome="complete")
+    view = await world.collector.refresh(account, payment.payment_id)
+    assert view.payment.status is PaymentStatus.SUCCEEDED
+    await assert_paid_once(world, account, invoice)
+    with pytest.raises(Conflict):
+        await world.collector.start_action(account, payment.payment_id)
+
+
+async def test_a_lost_webhook_of_a_payer_is_found_by_the_slow_look(world: "World") -> None:
+    account, invoice = await owing(world, "pm_card_authenticationRequired")
+    await world.collector.run_due(world.clock(), None)
+    payment = await world.payment(account)
+    secret = (await world.collector.start_action(account, payment.payment_id)).client_secret
+    reference = (await world.attempt(payment)).gateway_reference
+    (method,) = await world.methods(account)
+    path = f"{INTENTS}/{reference}/confirm"
+    await world.page(path, client_secret=secret, payment_method=method.token)
+    await world.page("/_page/authenticate", client_secret=secret, outcome="complete")
+    await world.settle_down()
+    assert (await world.payment(account)).status is PaymentStatus.PROCESSING
+    world.ahead = timedelta(hours=2)
+    await world.settle_down()
+    await assert_paid_once(world, account, invoice)
