@@ -19,7 +19,7 @@ from tallystick.accounts.tokens import (
     token_hash,
 )
 from tallystick.kernel.clock import Clock
-from tallystick.kernel.db import WRITER, Connection, Database
+from tallystick.kernel.db import Connection, Database
 from tallystick.kernel.errors import NotFound, NotSignedIn
 from tallystick.kernel.ids import parse, unknown
 
@@ -56,7 +56,7 @@ class Authenticator:
     async def _by_key(self, secret: str, account: str | None) -> Principal:
         if len(secret) > TOKEN_LENGTH_MAX:
             raise _invalid_key()
-        async with self._db.transaction(WRITER) as conn:
+        async with self._db.reading() as conn:
             found = await store.find_key(conn, token_hash(secret), _account_name(account))
         if found is None:
             raise _invalid_key()
@@ -76,14 +76,14 @@ class Authenticator:
         self, token: str, account: str | None, method: Method, csrf_secret: str | None
     ) -> Principal:
         subject = await self._subject(token)
-        async with self._db.transaction(WRITER) as conn:
+        async with self._db.reading() as conn:
             user = await find_user_by_subject(conn, _user_id(subject), subject)
             if user is None or user.disabled_at is not None:
                 raise invalid_token()
             return await _person(conn, user, account, method, csrf_secret)
 
     async def _by_session(self, token: str, account: str | None) -> Principal:
-        async with self._db.transaction(WRITER) as conn:
+        async with self._db.reading() as conn:
             user = (await self._users(conn, token)).get(token)
             if user is None:
                 raise _invalid_session()
@@ -95,7 +95,7 @@ class Authenticator:
             raise NotSignedIn("not_signed_in", "Send a bearer token beside X-SESSION-ID.")
         is_session = bearer.startswith(SESSION_PREFIX)
         subject = None if is_session else await self._subject(bearer)
-        async with self._db.transaction(WRITER) as conn:
+        async with self._db.reading() as conn:
             users = await self._users(conn, session, bearer)
             user = users.get(session)
             if user is None or (is_session and bearer not in users):

@@ -126,6 +126,15 @@ class Database:
             yield conn
 
     @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        """Give a connection of the writer's outside any transaction, for single reads.
+
+        One trip to the server instead of four; who asks is looked up this way at each request.
+        """
+        async with self._acquire() as conn:
+            yield conn
+
+    @asynccontextmanager
     async def _acquire(self) -> AsyncIterator[Connection]:
         try:
             held = await self.pool.acquire()
@@ -155,6 +164,16 @@ async def _enter(conn: Connection, scope: Scope, who: Actor) -> None:
     await conn.execute(ENTER, scope.role, account, who.kind, who.id, who.request_id, who.reason)
 
 
+async def _end_transaction(conn: Connection) -> None:
+    """Leave nothing behind for whoever gets the connection next.
+
+    All settings of ours are local to a transaction, so ending it is enough: the pool's own reset
+    would be one more trip to the server for every transaction.
+    """
+    if conn.is_in_transaction():
+        await conn.execute("ROLLBACK")
+
+
 async def open_database(dsn: str, *, connections_max: int = POOL_CONNECTIONS_MAX) -> Database:
     """Open a pool on `dsn`; its sessions start as the writer, never as the owner of the tables."""
     pool = await asyncpg.create_pool(
@@ -163,5 +182,6 @@ async def open_database(dsn: str, *, connections_max: int = POOL_CONNECTIONS_MAX
         max_size=connections_max,
         command_timeout=COMMAND_TIMEOUT_S,
         server_settings={"role": WRITER.role, "timezone": "UTC", "application_name": "tallystick"},
+        reset=_end_transaction,
     )
     return Database(pool, dsn)
