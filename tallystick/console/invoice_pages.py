@@ -3,7 +3,7 @@
 from typing import Annotated, Final, Literal
 
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from tallystick.accounts.model import Account
 from tallystick.console.context import ConsoleContext
@@ -28,7 +28,7 @@ async def show_invoices(
     request: WebRequest,
     account: Account,
     status: Annotated[StatusChoice, Parameter(description="empty: all")] = "",
-    number: Annotated[int, Parameter(query="page", ge=1, le=PAGE_MAX)] = 1,
+    number: Annotated[int, QueryParameter(name="page", ge=1, le=PAGE_MAX)] = 1,
 ) -> Response[str]:
     """List invoices, newest first."""
     wanted = Status(status) if status else None

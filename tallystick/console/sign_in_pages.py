@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response import Redirect
 
 from tallystick.accounts import sign_in as door
@@ -41,7 +41,7 @@ async def show_start(
 async def show_sign_in(
     console: ConsoleContext,
     request: WebRequest,
-    following: Annotated[str, Parameter(query="next", description="where to go on to")] = "/",
+    following: Annotated[str, QueryParameter(name="next", description="where to go on to")] = "/",
 ) -> Response[str]:
     """Show the form; `next` is the page that was asked for."""
     facts = {"next": safe_next(following), "email": "", "error": ""}

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 from litestar.response import Redirect
 
 from tallystick.accounts import service as accounts
@@ -52,7 +52,7 @@ async def show_accounts(
     console: ConsoleContext,
     request: WebRequest,
     search: Annotated[str, Parameter(max_length=_SEARCH_CHARS_MAX)] = "",
-    number: Annotated[int, Parameter(query="page", ge=1, le=PAGE_MAX)] = 1,
+    number: Annotated[int, QueryParameter(name="page", ge=1, le=PAGE_MAX)] = 1,
 ) -> Response[str]:
     """List accounts, newest first; `search` is part of a name or e-mail, or an external id."""
     part = page_request(number, LIMIT_DEFAULT, None)

@@ -1,0 +1,469 @@
+"""The whole product as processes on free ports, and a browser that notes all it does.
+
+The database is an own clone; the Stripe simulator, the server and the worker run as they do in
+production. `TALLYSTICK_CHROMIUM` names a browser, `TALLYSTICK_SCREENSHOTS` a folder for pictures.
+"""
+
+import asyncio
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import msgspec
+import pytest
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    async_playwright,
+)
+
+from tallystick.accounts import service as accounts
+from tallystick.accounts import users
+from tallystick.accounts.model import NewAccount, NewUser, Role, StaffRole
+from tallystick.api.services import Services
+from tallystick.app import open_services
+from tallystick.catalog import service as catalog
+from tallystick.catalog.model import NewMeter, NewPlanVersion
+from tallystick.kernel import test_clocks
+from tallystick.kernel.db import WRITER, Connection
+from tallystick.kernel.ids import new_id, show
+from tallystick.metering import service as metering
+from tallystick.metering.model import UsageEvent
+from tallystick.payments import methods
+from tallystick.pricing.validate import read_price
+from tallystick.settings import read_settings
+from tallystick.subscriptions import service as subscriptions
+
+START = datetime(2025, 1, 31, 9, tzinfo=UTC)
+PASSWORD = "correct horse battery staple"
+CARD = "4242424242424242"
+READY_SECONDS_MAX = 60
+WAIT_SECONDS_MAX = 30
+WIDE: ViewportSize = {"width": 1200, "height": 900}
+PHONE: ViewportSize = {"width": 360, "height": 740}
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Whatever a page asks of another host fails here, and is noted as well.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+METERS = (
+    NewMeter(code="api_calls", name="API calls", unit="calls", aggregation="sum", property="n"),
+    NewMeter(code="storage", name="Storage", unit="GB", aggregation="sum", property="n"),
+    NewMeter(code="seats", name="Seats", unit="seats", aggregation="sum", property="n"),
+)
+PLANS = {
+    "studio": (
+        {"code": "fee", "model": "flat", "amount": "149"},
+        {
+            "code": "api_calls",
+            "meter": "api_calls",
+            "model": "graduated",
+            "included": "10000",
+            "tiers": [{"up_to": "5000", "unit": "0.0004"}, {"up_to": None, "unit": "0.0003"}],
+        },
+        {"code": "storage", "meter": "storage", "model": "per_unit", "included": "50",
+         "unit": "0.09"},
+        {"code": "seats", "meter": "seats", "model": "per_unit", "unit": "4"},
+    ),
+    "vast": (
+        {"code": "fee", "model": "flat", "amount": "999999999999999.99"},
+        {"code": "api_calls", "meter": "api_calls", "model": "per_unit", "included": "1",
+         "unit": "0.000000000001"},
+    ),
+}  # fmt: skip
+
+
+class Customer(msgspec.Struct, frozen=True, kw_only=True):
+    """An account on a test clock, with an owner who can sign in with PASSWORD."""
+
+    account_id: UUID
+    subject: str
+    test_clock_id: UUID
+    owner: str
+
+    @property
+    def id(self) -> str:
+        return show("account", self.account_id)
+
+
+class Product:
+    """What runs, and a way to fill it with data."""
+
+    def __init__(self, address: str, simulator: str, services: Services) -> None:
+        self.address = address
+        self.simulator = simulator
+        self.services = services
+
+    async def customer(
+        self, plan: str | None = "studio", *, autopay: bool = True, name: str = "Atelier Lumière"
+    ) -> Customer:
+        """Make an account; `plan` None leaves it without a subscription."""
+        subject = f"acme-{uuid4().hex[:12]}"
+        async with self.services.db.transaction(WRITER) as conn:
+            clock = await test_clocks.create(conn, new_id(), subject, START, START)
+            new = NewAccount(
+                name=name,
+                email=f"billing@{subject}.example",
+                external_id=subject,
+                currency="EUR",
+                country="FR",
+                timezone="Europe/Paris",
+                locale="en-GB",
+                address=("12 rue des Ateliers", "69001 Lyon"),
+                test_clock_id=clock.test_clock_id,
+            )
+            account = await accounts.create_account(conn, new, START)
+            account = await accounts.set_autopay(conn, account.account_id, enabled=autopay)
+            if plan:
+                version = await catalog.current_plan_version(conn, plan)
+                await subscriptions.subscribe(conn, account, version, START)
+        owner = await self.member(account.account_id, "owner")
+        return Customer(
+            account_id=account.account_id,
+            subject=subject,
+            test_clock_id=clock.test_clock_id,
+            owner=owner,
+        )
+
+    async def member(self, account_id: UUID, role: Role) -> str:
+        """Make a person of an account and return the e-mail address."""
+        email = f"{role}@{uuid4().hex[:12]}.example"
+        async with self._person(email, None) as (conn, user_id):
+            await accounts.add_member(conn, account_id, user_id, role, START)
+        return email
+
+    async def staff(self, role: StaffRole = "admin") -> str:
+        """Make a person of the business and return the e-mail address."""
+        email = f"{role}@{uuid4().hex[:12]}.example"
+        async with self._person(email, role):
+            return email
+
+    @asynccontextmanager
+    async def _person(
+        self, email: str, role: StaffRole | None
+    ) -> AsyncIterator[tuple[Connection, UUID]]:
+        """Make a person, in a transaction that stays open for what belongs to them."""
+        hashed = await self.services.passwords.hash(PASSWORD)
+        new = NewUser(email=email, name="Odile", password_hash=hashed, staff_role=role)
+        async with self.services.db.transaction(WRITER) as conn:
+            user = await users.create_user(conn, new, START)
+            yield conn, user.user_id
+
+    async def use(self, customer: Customer, meter: str, quantity: str) -> None:
+        """Report usage in the first period."""
+        event = UsageEvent(
+            source="test",
+            id=uuid4().hex,
+            type=meter,
+            subject=customer.subject,
+            at=START,
+            properties={"n": quantity},
+        )
+        await self.services.ingest.record([event], now=START)
+
+    async def save_card(self, customer: Customer) -> None:
+        """Save a card as if the page had: at the gateway, which tells us by webhook."""
+        token = await self.services.card_setup.ensure_customer(customer.account_id, "stripe")
+        async with httpx.AsyncClient(headers={"Authorization": "Bearer sk_test_1"}) as http:
+            url = f"{self.simulator}/v1/payment_methods/pm_card_visa/attach"
+            (await http.post(url, data={"customer": token})).raise_for_status()
+
+        async def saved() -> bool:
+            async with self.services.db.transaction(WRITER) as conn:
+                return bool(await methods.list_methods(conn, customer.account_id))
+
+        await until(saved)
+
+    async def advance(self, customer: Customer, to: datetime) -> None:
+        """Move the account's test clock, and wait until everything on the way is done."""
+        async with self.services.db.transaction(WRITER) as conn:
+            await test_clocks.aim(conn, customer.test_clock_id, to)
+
+        async def arrived() -> bool:
+            async with self.services.db.transaction(WRITER) as conn:
+                clock = await test_clocks.get(conn, customer.test_clock_id)
+            return clock.status == "ready"
+
+        await until(arrived)
+
+
+async def until(reached: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for something that another process does; fail after half a minute."""
+    deadline = time.monotonic() + WAIT_SECONDS_MAX
+    while not await reached():
+        assert time.monotonic() < deadline, "it did not come to pass in time"
+        await asyncio.sleep(0.05)
+
+
+class Visitor:
+    """A browser window, and a note of all that it should not have done."""
+
+    def __init__(self, product: Product, context: BrowserContext, page: Page) -> None:
+        self.product = product
+        self.context = context
+        self.page = page
+        self.complaints: list[str] = []
+        self._expected: set[int] = set()
+        self._allowed = {product.address, product.simulator}
+        context.on("request", lambda request: self._see(request.url))
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+
+    def expects(self, *statuses: int) -> None:
+        """Take an answer with one of these statuses as what the test is about."""
+        self._expected.update(statuses)
+
+    async def goto(self, path: str) -> int:
+        """Go to a page of the product and return the status of its answer."""
+        answer = await self.page.goto(self.product.address + path)
+        assert answer is not None
+        return answer.status
+
+    async def sign_in(self, email: str, following: str = "/") -> None:
+        """Sign in as a person would, and end on the page `following`."""
+        await self.goto(f"/sign-in?next={following}")
+        await self.page.get_by_label("E-mail").fill(email)
+        await self.page.get_by_label("Password").fill(PASSWORD)
+        await self.page.get_by_role("button", name="Sign in").click()
+        await self.page.get_by_role("button", name="Sign out").wait_for()
+
+    async def picture(self, name: str) -> None:
+        """Keep a picture of the whole page, if somebody asked for pictures."""
+        folder = os.environ.get("TALLYSTICK_SCREENSHOTS")
+        if folder:
+            await self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+    def _see(self, url: str) -> None:
+        parts = urlsplit(url)
+        own = f"{parts.scheme}://{parts.netloc}" in self._allowed
+        if not own and parts.scheme not in {"data", "blob", "about"}:
+            self.complaints.append(f"a request left for {url}")
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type not in {"error", "warning"}:
+            return
+        if any(f"status of {status} " in message.text for status in self._expected):
+            return
+        self.complaints.append(f"the console says: {message.text}")
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="tallystick-e2e-") as made:
+        yield Path(made)
+
+
+@pytest.fixture(scope="session")
+async def own_dsn(server_dsn: str, template: str) -> AsyncIterator[str]:
+    """An own database for all browser tests of this process."""
+    name = f"test_{uuid4().hex[:16]}"
+    conn = await asyncpg.connect(server_dsn)
+    address, _, query = server_dsn.partition("?")
+    try:
+        await conn.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY wal_log")
+        yield f"{address.rsplit('/', 1)[0]}/{name}" + (f"?{query}" if query else "")
+        await conn.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await conn.close()
+
+
+@pytest.fixture(scope="session")
+async def product(own_dsn: str, folder: Path) -> AsyncIterator[Product]:
+    """The product, running, with the plans of `PLANS` on offer."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    with ExitStack() as running:
+        simulator = start_simulator(running, folder, f"{address}/api/stripe/webhook")
+        environment = {
+            **base_environment(),
+            "DATABASE_URL": own_dsn,
+            "TALLYSTICK_HOME": str(folder),
+            "TALLYSTICK_PORT": str(port),
+            "STRIPE_SECRET_KEY": "sk_test_e2e",
+            "STRIPE_PUBLISHABLE_KEY": "pk_test_e2e",
+            "STRIPE_WEBHOOK_SECRET": "whsec_e2e",
+            "STRIPE_BASE_URL": simulator,
+            "STRIPE_JS_URL": f"{simulator}/stripe.js",
+        }
+        running.enter_context(process(folder, "server", environment, "serve"))
+        running.enter_context(process(folder, "worker", environment, "worker"))
+        wait_until_ready(f"{address}/readyz", folder / "server.log")
+        settings = read_settings(environment, os.geteuid())
+        async with open_services(settings, own_dsn) as services:
+            await offer_plans(services)
+            yield Product(address, simulator, services)
+
+
+async def offer_plans(services: Services) -> None:
+    async with services.db.transaction(WRITER) as conn:
+        for meter in METERS:
+            await metering.create_meter(conn, meter, START)
+        for code, prices in PLANS.items():
+            new = NewPlanVersion(
+                plan_code=code,
+                plan_name=code.capitalize(),
+                currency="EUR",
+                interval="month",
+                prices=tuple(read_price({**price, "currency": "EUR"}) for price in prices),
+            )
+            await catalog.create_plan_version(conn, new, START)
+
+
+def start_simulator(running: ExitStack, folder: Path, webhook_url: str) -> str:
+    """Start the Stripe simulator and return its address, which it prints."""
+    running.enter_context(
+        process(
+            folder, "simulator", base_environment(), "simulators", "stripe", "--port", "0",
+            "--webhook-url", webhook_url, "--webhook-secret", "whsec_e2e",
+        )
+    )  # fmt: skip
+    deadline = time.monotonic() + READY_SECONDS_MAX
+    log = folder / "simulator.log"
+    while time.monotonic() < deadline:
+        for line in log.read_text().splitlines():
+            if line.startswith("listening on "):
+                return line.removeprefix("listening on ").strip()
+        time.sleep(0.05)
+    raise AssertionError(f"the simulator did not start: {log.read_text()}")
+
+
+def wait_until_ready(url: str, log: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS_MAX
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(url).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"the server did not start: {log.read_text()[-4000:]}")
+
+
+@contextmanager
+def process(
+    folder: Path, name: str, environment: dict[str, str], *arguments: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a command of ours; it ends with the block, or with this process."""
+    with (folder / f"{name}.log").open("wb") as log:
+        started = subprocess.Popen(
+            [sys.executable, "-m", "tallystick", *arguments],
+            env={**environment, "TALLYSTICK_WITH_PARENT": "true"},
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield started
+        finally:
+            started.terminate()
+            try:
+                started.wait(15)
+            except subprocess.TimeoutExpired:
+                started.kill()
+                started.wait()
+
+
+def base_environment() -> dict[str, str]:
+    """What a process needs that is no setting of ours."""
+    kept = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
+def free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The browser: named, found, or installed once; without one the tests say why they do not run.
+
+    In CI (`CI=true`) they fail instead: there, not run is not good.
+    """
+    found = os.environ.get("TALLYSTICK_CHROMIUM") or shutil.which("chromium") or install_chromium()
+    if found:
+        return found
+    reason = "there is no Chromium: install Debian's chromium, or name one in TALLYSTICK_CHROMIUM"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def install_chromium() -> str | None:
+    """Install Debian's Chromium, if this is a Debian and we may; one test process at a time."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return None
+    lock = Path(tempfile.gettempdir()) / f"tallystick-chromium-{os.getuid()}.lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        found = shutil.which("chromium")
+        if found:
+            return found
+        print("installing chromium with apt-get, once", file=sys.__stderr__, flush=True)
+        environment = {**base_environment(), "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
+            subprocess.run(["apt-get", "-q", *command], check=False, env=environment)
+        return shutil.which("chromium")
+
+
+@pytest.fixture(scope="session")
+async def browser(chromium_path: str) -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(
+            executable_path=chromium_path, args=list(CHROMIUM_ARGUMENTS)
+        )
+        yield started
+        await started.close()
+
+
+@pytest.fixture
+async def http(product: Product) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without a browser's manners: it sends what it is told, and follows nothing."""
+    async with httpx.AsyncClient(base_url=product.address) as client:
+        yield client
+
+
+Scheme = Literal["light", "dark"]
+Visit = Callable[..., Awaitable[Visitor]]
+
+
+@pytest.fixture
+async def visit(browser: Browser, product: Product) -> AsyncIterator[Visit]:
+    """Open windows; at the end none of them may have anything to complain of."""
+    visitors: list[Visitor] = []
+
+    async def opened(*, scheme: Scheme = "light", viewport: ViewportSize = WIDE) -> Visitor:
+        context = await browser.new_context(color_scheme=scheme, viewport=viewport)
+        context.set_default_timeout(WAIT_SECONDS_MAX * 1000)
+        visitors.append(Visitor(product, context, await context.new_page()))
+        return visitors[-1]
+
+    yield opened
+    for visitor in visitors:
+        await visitor.context.close()
+    assert [said for visitor in visitors for said in visitor.complaints] == []
