@@ -35,7 +35,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cookie_secure: bool = False
     default_currency: str = "USD"
     rate_limit_per_minute: int = 6000
-    event_future_seconds_max: int = 3600
     seller_name: str = "Your company"
     seller_address: tuple[str, ...] = ()
     seller_email: str | None = None
@@ -131,8 +130,6 @@ VARIABLES: Final = (
     Variable("TALLYSTICK_COOKIE_SECURE", "cookie_secure", read_bool, "cookies over HTTPS only"),
     Variable("DEFAULT_CURRENCY", "default_currency", read_currency, "currency of new accounts"),
     Variable("TALLYSTICK_RATE_LIMIT", "rate_limit_per_minute", read_count, "requests a minute"),
-    Variable("TALLYSTICK_EVENT_FUTURE_SECONDS", "event_future_seconds_max", read_count,
-             "how far ahead of now an event's time may be"),
     Variable("TALLYSTICK_SELLER_NAME", "seller_name", str, "who invoices, as printed"),
     Variable("TALLYSTICK_SELLER_ADDRESS", "seller_address", read_list("|"),
              "address lines, separated by |"),
