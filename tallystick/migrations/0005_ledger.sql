@@ -51,7 +51,8 @@ CREATE TABLE ledger_balances (
 );
 CALL protect_tenant_table('ledger_balances');
 
-CREATE FUNCTION refuse_unbalanced() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Reads by the entry's key, also when its plan was made while the table was small.
+CREATE FUNCTION refuse_unbalanced() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
     IF EXISTS (SELECT FROM ledger_postings
                WHERE account_id = NEW.account_id AND ledger_entry_id = NEW.ledger_entry_id
@@ -100,12 +101,17 @@ $$;
 -- Content is kind, reference and postings: a retry comes later and may say so in other words, so
 -- neither the instant nor the reason counts. The keys of one batch differ from each other.
 -- Postings name their entry by its position, lowest first.
+--
+-- Every table is read by its key. The planner is told so, because it takes an array for a hundred
+-- rows and a plan stays with its connection: made while a table was small, it would read the whole
+-- table at each posting (measured: 3,000 rows read for each of 4,000 postings).
 CREATE FUNCTION post_entries(
     entry_accounts uuid[], entry_ids uuid[], entry_keys text[], entry_kinds text[],
     entry_references text[], entry_reasons text[], entry_ats timestamptz[],
     posting_entries integer[], posting_ledger_accounts text[], posting_units text[],
     posting_amounts bigint[]
-) RETURNS text[] LANGUAGE plpgsql AS $$
+) RETURNS text[] LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     entry_count integer := cardinality(entry_ids);
     posting_count integer := cardinality(posting_entries);
