@@ -55,6 +55,8 @@ class JwtVerifier:
         except (jwt.PyJWTError, ValueError) as error:
             raise invalid_token() from error
         subject: str = claims["sub"]
+        if not subject.isprintable():
+            raise invalid_token()
         return subject
 
     async def _key(self, token: str) -> tuple[str | jwt.PyJWK, str]:
