@@ -314,8 +314,16 @@ def _write(cluster: Cluster, name: str, text: str) -> Path:
 def _make_socket_folder(cluster: Cluster) -> None:
     """Make the private folder of the socket; refuse one that another user put there first."""
     folder, user = cluster.socket_folder, cluster.user
-    with contextlib.suppress(FileExistsError):
+    try:
         folder.mkdir(mode=0o700)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise SetupError(
+            "socket_folder_unwritable",
+            f"{folder} can not be made ({error.strerror}): PostgreSQL needs room for a socket in "
+            f"{folder.parent}; make it writable, or name a server in DATABASE_URL.",
+        ) from error
     status = folder.lstat()
     if not folder.is_dir() or folder.is_symlink() or status.st_uid not in (user.uid, os.geteuid()):
         raise SetupError(
@@ -335,7 +343,7 @@ def _answers(cluster: Cluster) -> bool:
     """
     words = b"user\0tallystick\0database\0tallystick\0\0"
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(5)
+        client.settimeout(1)
         try:
             client.connect(str(cluster.socket_folder / SOCKET))
             client.sendall(struct.pack("!II", len(words) + 8, 3 << 16) + words)

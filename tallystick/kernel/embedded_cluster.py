@@ -112,14 +112,11 @@ def _setup_error(home: Path, error: OSError) -> SetupError:
     reason = f"{error.strerror or error} ({error.filename})" if error.filename else str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return disk_full(home)
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return SetupError(
-            "home_unwritable",
-            f"{home} can not be used: {reason}. Make it writable for the user who starts "
-            "Tallystick, or name another folder in TALLYSTICK_HOME.",
-        )
+    is_forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
     return SetupError(
-        "home_unusable", f"{home} can not be used: {reason}. Name another in TALLYSTICK_HOME."
+        "home_unwritable" if is_forbidden else "home_unusable",
+        f"{home} can not be used: {reason}. Make it writable for the user who starts Tallystick, "
+        "or name another folder in TALLYSTICK_HOME.",
     )
 
 
@@ -362,7 +359,10 @@ def change_user(user: ServerUser) -> dict[str, Any]:
 def give(path: Path, user: ServerUser) -> None:
     """Make `path`, which this process just made, the server user's."""
     if user.is_other:
-        os.chown(path, user.uid, user.gid, follow_symlinks=False)
+        try:
+            os.chown(path, user.uid, user.gid, follow_symlinks=False)
+        except OSError as error:  # a root without that right, as in some containers
+            raise not_runnable(str(path), error) from error
 
 
 def server_environment() -> dict[str, str]:

@@ -43,34 +43,33 @@ def server_pids(data: Path, name: str) -> list[int]:
     Read from command lines, which are open to everybody: the working folder of another user's
     process is hidden from a root without CAP_SYS_PTRACE, as in a container.
     """
-    commands = list(_command_lines())
-    masters = [pid for pid, command in commands if _is_master(command, data)]
-    return masters + [pid for pid, command in commands if command.startswith(f"postgres: {name}:")]
+    masters, children = [], []
+    for pid, words in _command_lines():
+        if words[0].endswith("/postgres") and words[1:3] == ["-D", str(data)]:
+            masters.append(pid)
+        elif words[0].startswith(f"postgres: {name}:"):
+            children.append(pid)
+    return masters + children
 
 
-def _is_master(command: str, data: Path) -> bool:
-    # The command line of a watcher ends with that of its postgres.
-    return f"/postgres -D {data} " in f"{command} " and "embedded_watcher" not in command
-
-
-def _command_lines() -> Iterator[tuple[int, str]]:
+def _command_lines() -> Iterator[tuple[int, list[str]]]:
     if not Path("/proc/self/cmdline").exists():  # macOS
         yield from _command_lines_of_ps()
         return
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
-                yield int(entry.name), os.fsdecode(words)
+                yield int(entry.name), os.fsdecode((entry / "cmdline").read_bytes()).split("\0")
 
 
-def _command_lines_of_ps() -> Iterator[tuple[int, str]]:
-    listed = subprocess.run(
-        ["/bin/ps", "-axww", "-o", "pid=,command="], capture_output=True, check=True
-    )
-    for line in os.fsdecode(listed.stdout).splitlines():
+def _command_lines_of_ps() -> Iterator[tuple[int, list[str]]]:
+    listing = ["/bin/ps", "-axww", "-o", "pid=,command="]
+    listed = subprocess.run(listing, capture_output=True, check=True).stdout  # noqa: S603 - fixed
+    for line in os.fsdecode(listed).splitlines():
         pid, _, command = line.strip().partition(" ")
-        yield int(pid), command.strip()
+        program, option, rest = command.strip().partition(" -D ")
+        # ps loses the borders between words; a path may hold spaces, and our next option is -c.
+        yield int(pid), [program, option.strip(), rest.partition(" -c ")[0]]
 
 
 def clear_leftovers(data: Path, name: str) -> bool:
@@ -99,7 +98,7 @@ def is_still_at(path: Path, fd: int) -> bool:
 
 def _signal(pids: Sequence[int], sign: signal.Signals) -> None:
     for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, sign)
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -77,10 +77,13 @@ class World:
         subprocess.run(["cp", "-a", str(self._ready), str(home)], check=True)
         return home
 
-    def owner(self, pid: int) -> tuple[str, str]:
-        """Whose a process is: user and group."""
-        process = Path(f"/proc/{pid}")
-        return process.owner(), process.group()
+    def owners(self, home: Path) -> set[str]:
+        """Whose the processes of a home are."""
+        owners = set()
+        for pid, _ in self._lines(home):
+            with contextlib.suppress(OSError):  # some live for a moment only
+                owners.add(Path(f"/proc/{pid}").owner())
+        return owners
 
     def run(self, *command: str | Path) -> bool:
         """Run a command of the system; False when it failed."""
@@ -93,12 +96,12 @@ class World:
         self._servers.append(server := EmbeddedPostgres.start(home, progress=words.append))
         return server
 
-    def hold(self, home: Path, user: str | None = None) -> Holder:
-        """Start in a process of its own, in a group of its own."""
+    def hold(self, home: Path, user: str | None = None, before: Sequence[str] = ()) -> Holder:
+        """Start in a process and a group of its own; `before` goes before its command."""
         self._homes.add(home)
         environment = {"PYTHONPATH": str(PROJECT), "PATH": os.environ["PATH"]}
         process = subprocess.Popen(
-            [*become(user), sys.executable, str(HOLDER), str(home)],
+            [*before, *become(user), sys.executable, str(HOLDER), str(home)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -195,16 +198,17 @@ def become(user: str | None) -> list[str]:
     if user is None:
         return []
     entry = pwd.getpwnam(user)
+    plain = ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups"]
     rights = "-all,+dac_read_search"
-    return [
-        "setpriv",
-        f"--reuid={entry.pw_uid}",
-        f"--regid={entry.pw_gid}",
-        "--clear-groups",
-        f"--inh-caps={rights}",
-        f"--ambient-caps={rights}",
-        f"--bounding-set={rights}",
-    ]
+    reading = [*plain, f"--inh-caps={rights}", f"--ambient-caps={rights}"]
+    for words in (plain, [*reading, f"--bounding-set={rights}"]):
+        # Twice: the interpreter must be reachable from inside too, for the watcher.
+        again = "import os, sys; os.execv(sys.executable, [sys.executable, '-c', 'import msgspec'])"
+        command = [*words, sys.executable, "-c", again]
+        with contextlib.suppress(FileNotFoundError):
+            if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+                return words
+    pytest.skip(f"the user {user} can not reach {sys.executable}")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tallystick.kernel import embedded_cluster
 from tallystick.kernel.embedded import default_home
 from tallystick.kernel.errors import SetupError
 
@@ -72,7 +73,33 @@ async def test_as_root_the_server_runs_as_another_user(world: "World") -> None:
     home = world.ready_home()
     server = world.start(home)
     assert await world.ask(server.dsn, "SELECT 1") == 1
-    assert "root" not in world.owner(world.postmaster(home))
+    assert len(world.owners(home)) == 2  # the watcher's, and the one that may not be root
+
+
+@as_root
+async def test_without_a_service_user_nobody_will_do(
+    world: "World", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded_cluster, "SERVICE_USER", "no:name")  # useradd refuses it
+    home = world.folder / "home"
+    server = world.start(home)
+    assert world.owners(home) == {"root", "nobody"}
+    assert await world.ask(server.dsn, "SELECT 1") == 1
+
+
+@as_root
+async def test_data_of_a_user_without_a_name_is_served(world: "World") -> None:
+    home = world.ready_home()
+    world.run("chown", "-R", "41234:41234", home / "postgres-data")
+    assert await world.ask(world.start(home).dsn, "SELECT 1") == 1
+
+
+@as_root
+def test_a_root_that_may_not_become_another_user_is_told_so(world: "World") -> None:
+    without = ("setpriv", "--bounding-set=-setuid,-setgid,-chown")
+    for home in (world.folder / "new", world.ready_home("old")):
+        answer = world.hold(home, before=without).answer()
+        assert answer.startswith("! may_not_change_user: "), answer
 
 
 @as_root
@@ -83,8 +110,7 @@ async def test_an_ordinary_user_starts_a_server_of_its_own(world: "World") -> No
     home = folder / ".tallystick"
     holder = world.hold(home, user="nobody")
     dsn = holder.dsn()
-    pids = [*world.servers(home), *world.watchers(home)]
-    assert {world.owner(pid)[0] for pid in pids} == {"nobody"}
+    assert world.owners(home) == {"nobody"}
     # What the user began, root may join (and sudo leaves nothing that the user can not use).
     assert await world.ask(world.start(home).dsn, "SELECT 1") == 1
     assert await world.ask(dsn, "SELECT 1") == 1
@@ -97,7 +123,7 @@ def test_root_runs_the_data_of_an_ordinary_user_as_that_user(world: "World") -> 
     for path in [home, *home.rglob("*")]:
         shutil.chown(path, "nobody")
     server = world.start(home)
-    assert world.owner(world.postmaster(home))[0] == "nobody"
+    assert world.owners(home) == {"root", "nobody"}
     server.stop()
     assert world.hold(home, user="nobody").dsn() == server.dsn
 

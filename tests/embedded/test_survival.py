@@ -2,10 +2,14 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tallystick.kernel.embedded_watcher import _command_lines_of_ps, server_pids
 
 if TYPE_CHECKING:
     from tests.embedded.conftest import World
@@ -23,6 +27,26 @@ async def test_two_at_once_share_one_server_until_the_second_has_gone(world: "Wo
     assert world.postmaster(home) == postmaster
     holders[1].let_go()
     assert world.running(home) == []
+
+
+@pytest.mark.skipif(not Path("/bin/ps").exists(), reason="ps is not installed")
+def test_servers_are_found_where_there_is_no_proc_too(world: "World") -> None:
+    home = world.ready_home()
+    world.start(home)
+    data = str(home / "postgres-data")
+    found = {pid for pid, words in _command_lines_of_ps() if words[1:] == ["-D", data]}
+    assert world.postmaster(home) in found
+    (name,) = {line.split()[1].rstrip(":") for line in world.running(home) if "walwriter" in line}
+    assert set(server_pids(home / "postgres-data", name)) == set(world.servers(home))
+
+
+def test_a_process_that_only_speaks_of_a_server_is_left_alone(world: "World") -> None:
+    home = world.ready_home()
+    words = f"/bin/postgres -D {home}/postgres-data -c fsync=on"
+    with subprocess.Popen([sys.executable, "-c", "input()", words], stdin=subprocess.PIPE) as other:
+        world.start(home).stop()
+        assert other.poll() is None
+        other.communicate(b"\n")
 
 
 def test_many_at_once_each_get_an_answer(world: "World") -> None:
