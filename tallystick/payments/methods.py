@@ -98,6 +98,19 @@ async def forget(
         await _remove(conn, known)
 
 
+async def drop_detached(conn: Connection, account_id: UUID, gateway: str, token: str) -> bool:
+    """Remove a method that its gateway shows without an owner; False when it is not active here.
+
+    No row is left for one that we never saw: it may only be on its way to its owner.
+    """
+    await store.lock_methods(conn, account_id)
+    known = await store.find_by_token(conn, account_id, gateway, token)
+    if known is None or known.status != ACTIVE:
+        return False
+    await _remove(conn, known)
+    return True
+
+
 async def remove(conn: Connection, account_id: UUID, method_id: UUID) -> None:
     """Remove a method; the gateway is told through the outbox. Raises NotFound."""
     await store.lock_methods(conn, account_id)

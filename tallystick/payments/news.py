@@ -95,12 +95,11 @@ class GatewayNews:
             return Skipped("method_type")
         if described.customer_token not in {None, fact.customer_token}:
             return Parked("customer_differs")
-        now = self._clock()
         async with self._db.transaction(account_scope(account_id)) as conn:
-            if described.customer_token is None:
-                await methods.forget(conn, account_id, gateway, described, now)
-            else:
-                await methods.save(conn, account_id, gateway, described, now)
+            if described.customer_token is not None:
+                await methods.save(conn, account_id, gateway, described, self._clock())
+            elif not await methods.drop_detached(conn, account_id, gateway, fact.method_token):
+                return Skipped("method_not_attached")
         return Handled(account_id)
 
     async def _method_removed(self, gateway: str, fact: MethodRemoved) -> Verdict:

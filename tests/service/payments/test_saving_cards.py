@@ -10,6 +10,7 @@ from tallystick.kernel.errors import NotFound, Unavailable
 from tallystick.payments import methods
 from tallystick.payments.gateway import Card, Gateways
 from tallystick.payments.gateways.manual import ManualGateway
+from tallystick.payments.news import Handled, Skipped
 
 if TYPE_CHECKING:
     from tests.service.payments.conftest import World
@@ -114,18 +115,34 @@ async def test_a_removed_default_hands_over_to_the_next_and_is_detached(world: "
     assert gone.customer_token is None
 
 
-async def test_a_method_detached_before_its_saving_was_heard_of_stays_away(world: "World") -> None:
+@pytest.mark.parametrize("first", [True, False])
+async def test_a_method_detached_before_its_saving_was_heard_of_stays_away(
+    world: "World",
+    first: bool,  # noqa: FBT001 - a parameter of pytest
+) -> None:
     account = await world.account()
     world.mute()
     await world.confirm_setup(account, "pm_card_visa")
     (token,) = [method["id"] for method in await world.look("payment_methods")]
     await world.stripe.detach(token, "detach:1")
-    await world.deliver("payment_method.detached")
-    await world.settle_down()
-    for kind in ("setup_intent.succeeded", "payment_method.attached"):
+    kinds = ["payment_method.detached", "setup_intent.succeeded", "payment_method.attached"]
+    for kind in kinds if first else reversed(kinds):
         await world.deliver(kind)
-    await world.settle_down()
+        await world.settle_down()
     assert await world.methods(account) == ()
+
+
+async def test_a_method_detached_elsewhere_goes_whichever_event_says_so(world: "World") -> None:
+    account = await world.account()
+    method = await world.save_card(account)
+    world.mute()
+    await world.stripe.detach(method.token, "detach:1")
+    await world.deliver("payment_method.attached")
+    await world.settle_down()
+    event = world.stripe.read_event(world.endpoint.of("payment_method.attached")[0][0])
+    assert await world.news.apply("stripe", event) == Handled(account)
+    assert await world.methods(account) == ()
+    assert await world.news.apply("stripe", event) == Skipped("method_not_attached")
 
 
 async def test_a_changed_card_is_shown_as_it_is_now(world: "World") -> None:
