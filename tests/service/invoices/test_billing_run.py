@@ -251,6 +251,32 @@ async def test_a_number_that_was_rolled_back_comes_again(
     assert await numbers(world) == [f"INV-2026-{n:06d}" for n in (1, 2, 3)]
 
 
+async def test_failures_among_concurrent_workers_leave_no_gap(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = await world.plan(fee())
+    accounts = [await world.account() for _ in range(20)]
+    for account in accounts:
+        await world.subscribe(account, plan)
+    broken = {account.account_id for account in accounts[::4]}
+    post = ledger.post
+
+    async def refuse_some(conn: Connection, account_id: UUID, entry: Any) -> bool:
+        if account_id in broken:  # its number is taken by now
+            raise ZeroDivisionError
+        return await post(conn, account_id, entry)
+
+    monkeypatch.setattr(ledger, "post", refuse_some)
+    runs = [world.run(batch_max=2) for _ in range(4)]
+    for _ in range(5):
+        await asyncio.gather(*(run.run_due(END, None) for run in runs))
+    assert await numbers(world) == [f"INV-2026-{n:06d}" for n in range(1, 16)]
+    monkeypatch.undo()
+    world.wall = END + timedelta(minutes=1)
+    await world.bill(END)
+    assert await numbers(world) == [f"INV-2026-{n:06d}" for n in range(1, 21)]
+
+
 async def test_missed_periods_are_billed_one_after_another(world: World) -> None:
     account = await world.account()
     subscription = await world.subscribe(account, await world.plan(fee()))
