@@ -247,13 +247,14 @@ def _watcher_lives(cluster: Cluster) -> bool:
 
 def _spawn_watcher(cluster: Cluster, programs: Programs, watcher_lock: int) -> None:
     os.ftruncate(watcher_lock, 0)
+    server = _server_command(cluster, programs)
     _make_socket_folder(cluster)
     run_as = f"{cluster.user.uid}:{cluster.user.gid}" if cluster.user.is_other else ""
     words = [str(cluster.home), str(watcher_lock), run_as, str(cluster.socket_folder)]
     python = [sys.executable, "-S", "-m"]  # -S: it needs the standard library alone
     command = [*python, "tallystick.kernel.embedded_watcher", *words]
     watcher = subprocess.Popen(  # noqa: S603 - ourselves
-        [*command, *_server_command(cluster, programs)],
+        [*command, *server],
         stdin=subprocess.DEVNULL,
         stdout=(output := _new_log(cluster)),
         stderr=output,
@@ -282,8 +283,8 @@ def _server_command(cluster: Cluster, programs: Programs) -> list[str]:
         f"hba_file={_write(cluster, 'pg_hba.conf', _host_rules())}",
         f"ident_file={_write(cluster, 'pg_ident.conf', _user_map(cluster))}",
     ]
-    server = [str(programs.bin / "postgres"), "-D", str(cluster.data)]
-    return server + [word for setting in settings for word in ("-c", setting)]
+    postgres = [str(programs.bin / "postgres"), "-D", str(cluster.data)]
+    return postgres + [word for setting in settings for word in ("-c", setting)]
 
 
 def _host_rules() -> str:
