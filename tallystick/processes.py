@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import asyncpg
 import uvicorn
 
 from tallystick.app import ServerApp, open_services
@@ -85,9 +84,8 @@ async def find_problems(settings: Settings) -> tuple[str, ...]:
     if settings.database_url:
         try:
             missing = await missing_count(settings.database_url)
-        except (OSError, asyncpg.PostgresError) as error:
-            # The driver's text can repeat the address, which has a password: its type is enough.
-            found.append(f"DATABASE_URL: the database does not answer ({type(error).__name__}).")
+        except SetupError as error:
+            found.append(error.detail)
         else:
             if missing:
                 found.append(f"The database lacks {missing} migrations; run `tallystick migrate`.")

@@ -17,6 +17,7 @@ from tallystick.kernel.errors import SetupError
 FOLDER: Final = Path(__file__).parent.parent / "migrations"
 _LOCK_KEY: Final = 7_420_331_518  # an arbitrary number of ours for pg_advisory_lock
 _LOCK_TIMEOUT: Final = "10s"
+CONNECT_SECONDS_MAX: Final = 10
 
 CREATE_LOG: Final = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -86,7 +87,7 @@ async def migrate(
 ) -> int:
     """Bring the database up to date and return how many migrations were applied."""
     known = read_migrations() if migrations is None else migrations
-    conn = await asyncpg.connect(dsn)
+    conn = await _connect(dsn)
     try:
         await conn.execute("SELECT pg_advisory_lock($1)", _LOCK_KEY)
         await conn.execute(CREATE_LOG)
@@ -102,7 +103,7 @@ async def migrate(
 
 async def missing_count(dsn: str) -> int:
     """Return how many migrations the database still lacks (0: up to date)."""
-    conn = await asyncpg.connect(dsn)
+    conn = await _connect(dsn)
     try:
         if await conn.fetchval("SELECT to_regclass('schema_migrations')") is None:
             return len(read_migrations())
@@ -110,6 +111,18 @@ async def missing_count(dsn: str) -> int:
         return len(pending(read_migrations(), applied))
     finally:
         await conn.close()
+
+
+async def _connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """Connect; the driver's own text could repeat the address, which may hold a password."""
+    try:
+        return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS_MAX)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise SetupError(
+            "database_unreachable",
+            f"DATABASE_URL: the database does not answer ({type(error).__name__}); "
+            "check its address, name, user and password.",
+        ) from error
 
 
 async def _apply(conn: "asyncpg.Connection[asyncpg.Record]", migration: Migration) -> None:

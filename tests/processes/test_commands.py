@@ -1,0 +1,67 @@
+"""The commands as processes: sentences instead of stack traces, and exit codes."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **variables}
+    return subprocess.run(
+        [sys.executable, "-m", "tallystick", *arguments],
+        env=environment, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "command", ["serve", "worker", "demo", "migrate", "check", "openapi", "simulators"]
+)
+def test_help_shows_what_a_command_does(command: str) -> None:
+    done = run(command, "--help")
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+def test_help_does_not_load_the_server() -> None:
+    code = (
+        "import sys, tallystick.cli; sys.exit(any(n.startswith('litestar') for n in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_migrate_then_check_is_content(dsn: str) -> None:
+    done = run("migrate", DATABASE_URL=dsn)
+    assert (done.returncode, done.stderr.strip()) == (0, "the database is up to date")
+    assert run("check", DATABASE_URL=dsn).returncode == 0
+
+
+def test_check_names_every_problem_without_the_password() -> None:
+    done = run(
+        "check",
+        DATABASE_URL="postgresql://ada:hunter2@127.0.0.1:1/none",
+        STRIPE_SECRET_KEY="sk_test_hunter2",
+    )
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert any("DATABASE_URL" in line for line in lines)
+    assert any("STRIPE_WEBHOOK_SECRET" in line for line in lines)
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_a_wrong_setting_is_one_sentence() -> None:
+    done = run("serve", TALLYSTICK_PORT="eighty")
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        "tallystick: TALLYSTICK_PORT must be a whole number from 0 to 65535."
+    )
+
+
+@pytest.mark.parametrize("command", ["serve", "worker", "migrate"])
+def test_a_database_that_does_not_answer_is_one_sentence(command: str) -> None:
+    done = run(command, DATABASE_URL="postgresql://ada:hunter2@127.0.0.1:1/none")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "DATABASE_URL" in done.stderr
+    assert "hunter2" not in done.stderr
