@@ -41,20 +41,25 @@ from tallystick.webhooks.service import Inbox
 
 CONNECTIONS_MAX: Final = 12
 JWKS_TIMEOUT_S: Final = 5.0
+PASSWORD_COST: Final = Cost()
 
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, dsn: str, clock: Clock = system_clock
+    settings: Settings, dsn: str, clock: Clock = system_clock, *, cost: Cost = PASSWORD_COST
 ) -> AsyncIterator[Services]:
-    """Open the pool and make every service; close them all at the end."""
+    """Open the pool and make every service; close them all at the end.
+
+    `cost` is what a password's hash costs; tests choose a low one.
+    """
     async with AsyncExitStack() as stack:
         db = await open_database(dsn, connections_max=CONNECTIONS_MAX)
         stack.push_async_callback(db.close)
         gateways = Gateways(list(_adapters(settings)))
         stack.push_async_callback(gateways.close)
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=JWKS_TIMEOUT_S))
-        yield _services(settings, db, gateways, _jwt(settings, http, clock), clock)
+        jwt = _jwt(settings, http, clock)
+        yield _services(settings, db, gateways, jwt=jwt, clock=clock, cost=cost)
 
 
 def _adapters(settings: Settings) -> Iterator[Gateway]:
@@ -92,10 +97,12 @@ def _services(
     settings: Settings,
     db: Database,
     gateways: Gateways,
+    *,
     jwt: JwtVerifier | None,
     clock: Clock,
+    cost: Cost = PASSWORD_COST,
 ) -> Services:
-    passwords = Passwords(Cost())
+    passwords = Passwords(cost)
     tries = Attempts(db, gateways, clock)
     return Services(
         settings=settings,
@@ -174,6 +181,7 @@ def litestar_of(services: Services, metrics: Metrics, *, described: bool = False
 def api_description() -> bytes:
     """Return the API's description, made anew from the routes; needs no database."""
     settings = read_settings({"HOME": "/"}, uid=1)
-    services = _services(settings, Database.__new__(Database), Gateways([]), None, system_clock)
+    database = Database.__new__(Database)
+    services = _services(settings, database, Gateways([]), jwt=None, clock=system_clock)
     app = litestar_of(services, Metrics(), described=True)
     return openapi.write(openapi.describe(app))

@@ -32,7 +32,7 @@ from tallystick.api.strict import (
     BODY_BYTES_MAX,
     StrictRequest,
     collect_query_names,
-    refuse_unknown_query,
+    refuse_what_is_not_described,
 )
 from tallystick.kernel.errors import TallystickError
 from tallystick.money.errors import MoneyError
@@ -84,7 +84,7 @@ def build_litestar(
             Conditional(),
             Idempotent(services.db, services.clock),
         ],
-        guards=[require_permission, require_csrf_token, refuse_unknown_query],
+        guards=[require_permission, require_csrf_token, refuse_what_is_not_described],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
             "metrics": Provide(lambda: metrics, sync_to_thread=False),

@@ -49,6 +49,7 @@ STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "manual_payment_incomplete": 400,
     "body_too_large": 413,
     "unsupported_media_type": 415,
+    "unsupported_content_encoding": 415,
 }
 _JSON_PATH: Final = re.compile(r"^(?P<message>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 
@@ -71,8 +72,14 @@ def domain_error(request: Request[Any, Any, Any], error: TallystickError) -> Res
     headers = {}
     if "retry_after" in error.extra:
         headers["Retry-After"] = str(error.extra["retry_after"])
+    if error.code == "rate_limited":
+        headers["RateLimit-Limit"] = str(error.extra["limit"])
+        headers["RateLimit-Remaining"] = "0"
+        headers["RateLimit-Reset"] = headers["Retry-After"]
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="tallystick"'
+    if error.code == "unsupported_content_encoding":
+        headers["Accept-Encoding"] = "identity"  # RFC 9110, 15.5.16
     return problem(
         request, status, error.code, error.detail, error.errors, headers=headers, extra=error.extra
     )
@@ -98,7 +105,8 @@ def framework_error(request: Request[Any, Any, Any], error: HTTPException) -> Re
         )
     status = error.status_code
     code = {400: "bad_request", 413: "body_too_large"}.get(status, "http_error")
-    return problem(request, status, code, HTTPStatus(status).description, (), headers=headers)
+    detail = f"{HTTPStatus(status).phrase}."
+    return problem(request, status, code, detail, (), headers=headers)
 
 
 def unexpected_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
@@ -156,9 +164,12 @@ def _join(path: str, name: str) -> str:
 
 def _fields(error: ValidationException) -> list[FieldError]:
     extra = error.extra if isinstance(error.extra, list) else []
-    found = [
-        FieldError(str(item.get("key", "request")), "invalid", str(item.get("message", ""))[:300])
-        for item in extra
-        if isinstance(item, dict)
-    ]
+    found = [_field(item) for item in extra if isinstance(item, dict)]
     return found or [FieldError("request", "invalid", str(error.detail)[:300])]
+
+
+def _field(item: Mapping[str, Any]) -> FieldError:
+    name, message = str(item.get("key", "request")), str(item.get("message", ""))
+    if name == "data":  # the handlers' word for the body, which was left out
+        return FieldError("body", "missing", "is required")
+    return FieldError(name, "invalid", message[:300])

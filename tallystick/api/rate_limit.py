@@ -59,7 +59,7 @@ class RateLimiter:
             raise TooMany(
                 "rate_limited",
                 f"Over {self._limit} requests a minute; wait {reset} s.",
-                extra={"retry_after": reset},
+                extra={"retry_after": reset, "limit": self._limit},
             )
         self._counts[caller] = count
         return Allowance(self._limit, self._limit - count, reset)

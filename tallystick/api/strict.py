@@ -5,6 +5,8 @@ here, strictly, by the type of the handler's `data` parameter. Query parameters 
 stay convertible, but an unknown one is refused: a typo must not be ignored.
 """
 
+import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -14,11 +16,14 @@ from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
 from tallystick.api.errors import body_error
-from tallystick.kernel.errors import BadInput, FieldError
+from tallystick.kernel.errors import BadInput, FieldError, NotFound
 
 BODY_BYTES_MAX: Final = 1 << 20
 INGEST_BYTES_MAX: Final = 8 << 20
 _QUERY_NAMES: Final = "query_names"
+_QUERY_INTEGERS: Final = "query_integers"
+_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
+_NUL: Final = "\0"
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +46,10 @@ class StrictRequest(Request[Any, Any, Any]):
 def decode(body: bytes, wanted: Any) -> Any:
     """Decode JSON strictly; raises BadInput `malformed_json` or with the path of the field."""
     try:
-        return msgspec.json.decode(body, type=wanted, strict=True)
+        decoded = msgspec.json.decode(body, type=wanted, strict=True)
+        # A NUL stands in JSON as this escape; no text of the database can hold one.
+        if b"\\u0000" in body:
+            _refuse_nul(msgspec.json.decode(body))
     except msgspec.ValidationError as error:
         wrong = body_error(error)
         raise BadInput(
@@ -49,6 +57,30 @@ def decode(body: bytes, wanted: Any) -> Any:
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput("malformed_json", "The body is not well-formed JSON.") from error
+    return decoded
+
+
+def _refuse_nul(value: Any) -> None:
+    wrong = [
+        FieldError(path.lstrip(".") or "body", "control_character", "must not hold NUL")
+        for path in _nul_paths(value, "")
+    ]
+    if wrong:
+        raise BadInput("validation_failed", f"{wrong[0].field}: must not hold NUL", errors=wrong)
+
+
+def _nul_paths(value: Any, path: str) -> Iterator[str]:
+    """Yield the path of each text, or of each name, that holds a NUL."""
+    if isinstance(value, str) and _NUL in value:
+        yield path
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if _NUL in name:
+                yield path
+            yield from _nul_paths(inner, f"{path}.{name}")
+    elif isinstance(value, list):
+        for at, inner in enumerate(value):
+            yield from _nul_paths(inner, f"{path}[{at}]")
 
 
 def collect_query_names(app: Litestar) -> None:
@@ -56,16 +88,45 @@ def collect_query_names(app: Litestar) -> None:
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler, model in route.route_handler_map.values():
-                names = {parameter.field_alias for parameter in model.expected_query_params}
-                handler.opt[_QUERY_NAMES] = frozenset(names)
+                query = model.expected_query_params
+                handler.opt[_QUERY_NAMES] = frozenset(p.field_alias for p in query)
+                # Each of our whole numbers has one as its default.
+                handler.opt[_QUERY_INTEGERS] = frozenset(
+                    p.field_alias for p in query if type(p.default) is int
+                )
 
 
-def refuse_unknown_query(
-    connection: ASGIConnection[Any, Any, Any, Any], h: BaseRouteHandler
+def refuse_what_is_not_described(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
-    """Refuse a query parameter that the route does not have (a guard of every route)."""
-    known = h.opt.get(_QUERY_NAMES, frozenset())
-    wrong = [name for name in connection.query_params if name not in known]
-    if wrong and not h.opt.get("any_query"):
-        errors = [FieldError(name, "unknown_field", "is not a parameter here") for name in wrong]
-        raise BadInput("validation_failed", f"{wrong[0]}: is not a parameter here", errors=errors)
+    """Refuse what no route takes: a compressed body, a NUL, an unknown or doubled parameter.
+
+    A guard of every route.
+    """
+    coding = connection.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in {"identity", ""}:
+        raise BadInput("unsupported_content_encoding", "Send the body without compression.")
+    if _NUL in connection.scope["path"]:
+        raise NotFound("route_not_found", "There is nothing at this address.")
+    if handler.opt.get("any_query"):
+        return
+    wrong = list(_query_faults(connection, handler))
+    if wrong:
+        detail = f"{wrong[0].field}: {wrong[0].message}"
+        raise BadInput("validation_failed", detail, errors=wrong)
+
+
+def _query_faults(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> Iterator[FieldError]:
+    known, integers = handler.opt[_QUERY_NAMES], handler.opt[_QUERY_INTEGERS]
+    for name, texts in connection.query_params.dict().items():
+        if name not in known:
+            yield FieldError(name, "unknown_field", "is not a parameter here")
+        elif len(texts) > 1:
+            yield FieldError(name, "repeated", "may be sent once")
+        elif _NUL in texts[0]:
+            yield FieldError(name, "control_character", "must not hold NUL")
+        # The framework would read `1.0` and `1e1` as whole numbers too.
+        elif name in integers and not _INTEGER.fullmatch(texts[0]):
+            yield FieldError(name, "invalid", "must be a whole number")
