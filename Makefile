@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test lint types fmt bench openapi lock clean
+.PHONY: help setup demo serve test lint types fmt bench openapi schema lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,9 @@ bench: setup ## measure: ratios to the database's own tools, in one run
 
 openapi: setup ## write tallystick/api/openapi.json anew
 	@$(BIN)/tallystick openapi --write
+
+schema: setup ## write tallystick/migrations/schema.sql anew
+	@$(BIN)/pytest --quiet --write-schema tests/store/kernel/test_schema.py
 
 lock: setup ## choose new versions of all packages
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

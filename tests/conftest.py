@@ -89,3 +89,8 @@ def short_folder() -> Iterator[Path]:
         path = Path(folder)
         path.chmod(0o755)
         yield path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--write-schema`, which `make schema` uses."""
+    parser.addoption("--write-schema", action="store_true", help="write migrations/schema.sql")
