@@ -24,6 +24,7 @@ _CODES: Final = {
     "Object missing": ("missing", "is missing"),
     "Object contains unknown": ("unknown_field", "is no field of an event"),
     "Expected `str` of length": ("invalid_length", "must have 1 to 255 characters"),
+    "Expected `array` of length >=": ("no_events", "must hold an event at least"),
     "Expected `array` of length": ("too_many_events", f"may be {EVENTS_MAX} at most"),
     "Expected `datetime` with": ("timezone_missing", "must say its offset, such as Z or +02:00"),
     "Invalid RFC3339": ("invalid_time", "must be an RFC 3339 instant"),

@@ -32,7 +32,8 @@ class CloudEvent(UsageEvent, frozen=True, kw_only=True, gc=False):
 
 _SINGLE: Final = msgspec.json.Decoder(CloudEvent, float_hook=read_number)
 _MANY: Final = msgspec.json.Decoder(
-    Annotated[list[CloudEvent], msgspec.Meta(max_length=EVENTS_MAX)], float_hook=read_number
+    Annotated[list[CloudEvent], msgspec.Meta(min_length=1, max_length=EVENTS_MAX)],
+    float_hook=read_number,
 )
 
 

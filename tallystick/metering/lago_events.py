@@ -53,7 +53,7 @@ class SingleBody(msgspec.Struct, frozen=True):
 class ManyBody(msgspec.Struct, frozen=True):
     """The body for several."""
 
-    events: Annotated[list[LagoEvent], msgspec.Meta(max_length=EVENTS_MAX)]
+    events: Annotated[list[LagoEvent], msgspec.Meta(min_length=1, max_length=EVENTS_MAX)]
 
 
 _SINGLE: Final = msgspec.json.Decoder(SingleBody, float_hook=read_number)

@@ -26,7 +26,7 @@ class OwnEvent(UsageEvent, frozen=True, kw_only=True, gc=False, forbid_unknown_f
 class OwnBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of a request."""
 
-    events: Annotated[list[OwnEvent], msgspec.Meta(max_length=EVENTS_MAX)]
+    events: Annotated[list[OwnEvent], msgspec.Meta(min_length=1, max_length=EVENTS_MAX)]
 
 
 _BODY: Final = msgspec.json.Decoder(OwnBody, float_hook=read_number)

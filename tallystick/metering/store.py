@@ -38,8 +38,9 @@ FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $
 ORDER BY s.position
 """
 # One statement, so one snapshot: the totals of whole hours, what is not folded yet, and the
-# folded events of the edges. The time of the tail stands in a CASE for the planner's sake: it
-# must walk the tail by transaction, which is short, and not the account's whole period.
+# folded events of the edges. Two things stand here for the planner's sake, which must walk the
+# tail by transaction, for it is short, and not the account's whole period: its time is tested in a
+# CASE, and with an end (the largest number) it is taken as a small range, not as a third of all.
 USAGE: Final = """
 WITH mark AS MATERIALIZED (SELECT upto FROM usage_fold),
 wanted AS (SELECT meter_id, event_type, aggregation, property FROM meters
@@ -53,6 +54,7 @@ parts AS (
              THEN usage_quantity(m.aggregation, m.property, e.properties) END
     FROM usage_events e JOIN wanted m USING (event_type)
     WHERE e.account_id = $1 AND e.tx >= (SELECT upto FROM mark)
+      AND e.tx <= '18446744073709551615'
     UNION ALL
     SELECT m.meter_id, date_trunc('hour', e.at, 'UTC'),
         usage_quantity(m.aggregation, m.property, e.properties)
@@ -219,4 +221,4 @@ async def differences(conn: Connection) -> tuple[Difference, ...]:
 
 
 def _by_column(rows: Sequence[Row]) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+    return [[row[at] for row in rows] for at in range(len(COLUMNS))]
