@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import httpx
 import msgspec
 import pytest
 import stripe
@@ -314,6 +313,5 @@ async def test_the_simulators_webhooks_come_in_over_http(world: "World") -> None
     statuses = {row["kind"]: row["status"] for row in await world.inbox_rows()}
     assert statuses["payment_intent.succeeded"] == "done"
     assert "received" not in statuses.values()
-    async with httpx.AsyncClient(base_url=world.base_url) as client:
-        deliveries = (await client.get("/_sim/deliveries")).json()["data"]
+    deliveries = await world.look("deliveries")
     assert {delivery["status"] for delivery in deliveries} <= {"delivered", "pending"}

@@ -256,7 +256,7 @@ async def test_answer_look_and_webhook_at_the_same_moment_settle_once(world: "Wo
 async def test_any_order_of_news_with_money_in_it_ends_paid_and_booked_once(
     world: "World",
 ) -> None:
-    for seed in range(12):
+    for seed in range(6):
         payment = await begun(world)
         attempt = await world.attempt(payment)
         reference = f"pi_{seed}"
