@@ -123,6 +123,8 @@ async def test_even_a_subscription_put_back_by_hand_is_not_billed_twice(world: W
     assert (await balances(world, account.account_id))[RECEIVABLE] == invoice.total.minor
     (row,) = await world.rows("SELECT next_number FROM invoice_series")
     assert row["next_number"] == 2
+    (moved,) = await world.rows("SELECT period_start, bill_error FROM subscriptions")
+    assert tuple(moved) == (END, None)
 
 
 async def test_two_workers_at_once_bill_each_account_once_without_a_gap(world: World) -> None:

@@ -210,6 +210,13 @@ async def test_a_batch_is_answered_entry_by_entry_in_order(db: Database) -> None
     assert await balance(db, other, PREPAID) == 0
     assert await balance(db, other, RECEIVABLE) == -2
     assert await balance(db, other, REVENUE) == -8
+    async with db.transaction(WRITER) as conn:
+        kept = await conn.fetch(
+            "SELECT sequence, balance_after FROM ledger_postings"
+            " WHERE account_id = $1 AND ledger_account = 'prepaid' ORDER BY sequence",
+            other,
+        )
+    assert [tuple(row) for row in kept] == [(1, -10), (2, -2), (3, 0)]
 
 
 async def test_entries_are_paged_newest_first_with_their_postings(db: Database) -> None:
