@@ -19,6 +19,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+import structlog
 
 from tallystick.kernel.errors import Unavailable
 
@@ -80,10 +81,15 @@ def actor() -> Actor:
 
 @contextmanager
 def acting(who: Actor) -> Iterator[None]:
-    """Let all transactions inside be written down as made by `who`."""
+    """Let all transactions inside be written down as made by `who`, in whose request.
+
+    Log lines carry the request's id too: from the API through the outbox into the worker.
+    """
     token = _actor.set(who)
+    named = {"request_id": who.request_id} if who.request_id else {}
     try:
-        yield
+        with structlog.contextvars.bound_contextvars(**named):
+            yield
     finally:
         _actor.reset(token)
 

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+import structlog
 
 from tallystick.kernel import outbox
 from tallystick.kernel.db import WRITER, Actor, Database, acting, actor
@@ -217,3 +218,14 @@ async def test_what_an_event_tells_is_kept_to_its_account(db: Database, kinds_of
     await write(db, second, kind="b")
     await Teller(db, {}).run_due(present())
     assert (await kinds_of(first), await kinds_of(second)) == (["a"], ["b"])
+
+
+async def test_a_handler_logs_under_the_request_that_caused_the_event(db: Database) -> None:
+    async def handler(_: Event) -> None:
+        structlog.get_logger().info("handled")
+
+    with acting(Actor("user", "usr_1", "req_42")):
+        await write(db, uuid4())
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as lines:
+        await Teller(db, {"invoice.paid": handler}).run_due(present())
+    assert [line["request_id"] for line in lines if line["event"] == "handled"] == ["req_42"]
