@@ -183,6 +183,18 @@ async def test_two_workers_at_once_tell_every_event_once(db: Database) -> None:
     assert await told(db) == 200
 
 
+async def test_what_another_worker_is_leasing_is_skipped_and_not_waited_for(db: Database) -> None:
+    listener = Listener()
+    await write(db, uuid4(), 2)
+    now = present()
+    async with db.transaction(WRITER) as conn:
+        assert len(await conn.fetch(outbox.LEASE_DUE, now, LEASE, 1)) == 1
+        teller = Teller(db, {"invoice.paid": listener.hear})
+        async with asyncio.timeout(20):
+            assert await asyncio.create_task(teller.run_due(now)) == 1
+    assert listener.numbers() == [1]
+
+
 @pytest.mark.parametrize("fails", [False, True])
 async def test_a_worker_that_lost_its_lease_changes_nothing_any_more(
     db: Database, *, fails: bool
