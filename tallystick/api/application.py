@@ -50,7 +50,9 @@ OPENAPI: Final = OpenAPIConfig(
     description="Meter, price, invoice, collect. Every route below /api/v1/billing is also at "
     "/api/billing. Errors are RFC 9457 problems with a stable `code`.",
     render_plugins=[],
-    openapi_router=Router("/openapi-unused", route_handlers=[], opt={"public": True}),
+    openapi_router=Router(
+        "/openapi-unused", route_handlers=[], opt={"public": True}, include_in_schema=False
+    ),
     use_handler_docstrings=True,
 )
 

@@ -6,6 +6,7 @@ claim is committed first and its answer afterwards; its effects carry keys of th
 """
 
 import hashlib
+import re
 from http import HTTPStatus
 from typing import Final, cast
 
@@ -27,7 +28,8 @@ from tallystick.kernel.ids import HOUSE
 _HEADER: Final = b"idempotency-key"
 _REPLAYED: Final = (b"idempotent-replayed", b"true")
 # Not kept: the request was not worked on, so the same key may come again, mended.
-_NOT_KEPT: Final = frozenset({401, 403, 413, 415, 422, 429})
+_NOT_KEPT: Final = frozenset({400, 401, 403, 413, 415, 422, 429})
+_KEY: Final = re.compile(rf"[!-~]{{1,{KEY_LENGTH_MAX}}}")
 
 
 class _RefusedError(Exception):
@@ -112,10 +114,9 @@ class Idempotent(ASGIMiddleware):
 
 def _intent(scope: Scope, principal: Principal, key: bytes, body: bytes) -> Intent:
     text = key.decode("latin-1")
-    if not 1 <= len(text) <= KEY_LENGTH_MAX or not text.isprintable():
-        raise BadInput.field(
-            "Idempotency-Key", "invalid", f"must be 1 to {KEY_LENGTH_MAX} printable characters"
-        )
+    if not _KEY.fullmatch(text):
+        message = f"must be 1 to {KEY_LENGTH_MAX} visible ASCII characters"
+        raise BadInput.field("Idempotency-Key", "invalid", message)
     account_id = principal.account.account_id if principal.account else HOUSE
     parts = (scope["path"].encode(), scope["query_string"], hashlib.sha256(body).digest())
     digest = hashlib.sha256(b"\0".join(parts)).digest()

@@ -214,7 +214,7 @@ class Shop:
     async def counts(self, but: Sequence[str] = ()) -> dict[str, int]:
         """How many rows each table has."""
         async with self.db.pool.acquire() as conn:
-            await conn.execute("RESET ROLE")
+            await conn.execute("SET ROLE NONE")
             try:
                 found = await conn.fetch(
                     "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')"

@@ -1,0 +1,240 @@
+"""Another account's objects do not exist: every route with an id, found in the description."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import msgspec
+import pytest
+
+from tallystick.app import api_description
+from tallystick.kernel import ids
+from tallystick.kernel.db import account_scope
+from tallystick.payments import methods
+from tallystick.payments.gateway import Card, MethodDescription
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Shop, Tenant
+
+Json = dict[str, Any]
+BILLING = "/api/v1/billing"
+METHODS = ("get", "post", "patch", "put", "delete")
+DESCRIPTION: Json = msgspec.json.decode(api_description())
+BODIES: Mapping[str, Json] = {
+    "/cancel": {"at_period_end": True},
+    "/approve": {"reason": "seen"},
+    "/reject": {"reason": "never came"},
+    "/members": {"email": "new@example.com", "name": "New"},
+    "/advance": {"to": "2036-01-01T00:00:00Z"},
+    "/accounts/{account_id}": {"name": "Renamed"},
+}
+PLACE = re.compile(r"\{(\w+)\}")
+
+
+def operations() -> Iterator[tuple[str, str]]:
+    for path, item in DESCRIPTION["paths"].items():
+        for method in METHODS:
+            if method in item and "{" in path:
+                yield method, path
+
+
+OF_ACCOUNTS = [pair for pair in operations() if pair[1].startswith(BILLING)]
+OF_STAFF = [pair for pair in operations() if not pair[1].startswith(BILLING)]
+
+
+# What ends an object comes after what reads it.
+UNSAFE_LAST = sorted(OF_ACCOUNTS, key=lambda operation: operation[0] == "delete")
+
+
+class Owned(msgspec.Struct, frozen=True):
+    """A tenant and the id of one of its objects of each kind, by the name in paths."""
+
+    tenant: Any
+    ids: Mapping[str, str]
+
+
+async def own(shop: "Shop") -> Owned:
+    tenant, invoice = await shop.billed()
+    owner = shop.with_key(tenant.keys["billing:write"])
+    manual = {
+        "invoice_id": invoice["id"],
+        "payment_method": "bank_transfer",
+        "transaction_reference": "T-1",
+        "amount_cents": 1,
+    }
+    payment = await owner.post(f"{BILLING}/payments/manual", json=manual)
+    assert payment.status_code == 201, payment.text
+    return Owned(
+        tenant=tenant,
+        ids={
+            "account_id": tenant.id,
+            "invoice_id": invoice["id"],
+            "line_id": invoice["lines"][0]["id"],
+            "subscription_id": invoice["subscription"],
+            "payment_id": payment.json()["id"],
+            "method_id": await saved_card(shop, tenant),
+            **await of_the_business(shop),
+        },
+    )
+
+
+async def saved_card(shop: "Shop", tenant: "Tenant") -> str:
+    account_id = tenant.account.account_id
+    card = Card(brand="visa", last4="4242", exp_month=12, exp_year=2040)
+    described = MethodDescription(
+        token=f"pm_{tenant.id}", customer_token=f"cus_{tenant.id}", type="card", card=card
+    )
+    async with shop.db.transaction(account_scope(account_id)) as conn:
+        saved = await methods.save(conn, account_id, "stripe", described, shop.wall())
+    assert saved is not None
+    return ids.show("payment_method", saved.payment_method_id)
+
+
+async def of_the_business(shop: "Shop") -> dict[str, str]:
+    admin = shop.with_key(shop.house_keys["admin"])
+    made = await admin.post(
+        "/api/v1/admin/test-clocks", json={"name": "c", "now": "2026-01-01T00:00:00Z"}
+    )
+    new = {"name": "k", "scopes": ["billing:read"]}
+    key = await admin.post("/api/v1/admin/api-keys", json=new)
+    return {"test_clock_id": made.json()["id"], "api_key_id": key.json()["id"]}
+
+
+@pytest.fixture(scope="module")
+async def globex(shop: "Shop") -> Owned:
+    return await own(shop)
+
+
+@pytest.fixture(scope="module")
+async def acme(shop: "Shop") -> Owned:
+    return await own(shop)
+
+
+def fill(path: str, values: Mapping[str, str]) -> str:
+    return PLACE.sub(lambda found: values[found[1]], path)
+
+
+async def ask(client: httpx.AsyncClient, method: str, path: str, at: str) -> httpx.Response:
+    body = next((body for end, body in BODIES.items() if path.endswith(end)), None)
+    return await client.request(method, at, json=body)
+
+
+def test_the_description_has_routes_to_walk() -> None:
+    assert len(OF_ACCOUNTS) >= 9
+    assert len(OF_STAFF) >= 7
+
+
+@pytest.mark.parametrize(("method", "path"), OF_ACCOUNTS)
+async def test_another_accounts_object_does_not_exist(
+    shop: "Shop", acme: Owned, globex: Owned, method: str, path: str
+) -> None:
+    """The ids are real: their own account is answered otherwise in the next test."""
+    before = await shop.counts()
+    clients = [
+        shop.as_person(acme.tenant.owner),
+        shop.with_key(acme.tenant.keys["billing:write"]),
+        shop.with_key(shop.house_keys["billing:write"], acme.tenant.id),
+    ]
+    for client in clients:
+        for base in (BILLING, "/api/billing"):
+            at = fill(path, globex.ids).replace(BILLING, base)
+            answer = await ask(client, method, path, at)
+            problem = shop.refused(answer, 404, answer.json()["code"])
+            assert problem["code"].endswith("_not_found")
+            assert problem["code"] != "route_not_found"
+    assert await shop.counts() == before
+
+
+@pytest.mark.parametrize(("method", "path"), OF_ACCOUNTS)
+async def test_an_id_of_nothing_or_of_another_kind_does_not_exist(
+    shop: "Shop", acme: Owned, method: str, path: str
+) -> None:
+    client = shop.as_person(acme.tenant.owner)
+    for name in PLACE.findall(path):
+        kind = acme.ids[name].partition("_")[0]
+        wrong = [
+            f"{kind}_{'0' * 26}",
+            f"{kind}_{'8' * 26}",
+            f"{kind}_{'u' * 26}",
+            acme.ids[name].upper(),
+            acme.tenant.id,
+            "x",
+            "%00",
+            "a%2Fb",
+            "%F0%9F%A6%84",
+            "x" * 3000,
+        ]
+        for value in wrong:
+            answer = await ask(client, method, path, fill(path, {**acme.ids, name: value}))
+            shop.refused(answer, 404, answer.json()["code"])
+
+
+@pytest.mark.parametrize(("method", "path"), UNSAFE_LAST)
+async def test_the_own_object_does_exist(shop: "Shop", acme: Owned, method: str, path: str) -> None:
+    answer = await ask(shop.as_person(acme.tenant.owner), method, path, fill(path, acme.ids))
+    # 409: its state does not allow it. 503: the card's gateway is not configured here.
+    assert answer.status_code in {200, 201, 204, 409, 503}, answer.text
+
+
+@pytest.mark.parametrize(("method", "path"), OF_STAFF)
+async def test_staffs_objects_are_403_to_customers_whether_they_exist_or_not(
+    shop: "Shop", acme: Owned, globex: Owned, method: str, path: str
+) -> None:
+    before = await shop.counts()
+    for owned in (acme, globex):
+        for client in (
+            shop.as_person(acme.tenant.owner),
+            shop.with_key(acme.tenant.keys["billing:write"]),
+        ):
+            answer = await ask(client, method, path, fill(path, owned.ids))
+            shop.refused(answer, 403, "not_allowed")
+    answer = await ask(shop.as_person(acme.tenant.owner), method, path, PLACE.sub("x", path))
+    shop.refused(answer, 403, "not_allowed")
+    assert await shop.counts() == before
+
+
+@pytest.mark.parametrize(("method", "path"), OF_STAFF)
+async def test_staff_find_nothing_under_an_id_of_nothing(
+    shop: "Shop", globex: Owned, method: str, path: str
+) -> None:
+    admin = shop.with_key(shop.house_keys["admin"])
+    for value in (f"acct_{'0' * 26}", "x", "%00", "%F0%9F%A6%84"):
+        answer = await ask(admin, method, path, PLACE.sub(value, path))
+        problem = shop.refused(answer, 404, answer.json()["code"])
+        assert problem["code"].endswith("_not_found")
+    assert (await ask(admin, method, path, fill(path, globex.ids))).status_code != 404
+
+
+async def test_a_key_of_an_account_reports_no_usage_of_another(shop: "Shop") -> None:
+    sender = shop.with_key(shop.acme.keys["usage:write"])
+    event = {"specversion": "1.0", "id": "1", "source": "s", "type": "api_calls", "data": {"n": 1}}
+    before = await shop.counts()
+    answer = await sender.post("/api/v1/events", json=event | {"subject": shop.globex.id})
+    problem = shop.refused(answer, 422, "validation_failed")
+    assert shop.fields(problem) == [("subject", "unknown_subject")]
+    assert await shop.counts() == before
+    answer = await sender.post("/api/v1/events", json=event | {"subject": shop.acme.id})
+    assert answer.status_code == 204
+
+
+async def test_lists_hold_the_own_account_alone(shop: "Shop", acme: Owned, globex: Owned) -> None:
+    for name in ("invoices", "payments", "payment-methods"):
+        answer = await shop.as_person(acme.tenant.owner).get(f"{BILLING}/{name}")
+        assert answer.status_code == 200
+        assert not any(value in answer.text for value in globex.ids.values()), name
+
+
+async def test_two_accounts_with_one_gateway_token_do_not_meet(shop: "Shop") -> None:
+    """A gateway's token is looked up within the account, as our own ids are."""
+    tenants = [await shop.tenant(), await shop.tenant()]
+    for tenant in tenants:
+        await saved_card(shop, tenant)
+    owner = shop.as_person(tenants[0].owner)
+    foreign = f"pm_{tenants[1].id}"
+    answer = await owner.post(
+        f"{BILLING}/payment-methods/default", json={"payment_method_id": foreign}
+    )
+    shop.refused(answer, 404, "payment_method_not_found")
+    answer = await owner.delete(f"{BILLING}/payment-methods/{foreign}")
+    shop.refused(answer, 404, "payment_method_not_found")
