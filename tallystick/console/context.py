@@ -1,7 +1,11 @@
 """What pages work with; `app.py` makes it, once for each process."""
 
-import msgspec
+from typing import TypeAlias
 
+import msgspec
+from litestar.di import NamedDependency
+
+from tallystick.accounts.model import Account, Principal
 from tallystick.accounts.sign_in import SignIn
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
@@ -15,3 +19,9 @@ class ConsoleContext(msgspec.Struct, frozen=True, kw_only=True):
     db: Database
     clock: Clock
     sign_in: SignIn
+
+
+# What handlers ask for; the parameter's name says which dependency is meant.
+Console: TypeAlias = NamedDependency[ConsoleContext]
+Caller: TypeAlias = NamedDependency[Principal]
+Billed: TypeAlias = NamedDependency[Account]

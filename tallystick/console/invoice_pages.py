@@ -3,10 +3,9 @@
 from typing import Annotated, Final, Literal
 
 from litestar import Response, get
-from litestar.params import Parameter, QueryParameter
+from litestar.params import FromPath, Parameter, QueryParameter
 
-from tallystick.accounts.model import Account
-from tallystick.console.context import ConsoleContext
+from tallystick.console.context import Billed, Console
 from tallystick.console.formats import formats_of
 from tallystick.console.invoice_views import invoice_list, invoice_view, status_choices
 from tallystick.console.rendering import WebRequest, page
@@ -24,9 +23,9 @@ StatusChoice = Literal["", "open", "paid", "void", "uncollectible"]
 
 @get(INVOICES, opt=_READ, include_in_schema=False)
 async def show_invoices(
-    console: ConsoleContext,
+    console: Console,
     request: WebRequest,
-    account: Account,
+    account: Billed,
     status: Annotated[StatusChoice, Parameter(description="empty: all")] = "",
     number: Annotated[int, QueryParameter(name="page", ge=1, le=PAGE_MAX)] = 1,
 ) -> Response[str]:
@@ -45,7 +44,7 @@ async def show_invoices(
 
 @get("/billing/invoices/{invoice_id:str}", opt=_READ, include_in_schema=False)
 async def show_invoice(
-    console: ConsoleContext, request: WebRequest, account: Account, invoice_id: str
+    console: Console, request: WebRequest, account: Billed, invoice_id: FromPath[str]
 ) -> Response[str]:
     """Show one invoice, and how each amount came about."""
     wanted = ids.parse("invoice", invoice_id)

@@ -163,7 +163,8 @@ def _steps(explanation: LineExplanation, formats: Formats) -> Iterator[str]:
         used = formats.number(derivation.quantity)
         days = formats.days(derivation.period_start, derivation.period_end)
         yield f"{used} {line.unit or 'units'} counted by meter {line.meter_code}, {days}"
-    yield from explanation.steps
+    for step, sentence in zip(derivation.steps, explanation.steps, strict=True):
+        yield f"Flat price: {sentence}" if step.kind == "flat" else sentence
     exact = formats.price(derivation.exact, derivation.currency)
     if derivation.kind == "minimum" and derivation.price.minimum is not None:
         least = formats.price(derivation.price.minimum, derivation.currency)

@@ -3,12 +3,11 @@
 from typing import Annotated, Any, Final, Literal
 
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, Parameter
 from litestar.response import Redirect
 
 from tallystick.accounts import service as accounts
-from tallystick.accounts.model import Account, Principal
-from tallystick.console.context import ConsoleContext
+from tallystick.console.context import Billed, Caller, Console
 from tallystick.console.forms import read_choice
 from tallystick.console.method_views import method_view
 from tallystick.console.rendering import WebRequest, page
@@ -33,10 +32,10 @@ _NOTICES: Final[dict[Done, str]] = {
 
 @get(PAYMENT_METHODS, opt=_READ, include_in_schema=False)
 async def show_methods(
-    console: ConsoleContext,
+    console: Console,
     request: WebRequest,
-    principal: Principal,
-    account: Account,
+    principal: Caller,
+    account: Billed,
     done: Annotated[Done | None, Parameter(description="what was just done")] = None,
 ) -> Response[str]:
     """Show how the account pays; `done` names what the page before has changed."""
@@ -62,9 +61,7 @@ async def come_back(request: WebRequest) -> Response[Any]:
 
 
 @post("/billing/autopay", opt=_WRITE, include_in_schema=False)
-async def set_autopay(
-    console: ConsoleContext, request: WebRequest, account: Account
-) -> Response[Any]:
+async def set_autopay(console: Console, request: WebRequest, account: Billed) -> Response[Any]:
     """Switch automatic payment."""
     enabled = read_choice(await request.form(), "enabled")
     async with console.db.transaction(account_scope(account.account_id)) as conn:
@@ -73,7 +70,7 @@ async def set_autopay(
 
 
 @post("/billing/payment-methods/{method_id:str}/default", opt=_WRITE, include_in_schema=False)
-async def set_default(console: ConsoleContext, account: Account, method_id: str) -> Response[Any]:
+async def set_default(console: Console, account: Billed, method_id: FromPath[str]) -> Response[Any]:
     """Make a method the default."""
     wanted = ids.parse("payment_method", method_id)
     async with console.db.transaction(account_scope(account.account_id)) as conn:
@@ -82,7 +79,9 @@ async def set_default(console: ConsoleContext, account: Account, method_id: str)
 
 
 @post("/billing/payment-methods/{method_id:str}/remove", opt=_WRITE, include_in_schema=False)
-async def remove_method(console: ConsoleContext, account: Account, method_id: str) -> Response[Any]:
+async def remove_method(
+    console: Console, account: Billed, method_id: FromPath[str]
+) -> Response[Any]:
     """Remove a method."""
     wanted = ids.parse("payment_method", method_id)
     async with console.db.transaction(account_scope(account.account_id)) as conn:

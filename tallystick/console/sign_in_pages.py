@@ -10,10 +10,9 @@ from litestar.params import QueryParameter
 from litestar.response import Redirect
 
 from tallystick.accounts import sign_in as door
-from tallystick.accounts.model import Principal
 from tallystick.accounts.sign_in import SESSION_LASTS
 from tallystick.accounts.tokens import csrf_matches
-from tallystick.console.context import ConsoleContext
+from tallystick.console.context import Caller, Console
 from tallystick.console.forms import safe_next, text_field
 from tallystick.console.rendering import WebRequest, page
 from tallystick.console.viewer import home_of
@@ -28,9 +27,7 @@ _WRONG: Final = "The e-mail address or the password is wrong."
 
 @get("/", opt={"permission": "billing:read", "always_on": True, "page": True},
      include_in_schema=False)  # fmt: skip
-async def show_start(
-    console: ConsoleContext, request: WebRequest, principal: Principal
-) -> Response[Any]:
+async def show_start(console: Console, request: WebRequest, principal: Caller) -> Response[Any]:
     """Go on to where this person's work is."""
     if not console.settings.billing_enabled:
         return page(console, request, "switched_off.html", {})
@@ -39,7 +36,7 @@ async def show_start(
 
 @get("/sign-in", opt=_OPEN, include_in_schema=False)
 async def show_sign_in(
-    console: ConsoleContext,
+    console: Console,
     request: WebRequest,
     following: Annotated[str, QueryParameter(name="next", description="where to go on to")] = "/",
 ) -> Response[str]:
@@ -49,7 +46,7 @@ async def show_sign_in(
 
 
 @post("/sign-in", opt=_OPEN, include_in_schema=False)
-async def sign_in(console: ConsoleContext, request: WebRequest) -> Response[Any]:
+async def sign_in(console: Console, request: WebRequest) -> Response[Any]:
     """Begin a session, or show the form again with one sentence (401, 429)."""
     _refuse_other_sites(request)
     form = await request.form()
@@ -65,7 +62,7 @@ async def sign_in(console: ConsoleContext, request: WebRequest) -> Response[Any]
 
 
 @post("/sign-out", opt=_OPEN, include_in_schema=False)
-async def sign_out(console: ConsoleContext, request: WebRequest) -> Response[Any]:
+async def sign_out(console: Console, request: WebRequest) -> Response[Any]:
     """End the session; public, so that one that has ended already can be left as well."""
     token = request.cookies.get(COOKIE, "")
     if token:
@@ -80,7 +77,7 @@ async def sign_out(console: ConsoleContext, request: WebRequest) -> Response[Any
 
 
 def _again(
-    console: ConsoleContext,
+    console: Console,
     request: WebRequest,
     form: Mapping[str, object],
     error: NotSignedIn | TooMany,
@@ -108,7 +105,7 @@ def _refuse_other_sites(request: WebRequest) -> None:
         raise Forbidden("cross_site_sign_in", "Sign in on this site's own page.")
 
 
-def _cookie(console: ConsoleContext, token: str, seconds: int) -> Cookie:
+def _cookie(console: Console, token: str, seconds: int) -> Cookie:
     return Cookie(
         key=COOKIE,
         value=token,

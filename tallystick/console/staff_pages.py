@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter, QueryParameter
+from litestar.params import FromPath, Parameter, QueryParameter
 from litestar.response import Redirect
 
 from tallystick.accounts import service as accounts
@@ -15,7 +15,7 @@ from tallystick.accounts.model import Account
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import PlanVersion
 from tallystick.console.account_views import account_list, account_view, clock_view
-from tallystick.console.context import ConsoleContext
+from tallystick.console.context import Console
 from tallystick.console.formats import formats_of
 from tallystick.console.forms import read_instant
 from tallystick.console.invoice_views import invoice_row
@@ -49,7 +49,7 @@ class _Known(msgspec.Struct, frozen=True):
 
 @get(ACCOUNTS, opt=_READ, include_in_schema=False)
 async def show_accounts(
-    console: ConsoleContext,
+    console: Console,
     request: WebRequest,
     search: Annotated[str, Parameter(max_length=_SEARCH_CHARS_MAX)] = "",
     number: Annotated[int, QueryParameter(name="page", ge=1, le=PAGE_MAX)] = 1,
@@ -64,7 +64,7 @@ async def show_accounts(
 
 @get("/staff/accounts/{account_id:str}", opt=_READ, include_in_schema=False)
 async def show_account(
-    console: ConsoleContext, request: WebRequest, account_id: str
+    console: Console, request: WebRequest, account_id: FromPath[str]
 ) -> Response[str]:
     """Show one account: facts, subscription, test clock, newest invoices."""
     known = await _read(console, ids.parse("account", account_id))
@@ -73,7 +73,7 @@ async def show_account(
 
 @post("/staff/accounts/{account_id:str}/advance", opt=_ADMIN, include_in_schema=False)
 async def advance_clock(
-    console: ConsoleContext, request: WebRequest, account_id: str
+    console: Console, request: WebRequest, account_id: FromPath[str]
 ) -> Response[Any]:
     """Ask for the account's test clock to be advanced; the page watches until it has arrived."""
     wanted = ids.parse("account", account_id)
@@ -88,7 +88,7 @@ async def advance_clock(
     return Redirect(f"{ACCOUNTS}/{account_id}", status_code=303)
 
 
-async def _aim(console: ConsoleContext, account_id: UUID, form: Mapping[str, object]) -> None:
+async def _aim(console: Console, account_id: UUID, form: Mapping[str, object]) -> None:
     to = read_instant(form, "to")
     async with console.db.transaction(WRITER) as conn:
         account = await accounts.get_account(conn, account_id)
@@ -97,7 +97,7 @@ async def _aim(console: ConsoleContext, account_id: UUID, form: Mapping[str, obj
         await test_clocks.aim(conn, account.test_clock_id, to)
 
 
-async def _read(console: ConsoleContext, account_id: UUID) -> _Known:
+async def _read(console: Console, account_id: UUID) -> _Known:
     async with console.db.transaction(STAFF) as conn:
         account = await accounts.get_account(conn, account_id)
         subscription = await subscriptions.current_subscription(conn, account_id)
@@ -114,7 +114,7 @@ async def _read(console: ConsoleContext, account_id: UUID) -> _Known:
 
 
 def _account_page(
-    console: ConsoleContext,
+    console: Console,
     request: WebRequest,
     known: _Known,
     *,

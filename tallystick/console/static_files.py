@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response, get
+from litestar.params import FromPath
 
 from tallystick.kernel.errors import NotFound
 
@@ -34,7 +35,7 @@ def _file(name: str) -> StaticFile:
 
 
 @get("/static/{name:str}", opt={"public": True, "always_on": True}, include_in_schema=False)
-async def read_static_file(name: str, request: Request[Any, Any, Any]) -> Response[bytes]:
+async def read_static_file(name: FromPath[str], request: Request[Any, Any, Any]) -> Response[bytes]:
     """Return a file of the pages; asked about each time, answered with 304 while it is the same."""
     if name not in _TYPES:
         raise NotFound("route_not_found", "There is nothing at this address.")

@@ -5,8 +5,7 @@ from typing import Any, Final
 from litestar import Response, get
 from litestar.response import Redirect
 
-from tallystick.accounts.model import Account, Principal
-from tallystick.console.context import ConsoleContext
+from tallystick.console.context import Billed, Caller, Console
 from tallystick.console.formats import formats_of
 from tallystick.console.rendering import WebRequest, page
 from tallystick.console.usage_views import usage_view
@@ -25,7 +24,7 @@ async def show_billing() -> Response[Any]:
 
 @get(USAGE, opt=_READ, include_in_schema=False)
 async def show_usage(
-    console: ConsoleContext, request: WebRequest, principal: Principal, account: Account
+    console: Console, request: WebRequest, principal: Caller, account: Billed
 ) -> Response[str]:
     """Show every meter of the plan: what was used, what is included, what the rest costs."""
     now = principal.now(console.clock())

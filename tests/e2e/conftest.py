@@ -41,9 +41,11 @@ from tallystick.api.services import Services
 from tallystick.app import open_services
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import NewMeter, NewPlanVersion
+from tallystick.invoices import service as invoices
 from tallystick.kernel import test_clocks
 from tallystick.kernel.db import WRITER, Connection
 from tallystick.kernel.ids import new_id, show
+from tallystick.kernel.paging import PageRequest
 from tallystick.metering import service as metering
 from tallystick.metering.model import UsageEvent
 from tallystick.payments import methods
@@ -161,6 +163,12 @@ class Product:
         async with self._person(email, role):
             return email
 
+    async def newest_invoice(self, customer: Customer) -> str:
+        """Return the id of the account's newest invoice."""
+        async with self.services.db.transaction(WRITER) as conn:
+            found = await invoices.list_invoices(conn, customer.account_id, None, PageRequest())
+        return show("invoice", found.items[0].invoice_id)
+
     @asynccontextmanager
     async def _person(
         self, email: str, role: StaffRole | None
@@ -172,30 +180,36 @@ class Product:
             user = await users.create_user(conn, new, START)
             yield conn, user.user_id
 
-    async def use(self, customer: Customer, meter: str, quantity: str) -> None:
-        """Report usage in the first period."""
+    async def use(
+        self, customer: Customer, meter: str, quantity: str, at: datetime = START
+    ) -> None:
+        """Report usage, if nothing else is said in the first period."""
         event = UsageEvent(
             source="test",
             id=uuid4().hex,
             type=meter,
             subject=customer.subject,
-            at=START,
+            at=at,
             properties={"n": quantity},
         )
-        await self.services.ingest.record([event], now=START)
+        await self.services.ingest.record([event], now=at)
 
-    async def save_card(self, customer: Customer) -> None:
+    async def save_card(self, customer: Customer, card: str = "pm_card_visa") -> None:
         """Save a card as if the page had: at the gateway, which tells us by webhook."""
+        known = await self._method_count(customer)
         token = await self.services.card_setup.ensure_customer(customer.account_id, "stripe")
         async with httpx.AsyncClient(headers={"Authorization": "Bearer sk_test_1"}) as http:
-            url = f"{self.simulator}/v1/payment_methods/pm_card_visa/attach"
+            url = f"{self.simulator}/v1/payment_methods/{card}/attach"
             (await http.post(url, data={"customer": token})).raise_for_status()
 
         async def saved() -> bool:
-            async with self.services.db.transaction(WRITER) as conn:
-                return bool(await methods.list_methods(conn, customer.account_id))
+            return await self._method_count(customer) > known
 
         await until(saved)
+
+    async def _method_count(self, customer: Customer) -> int:
+        async with self.services.db.transaction(WRITER) as conn:
+            return len(await methods.list_methods(conn, customer.account_id))
 
     async def advance(self, customer: Customer, to: datetime) -> None:
         """Move the account's test clock, and wait until everything on the way is done."""
@@ -249,6 +263,15 @@ class Visitor:
         await self.page.get_by_label("Password").fill(PASSWORD)
         await self.page.get_by_role("button", name="Sign in").click()
         await self.page.get_by_role("button", name="Sign out").wait_for()
+
+    async def enter(self, email: str) -> None:
+        """Be signed in, without looking at the form."""
+        form = {"email": email, "password": PASSWORD}
+        async with httpx.AsyncClient() as http:
+            answer = await http.post(f"{self.product.address}/sign-in", data=form)
+        token = answer.cookies["session_token"]
+        address = self.product.address
+        await self.context.add_cookies([{"name": "session_token", "value": token, "url": address}])
 
     async def picture(self, name: str) -> None:
         """Keep a picture of the whole page, if somebody asked for pictures."""

@@ -7,6 +7,7 @@ const open = document.getElementById("card-open");
 const form = document.getElementById("card");
 const save = document.getElementById("card-save");
 const state = document.getElementById("card-state");
+const dark = matchMedia("(prefers-color-scheme: dark)");
 const problem = document.getElementById("card-error");
 
 function show(message) {
@@ -20,9 +21,8 @@ function color(name) {
 
 // Stripe's fields live in a frame that our styles do not reach; it takes ours as data.
 function appearance() {
-  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   return {
-    theme: dark ? "night" : "stripe",
+    theme: dark.matches ? "night" : "stripe",
     variables: {
       colorPrimary: color("--accent"), colorText: color("--ink"), colorDanger: color("--bad"),
       colorBackground: color("--paper"), borderRadius: "8px",
@@ -59,6 +59,7 @@ async function start() {
   const stripe = window.Stripe(intent.publishable_key);
   const elements = stripe.elements({clientSecret: intent.client_secret, appearance: appearance()});
   const fields = elements.create("payment");
+  dark.addEventListener("change", () => elements.update({appearance: appearance()}));
   fields.on("ready", () => {
     state.textContent = "";
     if (fields.focus) fields.focus();

@@ -22,7 +22,7 @@ from tallystick.invoices.model import Invoice, InvoiceLine, Status
 from tallystick.kernel.paging import Page, PageRequest
 from tallystick.money.amount import Money
 from tallystick.pricing.explain import explain
-from tallystick.pricing.model import PerUnitPrice
+from tallystick.pricing.model import FlatPrice, PerUnitPrice
 from tallystick.pricing.rate import rate
 
 START = datetime(2026, 10, 31, 23, tzinfo=UTC)  # midnight in Paris
@@ -107,6 +107,19 @@ def test_a_line_tells_every_step_from_usage_to_the_rounded_amount() -> None:
     )
     assert line.check == "Computed again from what is stored: \u20ac4.94, the same"
     assert line.is_same
+
+
+def test_a_flat_price_is_called_one() -> None:
+    fee = FlatPrice(currency="EUR", code="fee", amount=Decimal(149))
+    rated = rate(fee, Decimal(1))
+    flat = replace(explained().derivation, price=fee, steps=rated.steps, exact=rated.amount)
+    told = replace(
+        explained(replace(LINE, meter_code=None)),
+        derivation=flat,
+        steps=explain(rated, "en-GB"),
+    )
+    (line,) = invoice_view(INVOICE, [told], FORMATS).lines
+    assert line.steps == ("Flat price: \u20ac149.00",)
 
 
 def test_an_amount_that_does_not_come_out_again_is_told() -> None:
