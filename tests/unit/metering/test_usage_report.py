@@ -51,8 +51,9 @@ def test_usage_over_the_included_units_is_overage_and_costs() -> None:
 
 
 def test_usage_within_the_included_units_costs_nothing() -> None:
-    usage = only([price("calls", unit="0.02", included="1000")], {}, {"calls": "1000"})
-    assert (usage.overage, usage.overage_cost) == (Decimal(0), Money(0, "USD"))
+    for used in ("0", "400", "1000"):
+        usage = only([price("calls", unit="0.02", included="1000")], {}, {"calls": used})
+        assert (usage.overage, usage.overage_cost) == (Decimal(0), Money(0, "USD"))
 
 
 def test_the_plans_limit_goes_before_the_included_units() -> None:
