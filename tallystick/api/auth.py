@@ -73,10 +73,13 @@ def _cookies(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: morsel.value for name, morsel in jar.items()}
 
 
-def require_permission(
+async def require_permission(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
-    """Refuse whoever lacks the permission that the handler names."""
+    """Refuse whoever lacks the permission that the handler names.
+
+    Async like every guard here: Litestar runs a plain function in a thread.
+    """
     if not handler.opt.get("public"):
         require(connection.user, handler.opt["permission"])
 
