@@ -28,6 +28,13 @@ CREATE INDEX usage_events_tail ON usage_events (account_id, tx);
 CREATE INDEX usage_events_by_tx ON usage_events (tx);
 CALL protect_tenant_table('usage_events');
 CALL make_append_only('usage_events');
+-- Row triggers reach the partitions by themselves, statement triggers do not.
+DO $$ BEGIN
+    FOR part IN 0..7 LOOP
+        EXECUTE format('CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON usage_events_%s
+            FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', part);
+    END LOOP;
+END $$;
 
 -- How much one event counts for a meter: 1, or its property if that is a plain decimal number, as
 -- metering/quantity.py demands of new events. Events older than their meter may hold anything

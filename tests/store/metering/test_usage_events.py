@@ -93,3 +93,13 @@ async def test_no_account_may_write_totals(db: Database) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with db.transaction(account_scope(account_id)) as conn:
             await conn.execute("UPDATE usage_fold SET upto = '1'")
+
+
+async def test_not_even_the_owner_empties_a_part_of_the_events(dsn: str) -> None:
+    owner = await asyncpg.connect(dsn)
+    try:
+        for table in ("usage_events", *(f"usage_events_{part}" for part in range(8))):
+            with pytest.raises(asyncpg.RestrictViolationError):
+                await owner.execute(f"TRUNCATE {table}")
+    finally:
+        await owner.close()
