@@ -28,6 +28,12 @@ Connection = asyncpg.Connection  # an open transaction; asyncpg's own class is w
 POOL_CONNECTIONS_MAX: Final = 12
 COMMAND_TIMEOUT_S: Final = 60.0
 
+# Sessions begin as the writer, never as the owner of the tables.
+_SESSION: Final = {
+    "role": "tallystick_writer",
+    "timezone": "UTC",
+    "application_name": "tallystick",
+}
 ENTER: Final = """
 SELECT set_config('role', $1, true), set_config('tallystick.account_id', $2, true),
        set_config('tallystick.actor_kind', $3, true), set_config('tallystick.actor_id', $4, true),
@@ -140,18 +146,35 @@ class Database:
         async with self._acquire() as conn:
             yield conn
 
+    async def connect(self) -> Connection:
+        """Open a connection of the writer's outside the pool; who asks for it closes it.
+
+        For what must go on while requests hold every connection of the pool and wait for it.
+        Raises Unavailable `database_unavailable`.
+        """
+        try:
+            return await asyncpg.connect(
+                self.dsn, command_timeout=COMMAND_TIMEOUT_S, server_settings=_SESSION
+            )
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise _unreachable() from error
+
     @asynccontextmanager
     async def _acquire(self) -> AsyncIterator[Connection]:
         try:
             held = await self.pool.acquire()
         except (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
-            raise Unavailable(
-                "database_unavailable", "The database can not be reached; try again shortly."
-            ) from error
+            raise _unreachable() from error
         try:
             yield cast("Connection", held)
         finally:
             await self.pool.release(held)
+
+
+def _unreachable() -> Unavailable:
+    return Unavailable(
+        "database_unavailable", "The database can not be reached; try again shortly."
+    )
 
 
 @asynccontextmanager
@@ -187,7 +210,7 @@ async def open_database(dsn: str, *, connections_max: int = POOL_CONNECTIONS_MAX
         min_size=1,
         max_size=connections_max,
         command_timeout=COMMAND_TIMEOUT_S,
-        server_settings={"role": WRITER.role, "timezone": "UTC", "application_name": "tallystick"},
+        server_settings=_SESSION,
         reset=_end_transaction,
     )
     return Database(pool, dsn)

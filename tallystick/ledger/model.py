@@ -10,11 +10,43 @@ RECEIVABLE: Final = "receivable"
 """What a customer owes us: a debit balance."""
 PREPAID: Final = "prepaid"
 """Money that a customer has with us: a credit balance, which is never overdrawn."""
-REVENUE: Final = "revenue"
-TAX_PAYABLE: Final = "tax_payable"
+CREDITS: Final = "credits"
+"""Credits that a customer has with us: a credit balance, in the unit CREDIT."""
 
-CARRIES_BALANCE: Final = frozenset({RECEIVABLE, PREPAID})
+REVENUE: Final = "revenue"
+DEFERRED_REVENUE: Final = "deferred_revenue"
+TAX_PAYABLE: Final = "tax_payable"
+GATEWAY_FEES: Final = "gateway_fees"
+REFUNDS: Final = "refunds"
+CHARGEBACKS: Final = "chargebacks"
+BAD_DEBT: Final = "bad_debt"
+BREAKAGE: Final = "breakage"
+"""What was paid for and never used: expired credits, in CREDIT, or money, in its currency."""
+CREDITS_ISSUED: Final = "credits_issued"
+"""The other side of a grant: debited when credits are given."""
+CREDITS_USED: Final = "credits_used"
+"""The other side of a debit: credited when credits are spent."""
+CREDITS_TRANSFERRED: Final = "credits_transferred"
+"""The other side of credits that went to, or came from, another account; zero over all."""
+
+CREDIT: Final = "CREDIT"
+"""The unit of credits."""
+CREDIT_SCALE: Final = 100_000
+"""Postings in CREDIT count 1/100,000 of a credit: 1.5 credits are 150,000. It never changes."""
+
+CARRIES_BALANCE: Final = frozenset({RECEIVABLE, PREPAID, CREDITS})
 """The ledger accounts of a customer; the others are the house's, and their balance is a sum."""
+CREDIT_ACCOUNTS: Final = frozenset(
+    {CREDITS, CREDITS_ISSUED, CREDITS_USED, CREDITS_TRANSFERRED, BREAKAGE}
+)
+"""What may be posted in CREDIT; the database holds the same list (`is_ledger_account`)."""
+MONEY_ACCOUNTS: Final = frozenset(
+    {
+        RECEIVABLE, PREPAID, REVENUE, DEFERRED_REVENUE, TAX_PAYABLE, GATEWAY_FEES, REFUNDS,
+        CHARGEBACKS, BAD_DEBT, BREAKAGE,
+    }
+)  # fmt: skip
+"""What may be posted in a currency, beside `clearing`."""
 
 
 def clearing(gateway: str) -> str:
@@ -25,7 +57,8 @@ def clearing(gateway: str) -> str:
 class Posting(msgspec.Struct, frozen=True):
     """One signed amount on one ledger account: positive is a debit, negative a credit.
 
-    `unit` is an upper-case currency code, `amount` a number of its minor units, never zero.
+    `unit` is an upper-case currency code and `amount` a number of its minor units, or CREDIT and a
+    number of 1/100,000 credits; never zero.
     """
 
     ledger_account: str
@@ -53,7 +86,7 @@ class Posted(msgspec.Struct, frozen=True):
     """A posting as it stands in the books.
 
     On a ledger account that carries a balance, `sequence` counts its postings from 1 and
-    `balance_after` is the balance behind this one; both are None on the house's.
+    `balance_after` is the balance behind this one; both are None on the house's, as is `hash`.
     """
 
     ledger_account: str

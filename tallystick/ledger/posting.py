@@ -5,13 +5,11 @@ from collections import Counter
 from typing import Final
 
 from tallystick.kernel.errors import BadInput
-from tallystick.ledger.model import Entry, Posting
+from tallystick.ledger.model import CREDIT, CREDIT_ACCOUNTS, MONEY_ACCOUNTS, Entry, Posting
 
 AMOUNT_MAX: Final = 2**63 - 1  # what a bigint column holds
 POSTINGS_MAX: Final = 1000
-_LEDGER_ACCOUNT: Final = re.compile(
-    r"receivable|prepaid|revenue|tax_payable|clearing:[a-z][a-z0-9_]*"
-)
+_CLEARING: Final = re.compile(r"clearing:[a-z][a-z0-9_]*")
 _UNIT: Final = re.compile(r"[A-Z]{3}")
 
 
@@ -41,12 +39,12 @@ def check_entry(entry: Entry) -> None:
 
 
 def _check_posting(posting: Posting) -> None:
-    if not _LEDGER_ACCOUNT.fullmatch(posting.ledger_account):
-        raise BadEntry(
-            "ledger_account_unknown", f"There is no ledger account {posting.ledger_account!r}."
-        )
-    if not _UNIT.fullmatch(posting.unit):
-        raise BadEntry("ledger_unit_malformed", f"{posting.unit!r} is no upper-case currency code.")
+    name, unit = posting.ledger_account, posting.unit
+    if unit != CREDIT and not _UNIT.fullmatch(unit):
+        raise BadEntry("ledger_unit_malformed", f"{unit!r} is no upper-case currency code.")
+    known = CREDIT_ACCOUNTS if unit == CREDIT else MONEY_ACCOUNTS
+    if name not in known and not (unit != CREDIT and _CLEARING.fullmatch(name)):
+        raise BadEntry("ledger_account_unknown", f"There is no ledger account {name!r} in {unit}.")
     if posting.amount == 0 or abs(posting.amount) > AMOUNT_MAX:
         raise BadEntry(
             "ledger_amount_out_of_range", "A posting moves between 1 and 2^63 - 1 minor units."

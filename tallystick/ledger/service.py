@@ -3,15 +3,17 @@
 from typing import Final
 from uuid import UUID
 
-from tallystick.kernel.db import WRITER, Connection, Database
-from tallystick.kernel.errors import Conflict, PaymentRequired
+from tallystick.kernel.db import Connection, Database
+from tallystick.kernel.errors import BadInput, Conflict, PaymentRequired
 from tallystick.kernel.ids import new_id
 from tallystick.kernel.paging import After, Page, PageRequest, make_page
 from tallystick.ledger import store
-from tallystick.ledger.model import CARRIES_BALANCE, Balance, Entry, PostedEntry
+from tallystick.ledger.committer import WAITING_MAX, GroupCommitter
+from tallystick.ledger.model import CARRIES_BALANCE, CREDIT, Balance, Entry, PostedEntry
 from tallystick.ledger.posting import check_entry
 
 POSTED: Final = "posted"
+REPLAYED: Final = "replayed"
 CONFLICT: Final = "conflict"
 OVERDRAWN: Final = "overdrawn"
 
@@ -22,16 +24,65 @@ async def post(conn: Connection, account_id: UUID, entry: Entry) -> bool:
     A replay is known by its key, kind, reference and postings; its instant and reason may differ.
     Locks the balances that it touches until the transaction ends. Raises BadEntry for what does
     not balance, Conflict for a key that was posted with another content, PaymentRequired for more
-    prepaid money than there is.
+    prepaid money, or more credits, than there are.
     """
     check_entry(entry)
     (outcome,) = await store.post_entries(conn, [store.NewEntry(account_id, new_id(), entry)])
+    return _was_posted(entry, outcome)
+
+
+class Ledger:
+    """Posts entries that are a transaction of their own, in batches; `close` writes the rest."""
+
+    def __init__(self, db: Database, *, waiting_max: int = WAITING_MAX) -> None:
+        self._committer = GroupCommitter(
+            db, store.post_entries, key=_key, repeat=_repeated, waiting_max=waiting_max
+        )
+
+    async def post(self, account_id: UUID, entry: Entry) -> bool:
+        """Post an entry and commit it, whatever transaction runs around; else as `post`.
+
+        Never from inside a transaction that has posted to the same account: that one holds the
+        balance until it ends. A caller that is cancelled, or told Unavailable (`ledger_busy`,
+        `database_unavailable`), sends the same key again to know.
+        """
+        check_entry(entry)
+        new = store.NewEntry(account_id, new_id(), entry)
+        return _was_posted(entry, await self._committer.submit(new))
+
+    async def close(self) -> None:
+        """Take no more entries, and commit those that were taken."""
+        await self._committer.close()
+
+
+def _key(new: store.NewEntry) -> tuple[UUID, str]:
+    return new.account_id, new.entry.idempotency_key
+
+
+def _repeated(first: store.NewEntry, again: store.NewEntry, outcome: str) -> str | None:
+    """Answer a key that its batch had already, as the database would behind the first one."""
+    one, other = first.entry, again.entry
+    is_same = (one.kind, one.reference, one.postings) == (
+        other.kind,
+        other.reference,
+        other.postings,
+    )
+    if outcome == POSTED:
+        return REPLAYED if is_same else CONFLICT
+    if is_same:
+        return outcome
+    return CONFLICT if outcome == REPLAYED else None
+
+
+def _was_posted(entry: Entry, outcome: str) -> bool:
     if outcome == CONFLICT:
         raise Conflict(
             "ledger_key_conflict",
             f"The ledger key {entry.idempotency_key} was posted with another content; "
             "another intent needs another key.",
         )
+    if outcome == OVERDRAWN and any(posting.unit == CREDIT for posting in entry.postings):
+        raise PaymentRequired("insufficient_credits", "There are not as many credits.")
     if outcome == OVERDRAWN:
         raise PaymentRequired(
             "prepaid_insufficient", "There is not as much prepaid money on the account."
@@ -39,16 +90,18 @@ async def post(conn: Connection, account_id: UUID, entry: Entry) -> bool:
     return outcome == POSTED
 
 
-class Ledger:
-    """Posts entries that are a transaction of their own."""
+async def set_floor(conn: Connection, account_id: UUID, floor: int) -> None:
+    """Let the account's credits fall to `floor`: 0, or below it the overdraft that it is allowed.
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
-    async def post(self, account_id: UUID, entry: Entry) -> bool:
-        """Post an entry and commit it, whatever transaction runs around; else as `post`."""
-        async with self._db.own_transaction(WRITER) as conn:
-            return await post(conn, account_id, entry)
+    In 1/100,000 credits. Raises BadInput for a positive one, Conflict when the balance is lower
+    already. Locks the balance until the transaction ends.
+    """
+    if floor > 0:
+        raise BadInput.field("floor", "out_of_range", "must be 0, or minus the overdraft")
+    if not await store.set_floor(conn, account_id, floor):
+        raise Conflict(
+            "credits_below_floor", "The overdraft is in use; it can not be less than what is used."
+        )
 
 
 async def balance(conn: Connection, account_id: UUID, ledger_account: str, unit: str) -> int:

@@ -22,6 +22,12 @@ BALANCES: Final = """
 SELECT ledger_account, unit, balance AS amount FROM ledger_balances
 WHERE account_id = $1 ORDER BY ledger_account, unit
 """
+SET_FLOOR: Final = """
+INSERT INTO ledger_balances AS b (account_id, ledger_account, unit, balance, sequence, floor)
+VALUES ($1, 'credits', 'CREDIT', 0, 0, $2)
+ON CONFLICT (account_id, ledger_account, unit) DO UPDATE SET floor = excluded.floor
+WHERE -b.balance >= excluded.floor
+"""
 SUM: Final = """
 SELECT coalesce(sum(amount), 0)::bigint FROM ledger_postings
 WHERE account_id = $1 AND ledger_account = $2 AND unit = $3
@@ -76,6 +82,12 @@ async def post_entries(conn: Connection, batch: Sequence[NewEntry]) -> list[str]
 async def kept_balance(conn: Connection, account_id: UUID, ledger_account: str, unit: str) -> int:
     """Return the running balance of a customer's ledger account, zero if it was never touched."""
     return await conn.fetchval(BALANCE, account_id, ledger_account, unit) or 0
+
+
+async def set_floor(conn: Connection, account_id: UUID, floor: int) -> bool:
+    """Set how far the account's credits may fall; False if they are lower already."""
+    done: str = await conn.execute(SET_FLOOR, account_id, floor)
+    return done != "INSERT 0 0"
 
 
 async def summed_balance(conn: Connection, account_id: UUID, ledger_account: str, unit: str) -> int:

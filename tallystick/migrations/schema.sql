@@ -1,10 +1,11 @@
 -- What all migrations make together; `make schema` writes it, a test compares it.
 
-CREATE FUNCTION public.answer_replays(entry_accounts uuid[], entry_keys text[], entry_kinds text[], entry_references text[], posting_entries integer[], posting_ledger_accounts text[], posting_units text[], posting_amounts bigint[]) RETURNS text[]
+CREATE FUNCTION public.answer_replays(entry_accounts uuid[], entry_ids uuid[], entry_keys text[], entry_kinds text[], entry_references text[], posting_entries integer[], posting_ledger_accounts text[], posting_units text[], posting_amounts bigint[]) RETURNS text[]
     LANGUAGE sql
     AS $$
     SELECT array_agg(CASE
         WHEN e.ledger_entry_id IS NULL THEN 'posted'
+        WHEN e.ledger_entry_id = k.id THEN 'kept'
         WHEN (e.kind, e.reference) = (k.kind, k.reference)
              AND (SELECT array_agg(ROW (p.ledger_account, p.unit, p.amount) ORDER BY p.line)
                   FROM ledger_postings AS p
@@ -15,8 +16,8 @@ CREATE FUNCTION public.answer_replays(entry_accounts uuid[], entry_keys text[], 
                        WITH ORDINALITY AS p (entry, ledger_account, unit, amount, line)
                   WHERE p.entry = k.position)
         THEN 'replayed' ELSE 'conflict' END ORDER BY k.position)
-    FROM unnest(entry_accounts, entry_keys, entry_kinds, entry_references)
-         WITH ORDINALITY AS k (account_id, key, kind, reference, position)
+    FROM unnest(entry_accounts, entry_ids, entry_keys, entry_kinds, entry_references)
+         WITH ORDINALITY AS k (account_id, id, key, kind, reference, position)
     LEFT JOIN ledger_entries AS e
          ON e.account_id = k.account_id AND e.idempotency_key = k.key
 $$;
@@ -31,10 +32,225 @@ BEGIN
 END $$;
 CREATE FUNCTION public.carries_balance(ledger_account text) RETURNS boolean
     LANGUAGE sql IMMUTABLE
-    AS $$ SELECT ledger_account IN ('receivable', 'prepaid') $$;
+    AS $$ SELECT ledger_account IN ('receivable', 'prepaid', 'credits') $$;
+CREATE FUNCTION public.count_cost_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE credit_cost_epoch SET epoch = epoch + 1;
+    RETURN NULL;
+END $$;
 CREATE FUNCTION public.current_account_id() RETURNS uuid
     LANGUAGE sql STABLE
     AS $$ SELECT nullif(current_setting('tallystick.account_id', true), '')::uuid $$;
+CREATE FUNCTION public.debit_credits(accounts uuid[], item_slots integer[], item_keys text[], item_entries uuid[], item_ats timestamp with time zone[], item_kinds text[], item_counter_accounts text[], item_amounts bigint[], item_operations text[], item_models text[], item_quantities numeric[], item_descriptions text[], item_metadata text[], item_costs uuid[], item_epochs bigint[], OUT answer_outcomes text[], OUT answer_entries uuid[], OUT answer_credits bigint[], OUT answer_availables bigint[], OUT answer_ats timestamp with time zone[], OUT answer_lows uuid[], OUT answer_top_ups uuid[]) RETURNS record
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
+    AS $$
+DECLARE
+    item_count integer := cardinality(item_keys);
+    epoch_now bigint;
+    locked_count integer;
+    owed bigint[]; owed_before bigint[]; reserved bigint[]; overdrafts bigint[];
+    alerts bigint[]; top_ups bigint[]; lows boolean[]; dues boolean[];
+    grant_ids uuid[]; grant_slots integer[]; remainings bigint[]; remainings_before bigint[];
+    effectives timestamptz[]; expiries timestamptz[]; cap_ats timestamptz[]; caps bigint[];
+    grant_count integer := 0;
+    firsts integer[] := array_fill(0, ARRAY[cardinality(accounts)]);
+    flagged boolean := false;
+    debited_count integer := 0;
+    allocation_count integer := 0;
+    allocation_items integer[]; allocation_grants integer[]; allocation_amounts bigint[];
+    debited integer[];
+    slot integer;
+    g integer;
+    at timestamptz;
+    usable bigint; total bigint; held bigint; wanted bigint; taken bigint;
+    posted text[];
+BEGIN
+    LOOP
+        SELECT array_agg(a.owed), array_agg(a.reserved), array_agg(a.overdraft_max),
+               array_agg(a.alert_below), array_agg(a.top_up_below), array_agg(a.is_low),
+               array_agg(a.is_top_up_due), count(*)
+        INTO owed, reserved, overdrafts, alerts, top_ups, lows, dues, locked_count
+        FROM (SELECT c.owed, c.reserved, c.overdraft_max, c.alert_below, c.top_up_below, c.is_low,
+                     c.is_top_up_due
+              FROM credit_accounts AS c WHERE c.account_id = ANY (accounts)
+              ORDER BY c.account_id FOR NO KEY UPDATE) AS a;
+        EXIT WHEN locked_count = cardinality(accounts);
+        INSERT INTO credit_accounts (account_id)
+        SELECT u.id FROM unnest(accounts) AS u (id) ORDER BY 1 ON CONFLICT DO NOTHING;
+    END LOOP;
+    owed_before := owed;
+    -- After the locks: these statements see what others committed meanwhile.
+    SELECT e.epoch INTO epoch_now FROM credit_cost_epoch AS e;
+    SELECT array_agg(CASE
+               WHEN l.ledger_entry_id IS NULL AND i.epoch <> epoch_now THEN 'stale'
+               WHEN l.ledger_entry_id IS NULL OR l.ledger_entry_id = i.entry THEN 'debited'
+               WHEN l.kind = i.kind AND l.operation = i.operation
+                    AND l.model IS NOT DISTINCT FROM i.model
+                    AND l.quantity IS NOT DISTINCT FROM i.quantity
+                    AND (l.credits = i.amount
+                         OR (l.credit_cost_id IS NOT NULL AND i.cost IS NOT NULL))
+               THEN 'replayed' ELSE 'conflict' END ORDER BY i.n),
+           array_agg(coalesce(l.ledger_entry_id, i.entry) ORDER BY i.n),
+           array_agg(coalesce(l.credits, i.amount) ORDER BY i.n),
+           array_agg(l.available_after ORDER BY i.n),
+           array_agg(coalesce(l.at, i.at) ORDER BY i.n)
+    INTO answer_outcomes, answer_entries, answer_credits, answer_availables, answer_ats
+    FROM unnest(item_slots, item_keys, item_entries, item_ats, item_kinds, item_amounts,
+                item_operations, item_models, item_quantities, item_costs, item_epochs)
+         WITH ORDINALITY AS i (slot, key, entry, at, kind, amount, operation, model, quantity,
+                               cost, epoch, n)
+    LEFT JOIN credit_usage_log AS l
+         ON l.account_id = accounts[i.slot] AND l.idempotency_key = i.key;
+    SELECT array_agg(s.credit_grant_id), array_agg(s.slot), array_agg(s.remaining),
+           array_agg(s.effective_at), array_agg(s.expires_at), array_agg(s.cap_at),
+           array_agg(s.cap), count(*)
+    INTO grant_ids, grant_slots, remainings, effectives, expiries, cap_ats, caps, grant_count
+    FROM (SELECT a.slot::integer AS slot, c.*
+          FROM unnest(accounts) WITH ORDINALITY AS a (id, slot)
+          JOIN credit_grants AS c ON c.account_id = a.id AND NOT c.is_spent
+          ORDER BY a.slot, c.priority, c.expires_at, c.created_at, c.credit_grant_id) AS s;
+    remainings_before := remainings;
+    FOR n IN REVERSE grant_count .. 1 LOOP
+        firsts[grant_slots[n]] := n;
+    END LOOP;
+    FOR n IN 1 .. item_count LOOP
+        CONTINUE WHEN answer_outcomes[n] <> 'debited' OR answer_availables[n] IS NOT NULL;
+        slot := item_slots[n];
+        at := item_ats[n];
+        total := 0;
+        g := firsts[slot];
+        WHILE g > 0 AND g <= grant_count AND grant_slots[g] = slot LOOP
+            IF remainings[g] > 0 AND at >= effectives[g]
+               AND (expiries[g] IS NULL OR at < expiries[g]) THEN
+                IF at >= cap_ats[g] THEN
+                    total := total + least(remainings[g], caps[g]);
+                ELSE
+                    total := total + remainings[g];
+                END IF;
+            END IF;
+            g := g + 1;
+        END LOOP;
+        total := total - owed[slot];
+        IF reserved[slot] > 0 THEN
+            SELECT coalesce(sum(r.amount), 0) INTO held FROM credit_reservations AS r
+            WHERE r.account_id = accounts[slot] AND r.status = 'active' AND r.expires_at > at;
+            total := total - held;
+        END IF;
+        wanted := item_amounts[n];
+        IF wanted > total + overdrafts[slot] THEN
+            answer_outcomes[n] := 'insufficient';
+            answer_availables[n] := total + overdrafts[slot];
+            CONTINUE;
+        END IF;
+        debited_count := debited_count + 1;
+        debited[debited_count] := n;
+        answer_availables[n] := total - wanted;
+        g := firsts[slot];
+        WHILE wanted > 0 AND g > 0 AND g <= grant_count AND grant_slots[g] = slot LOOP
+            IF remainings[g] > 0 AND at >= effectives[g]
+               AND (expiries[g] IS NULL OR at < expiries[g]) THEN
+                usable := remainings[g];
+                IF at >= cap_ats[g] THEN
+                    usable := least(usable, caps[g]);
+                END IF;
+                taken := least(usable, wanted);
+                IF taken > 0 THEN
+                    remainings[g] := remainings[g] - taken;
+                    IF at >= cap_ats[g] THEN
+                        caps[g] := caps[g] - taken;
+                    END IF;
+                    wanted := wanted - taken;
+                    allocation_count := allocation_count + 1;
+                    allocation_items[allocation_count] := n;
+                    allocation_grants[allocation_count] := g;
+                    allocation_amounts[allocation_count] := taken;
+                END IF;
+            END IF;
+            g := g + 1;
+        END LOOP;
+        owed[slot] := owed[slot] + wanted;
+        IF answer_availables[n] < alerts[slot] AND NOT lows[slot] THEN
+            lows[slot] := true;
+            answer_lows := answer_lows || accounts[slot];
+            flagged := true;
+        END IF;
+        IF answer_availables[n] < top_ups[slot] AND NOT dues[slot] THEN
+            dues[slot] := true;
+            answer_top_ups := answer_top_ups || accounts[slot];
+            flagged := true;
+        END IF;
+    END LOOP;
+    IF debited_count = 0 THEN
+        RETURN;
+    END IF;
+    SELECT post_entries(
+               array_agg(accounts[item_slots[d.n]] ORDER BY d.place),
+               array_agg(item_entries[d.n] ORDER BY d.place),
+               array_agg('credits:' || item_kinds[d.n] || ':' || item_keys[d.n] ORDER BY d.place),
+               array_agg('credit_' || item_kinds[d.n] ORDER BY d.place),
+               array_agg(item_operations[d.n] || coalesce(':' || item_models[d.n], '')
+                         ORDER BY d.place),
+               array_agg(item_descriptions[d.n] ORDER BY d.place),
+               array_agg(item_ats[d.n] ORDER BY d.place),
+               -- Two postings for each entry: from the customer's credits to the house.
+               (SELECT array_agg((p + 1) / 2) FROM generate_series(1, 2 * debited_count) AS p),
+               (SELECT array_agg(CASE WHEN p % 2 = 1 THEN 'credits' ELSE
+                                 item_counter_accounts[debited[(p + 1) / 2]] END)
+                FROM generate_series(1, 2 * debited_count) AS p),
+               array_fill('CREDIT'::text, ARRAY[2 * debited_count]),
+               (SELECT array_agg(CASE WHEN p % 2 = 1 THEN item_amounts[debited[(p + 1) / 2]]
+                                 ELSE -item_amounts[debited[(p + 1) / 2]] END)
+                FROM generate_series(1, 2 * debited_count) AS p))
+    INTO posted FROM unnest(debited) WITH ORDINALITY AS d (n, place);
+    IF array_positions(posted, 'posted') IS DISTINCT FROM
+       (SELECT array_agg(p) FROM generate_series(1, debited_count) AS p) THEN
+        RAISE EXCEPTION 'the books refused a debit of credits: %', posted
+            USING ERRCODE = 'check_violation';
+    END IF;
+    INSERT INTO credit_usage_log (account_id, idempotency_key, ledger_entry_id, kind, operation,
+                                  model, quantity, credits, credit_cost_id, description, metadata,
+                                  at, available_after)
+    SELECT accounts[item_slots[d.n]], item_keys[d.n], item_entries[d.n], item_kinds[d.n],
+           item_operations[d.n], item_models[d.n], item_quantities[d.n], item_amounts[d.n],
+           item_costs[d.n], item_descriptions[d.n], item_metadata[d.n]::jsonb, item_ats[d.n],
+           answer_availables[d.n]
+    FROM unnest(debited) AS d (n);
+    IF allocation_count > 0 THEN
+        INSERT INTO credit_allocations (account_id, ledger_entry_id, credit_grant_id, amount)
+        SELECT accounts[item_slots[t.item]], item_entries[t.item], grant_ids[t.taken_from], t.amount
+        FROM unnest(allocation_items, allocation_grants, allocation_amounts)
+             AS t (item, taken_from, amount);
+        UPDATE credit_grants AS c SET remaining = m.remaining, cap = m.cap,
+               is_spent = m.remaining = 0,
+               due_at = CASE WHEN m.remaining > 0 THEN c.due_at END
+        FROM unnest(grant_slots, grant_ids, remainings, remainings_before, caps)
+             AS m (slot, id, remaining, was, cap)
+        WHERE c.account_id = accounts[m.slot] AND c.credit_grant_id = m.id AND m.remaining < m.was;
+    END IF;
+    IF flagged OR owed <> owed_before THEN
+        UPDATE credit_accounts AS c SET owed = m.owed, is_low = m.is_low, is_top_up_due = m.is_due
+        FROM unnest(accounts, owed, lows, dues) AS m (id, owed, is_low, is_due)
+        WHERE c.account_id = m.id AND (c.owed, c.is_low, c.is_top_up_due)
+              IS DISTINCT FROM (m.owed, m.is_low, m.is_due);
+    END IF;
+END $$;
+CREATE FUNCTION public.hashed_text(value text) RETURNS bytea
+    LANGUAGE sql STABLE
+    AS $$ SELECT int4send(octet_length(convert_to(value, 'UTF8'))) || convert_to(value, 'UTF8') $$;
+CREATE FUNCTION public.is_ledger_account(ledger_account text, unit text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    AS $_$ SELECT CASE WHEN unit = 'CREDIT'
+    THEN ledger_account IN ('credits', 'credits_issued', 'credits_used', 'credits_transferred',
+                            'breakage')
+    ELSE (ledger_account IN ('receivable', 'prepaid', 'revenue', 'deferred_revenue',
+                             'tax_payable', 'gateway_fees', 'refunds', 'chargebacks', 'bad_debt',
+                             'breakage')
+          OR ledger_account ~ '^clearing:[a-z][a-z0-9_]*$') AND unit ~ '^[A-Z]{3}$' END $_$;
 CREATE PROCEDURE public.make_append_only(IN grown_table regclass)
     LANGUAGE plpgsql
     AS $$
@@ -53,18 +269,28 @@ CREATE FUNCTION public.post_entries(entry_accounts uuid[], entry_ids uuid[], ent
     SET enable_mergejoin TO 'off'
     AS $$
 DECLARE
+    recorded timestamptz := clock_timestamp();
     entry_count integer := cardinality(entry_ids);
     posting_count integer := cardinality(posting_entries);
     outcomes text[];
+    posting_bytes bytea[];  -- of each entry: its postings as they are hashed
+    digests bytea[];  -- of each entry
     slots integer[];  -- of each posting: which balance it moves; NULL on a house account
     slot_count integer;
+    slot_accounts uuid[];
+    slot_ledger_accounts text[];
+    slot_units text[];
     balances bigint[];
     sequences bigint[];
+    floors bigint[];
+    hashes bytea[];
     posting_sequences bigint[] := array_fill(NULL::bigint, ARRAY[posting_count]);
     posting_balances bigint[] := array_fill(NULL::bigint, ARRAY[posting_count]);
+    posting_hashes bytea[] := array_fill(NULL::bytea, ARRAY[posting_count]);
     last_posting integer := 0;
     first_posting integer;
     slot integer;
+    new_count integer := 0;
     written_count integer;
 BEGIN
     SELECT array_agg(s.slot ORDER BY s.line), coalesce(max(s.slot), 0) INTO slots, slot_count
@@ -76,25 +302,50 @@ BEGIN
     -- Everybody locks in this order, so nobody waits in a circle. Two rounds at most: the second
     -- when a balance had to be opened.
     WHILE slot_count > 0 LOOP
-        SELECT array_agg(b.balance), array_agg(b.sequence) INTO balances, sequences
-        FROM (SELECT balance, sequence FROM ledger_balances
+        SELECT array_agg(b.account_id), array_agg(b.ledger_account), array_agg(b.unit),
+               array_agg(b.balance), array_agg(b.sequence), array_agg(b.floor), array_agg(b.hash)
+        INTO slot_accounts, slot_ledger_accounts, slot_units, balances, sequences, floors, hashes
+        FROM (SELECT account_id, ledger_account, unit, balance, sequence, floor, hash
+              FROM ledger_balances
               WHERE (account_id, ledger_account, unit) IN
                     (SELECT entry_accounts[p.entry], p.ledger_account, p.unit
                      FROM unnest(posting_entries, posting_ledger_accounts, posting_units)
-                          AS p (entry, ledger_account, unit))
+                          AS p (entry, ledger_account, unit)
+                     WHERE carries_balance(p.ledger_account))
               ORDER BY account_id, ledger_account, unit FOR NO KEY UPDATE) AS b;
         EXIT WHEN cardinality(balances) = slot_count;
-        INSERT INTO ledger_balances (account_id, ledger_account, unit, balance, sequence)
-        SELECT DISTINCT entry_accounts[p.entry], p.ledger_account, p.unit, 0, 0
+        INSERT INTO ledger_balances (account_id, ledger_account, unit, balance, sequence, floor)
+        SELECT DISTINCT entry_accounts[p.entry], p.ledger_account, p.unit, 0, 0,
+                        CASE WHEN p.ledger_account <> 'receivable' THEN 0 END
         FROM unnest(posting_entries, posting_ledger_accounts, posting_units)
              AS p (entry, ledger_account, unit)
         WHERE carries_balance(p.ledger_account)
         ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING;
     END LOOP;
     -- Replays are looked up after the locks: this statement sees what others committed meanwhile.
-    outcomes := answer_replays(entry_accounts, entry_keys, entry_kinds, entry_references,
-                               posting_entries, posting_ledger_accounts, posting_units,
-                               posting_amounts);
+    IF EXISTS (SELECT FROM unnest(entry_accounts, entry_keys) AS k (account_id, key)
+               JOIN ledger_entries AS e
+                    ON e.account_id = k.account_id AND e.idempotency_key = k.key) THEN
+        outcomes := answer_replays(entry_accounts, entry_ids, entry_keys, entry_kinds,
+                                   entry_references, posting_entries, posting_ledger_accounts,
+                                   posting_units, posting_amounts);
+    ELSE
+        outcomes := array_fill('posted'::text, ARRAY[entry_count]);
+    END IF;
+    SELECT array_agg(b.bytes ORDER BY b.entry) INTO posting_bytes
+    FROM (SELECT p.entry, string_agg(hashed_text(p.ledger_account) || hashed_text(p.unit)
+                                     || int8send(p.amount), ''::bytea ORDER BY p.line) AS bytes
+          FROM unnest(posting_entries, posting_ledger_accounts, posting_units, posting_amounts)
+               WITH ORDINALITY AS p (entry, ledger_account, unit, amount, line)
+          GROUP BY p.entry) AS b;
+    SELECT array_agg(sha256(uuid_send(e.account_id) || uuid_send(e.id) || timestamptz_send(e.at)
+                            || timestamptz_send(recorded) || hashed_text(e.key)
+                            || hashed_text(e.kind) || hashed_text(e.reference)
+                            || hashed_text(e.reason) || posting_bytes[e.position])
+                     ORDER BY e.position) INTO digests
+    FROM unnest(entry_accounts, entry_ids, entry_keys, entry_kinds, entry_references,
+                entry_reasons, entry_ats)
+         WITH ORDINALITY AS e (account_id, id, key, kind, reference, reason, at, position);
     FOR entry IN 1 .. entry_count LOOP
         first_posting := last_posting + 1;
         WHILE last_posting < posting_count AND posting_entries[last_posting + 1] = entry LOOP
@@ -110,54 +361,66 @@ BEGIN
             posting_sequences[line] := sequences[slot];
         END LOOP;
         FOR line IN first_posting .. last_posting LOOP
-            IF posting_ledger_accounts[line] = 'prepaid' AND balances[slots[line]] > 0 THEN
+            slot := slots[line];
+            IF -balances[slot] < floors[slot] AND posting_amounts[line] > 0 THEN
                 outcomes[entry] := 'overdrawn';
             END IF;
         END LOOP;
-        CONTINUE WHEN outcomes[entry] = 'posted';
-        FOR line IN first_posting .. last_posting LOOP
-            slot := slots[line];
-            CONTINUE WHEN slot IS NULL;
-            balances[slot] := balances[slot] - posting_amounts[line];
-            sequences[slot] := sequences[slot] - 1;
-        END LOOP;
+        IF outcomes[entry] = 'posted' THEN
+            new_count := new_count + 1;
+            FOR line IN first_posting .. last_posting LOOP
+                slot := slots[line];
+                CONTINUE WHEN slot IS NULL;
+                hashes[slot] := sha256(hashes[slot] || digests[entry]
+                    || int2send((line - first_posting + 1)::smallint)
+                    || int8send(posting_sequences[line]) || int8send(posting_balances[line]));
+                posting_hashes[line] := hashes[slot];
+            END LOOP;
+        ELSE
+            FOR line IN first_posting .. last_posting LOOP
+                slot := slots[line];
+                CONTINUE WHEN slot IS NULL;
+                balances[slot] := balances[slot] - posting_amounts[line];
+                sequences[slot] := sequences[slot] - 1;
+            END LOOP;
+        END IF;
     END LOOP;
-    INSERT INTO ledger_entries (account_id, ledger_entry_id, idempotency_key, kind, reference,
-                                reason, at)
-    SELECT e.account_id, e.id, e.key, e.kind, e.reference, e.reason, e.at
-    FROM unnest(entry_accounts, entry_ids, entry_keys, entry_kinds, entry_references,
-                entry_reasons, entry_ats, outcomes)
-         AS e (account_id, id, key, kind, reference, reason, at, outcome)
-    WHERE e.outcome = 'posted'
-    ON CONFLICT (account_id, idempotency_key) DO NOTHING;
-    GET DIAGNOSTICS written_count = ROW_COUNT;
-    -- Another posting took a key while this one decided: possible only where both locked no balance
-    -- in common. One entry is then a replay; a batch is decided anew by who sent it.
-    IF written_count = 0 AND entry_count = 1 AND outcomes[1] = 'posted' THEN
-        RETURN answer_replays(entry_accounts, entry_keys, entry_kinds, entry_references,
-                              posting_entries, posting_ledger_accounts, posting_units,
-                              posting_amounts);
-    ELSIF written_count < cardinality(array_positions(outcomes, 'posted')) THEN
-        RAISE EXCEPTION 'a key of this batch was posted at the same moment'
-            USING ERRCODE = 'serialization_failure';
+    IF new_count = 0 THEN
+        RETURN array_replace(outcomes, 'kept', 'posted');
     END IF;
+    -- One statement, so that the triggers of both tables see the whole.
+    WITH written AS (
+        INSERT INTO ledger_entries (account_id, ledger_entry_id, idempotency_key, kind, reference,
+                                    reason, at, recorded_at)
+        SELECT e.account_id, e.id, e.key, e.kind, e.reference, e.reason, e.at, recorded
+        FROM unnest(entry_accounts, entry_ids, entry_keys, entry_kinds, entry_references,
+                    entry_reasons, entry_ats, outcomes)
+             AS e (account_id, id, key, kind, reference, reason, at, outcome)
+        WHERE e.outcome = 'posted'
+        ON CONFLICT (account_id, idempotency_key) DO NOTHING RETURNING 1)
     INSERT INTO ledger_postings (account_id, ledger_entry_id, line, ledger_account, unit, amount,
-                                 sequence, balance_after)
+                                 sequence, balance_after, hash)
     SELECT entry_accounts[p.entry], entry_ids[p.entry],
            row_number() OVER (PARTITION BY p.entry ORDER BY p.line), p.ledger_account, p.unit,
-           p.amount, p.sequence, p.balance
+           p.amount, p.sequence, p.balance, p.hash
     FROM unnest(posting_entries, posting_ledger_accounts, posting_units, posting_amounts,
-                posting_sequences, posting_balances)
-         WITH ORDINALITY AS p (entry, ledger_account, unit, amount, sequence, balance, line)
-    WHERE outcomes[p.entry] = 'posted';
-    UPDATE ledger_balances AS b SET balance = m.balance, sequence = m.sequence
-    FROM (SELECT DISTINCT entry_accounts[p.entry] AS account_id, p.ledger_account, p.unit,
-                 balances[p.slot] AS balance, sequences[p.slot] AS sequence
-          FROM unnest(posting_entries, posting_ledger_accounts, posting_units, slots)
-               AS p (entry, ledger_account, unit, slot)
-          WHERE p.slot IS NOT NULL AND outcomes[p.entry] = 'posted') AS m
-    WHERE b.account_id = m.account_id AND b.ledger_account = m.ledger_account AND b.unit = m.unit;
-    RETURN outcomes;
+                posting_sequences, posting_balances, posting_hashes)
+         WITH ORDINALITY AS p (entry, ledger_account, unit, amount, sequence, balance, hash, line)
+    WHERE outcomes[p.entry] = 'posted'
+          AND wrote_all((SELECT count(*) FROM written), new_count);
+    GET DIAGNOSTICS written_count = ROW_COUNT;
+    IF written_count = 0 THEN
+        RETURN array_replace(
+            answer_replays(entry_accounts, entry_ids, entry_keys, entry_kinds, entry_references,
+                           posting_entries, posting_ledger_accounts, posting_units,
+                           posting_amounts), 'kept', 'posted');
+    END IF;
+    UPDATE ledger_balances AS b SET balance = m.balance, sequence = m.sequence, hash = m.hash
+    FROM unnest(slot_accounts, slot_ledger_accounts, slot_units, balances, sequences, hashes)
+         AS m (account_id, ledger_account, unit, balance, sequence, hash)
+    WHERE b.account_id = m.account_id AND b.ledger_account = m.ledger_account AND b.unit = m.unit
+          AND b.sequence < m.sequence;
+    RETURN array_replace(outcomes, 'kept', 'posted');
 END $$;
 CREATE PROCEDURE public.protect_tenant_table(IN tenant_table regclass)
     LANGUAGE plpgsql
@@ -203,15 +466,31 @@ END $$;
 CREATE FUNCTION public.refuse_unbalanced() RETURNS trigger
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
+    SET enable_hashjoin TO 'off'
+    SET enable_mergejoin TO 'off'
     AS $$
+DECLARE off uuid;
 BEGIN
-    IF EXISTS (SELECT FROM ledger_postings
-               WHERE account_id = NEW.account_id AND ledger_entry_id = NEW.ledger_entry_id
-               GROUP BY unit HAVING sum(amount) <> 0)
-       OR NOT EXISTS (SELECT FROM ledger_postings
-               WHERE account_id = NEW.account_id AND ledger_entry_id = NEW.ledger_entry_id) THEN
-        RAISE EXCEPTION 'ledger entry % does not balance', NEW.ledger_entry_id
-            USING ERRCODE = 'check_violation';
+    IF TG_TABLE_NAME = 'ledger_postings' THEN
+        SELECT a.ledger_entry_id INTO off FROM added AS a
+        GROUP BY a.account_id, a.ledger_entry_id, a.unit HAVING sum(a.amount) <> 0 LIMIT 1;
+        IF off IS NULL THEN
+            SELECT a.ledger_entry_id INTO off FROM added AS a
+            WHERE a.line = 1 AND NOT EXISTS (
+                SELECT FROM ledger_entries AS e
+                WHERE e.account_id = a.account_id AND e.ledger_entry_id = a.ledger_entry_id)
+            LIMIT 1;
+        END IF;
+    ELSE
+        SELECT a.ledger_entry_id INTO off FROM added AS a
+        WHERE NOT EXISTS (
+            SELECT FROM ledger_postings AS p
+            WHERE p.account_id = a.account_id AND p.ledger_entry_id = a.ledger_entry_id
+                  AND p.line = 1)
+        LIMIT 1;
+    END IF;
+    IF off IS NOT NULL THEN
+        RAISE EXCEPTION 'ledger entry % does not balance', off USING ERRCODE = 'check_violation';
     END IF;
     RETURN NULL;
 END $$;
@@ -222,6 +501,13 @@ BEGIN
     EXECUTE format('GRANT SELECT ON %s TO tallystick_account, tallystick_staff', reference_table);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO tallystick_writer', reference_table);
 END $$;
+CREATE FUNCTION public.usable_credits(remaining bigint, effective_at timestamp with time zone, expires_at timestamp with time zone, cap_at timestamp with time zone, cap bigint, at timestamp with time zone) RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT CASE WHEN at < effective_at OR at >= expires_at THEN 0
+                WHEN at >= cap_at THEN least(remaining, cap)
+                ELSE remaining END
+$$;
 CREATE FUNCTION public.usage_quantity(aggregation text, property text, properties jsonb) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (aggregation = 'count'::text) THEN (1)::numeric WHEN ((properties ->> property) ~ '^[0-9]{1,15}(\.[0-9]{1,12}0*)?$'::text) THEN ((properties ->> property))::numeric ELSE (0)::numeric END;
@@ -253,6 +539,16 @@ BEGIN
             coalesce(current_setting('tallystick.reason', true), ''),
             TG_TABLE_NAME, TG_OP, row_before, row_after);
     RETURN NULL;
+END $$;
+CREATE FUNCTION public.wrote_all(written_count bigint, wanted_count integer) RETURNS boolean
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF written_count < wanted_count AND wanted_count > 1 THEN
+        RAISE EXCEPTION 'a key of this batch was posted at the same moment'
+            USING ERRCODE = 'serialization_failure';
+    END IF;
+    RETURN written_count = wanted_count;
 END $$;
 CREATE TABLE public.accounts (
     account_id uuid NOT NULL,
@@ -310,6 +606,158 @@ ALTER TABLE public.billing_audit ALTER COLUMN audit_id ADD GENERATED ALWAYS AS I
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+CREATE TABLE public.credit_accounts (
+    account_id uuid NOT NULL,
+    owed bigint DEFAULT 0 NOT NULL,
+    reserved bigint DEFAULT 0 NOT NULL,
+    overdraft_max bigint DEFAULT 0 NOT NULL,
+    alert_below bigint,
+    top_up_below bigint,
+    top_up_package_id uuid,
+    top_up_month_max_minor bigint,
+    is_low boolean DEFAULT false NOT NULL,
+    is_top_up_due boolean DEFAULT false NOT NULL,
+    CONSTRAINT credit_accounts_alert_below_check CHECK ((alert_below > 0)),
+    CONSTRAINT credit_accounts_check CHECK (((top_up_below IS NULL) = (top_up_package_id IS NULL))),
+    CONSTRAINT credit_accounts_check1 CHECK (((top_up_below IS NULL) = (top_up_month_max_minor IS NULL))),
+    CONSTRAINT credit_accounts_overdraft_max_check CHECK ((overdraft_max >= 0)),
+    CONSTRAINT credit_accounts_owed_check CHECK ((owed >= 0)),
+    CONSTRAINT credit_accounts_reserved_check CHECK ((reserved >= 0)),
+    CONSTRAINT credit_accounts_top_up_below_check CHECK ((top_up_below > 0)),
+    CONSTRAINT credit_accounts_top_up_month_max_minor_check CHECK ((top_up_month_max_minor > 0))
+)
+WITH (fillfactor='50');
+CREATE TABLE public.credit_allocations (
+    account_id uuid NOT NULL,
+    ledger_entry_id uuid NOT NULL,
+    credit_grant_id uuid NOT NULL,
+    amount bigint NOT NULL,
+    CONSTRAINT credit_allocations_amount_check CHECK ((amount > 0))
+);
+CREATE TABLE public.credit_cost_epoch (
+    only_row boolean DEFAULT true NOT NULL,
+    epoch bigint NOT NULL,
+    CONSTRAINT credit_cost_epoch_only_row_check CHECK (only_row)
+);
+CREATE TABLE public.credit_costs (
+    account_id uuid NOT NULL,
+    credit_cost_id uuid NOT NULL,
+    operation text NOT NULL,
+    model text,
+    version integer NOT NULL,
+    unit text NOT NULL,
+    unit_size numeric NOT NULL,
+    credits_per_unit numeric NOT NULL,
+    minimum numeric NOT NULL,
+    rounding text NOT NULL,
+    step numeric NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    is_active boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT credit_costs_credits_per_unit_check CHECK ((credits_per_unit >= (0)::numeric)),
+    CONSTRAINT credit_costs_minimum_check CHECK ((minimum >= (0)::numeric)),
+    CONSTRAINT credit_costs_rounding_check CHECK ((rounding = ANY (ARRAY['up'::text, 'nearest'::text, 'down'::text]))),
+    CONSTRAINT credit_costs_step_check CHECK ((step > (0)::numeric)),
+    CONSTRAINT credit_costs_unit_size_check CHECK ((unit_size > (0)::numeric)),
+    CONSTRAINT credit_costs_version_check CHECK ((version >= 1))
+);
+CREATE TABLE public.credit_grants (
+    account_id uuid NOT NULL,
+    credit_grant_id uuid NOT NULL,
+    idempotency_key text NOT NULL,
+    ledger_entry_id uuid NOT NULL,
+    source text NOT NULL,
+    amount bigint NOT NULL,
+    remaining bigint NOT NULL,
+    priority smallint NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    cap_at timestamp with time zone,
+    cap bigint,
+    due_at timestamp with time zone,
+    is_spent boolean DEFAULT false NOT NULL,
+    reference text NOT NULL,
+    reason text NOT NULL,
+    refunded_entry_id uuid,
+    refunded_grant_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT credit_grants_amount_check CHECK ((amount > 0)),
+    CONSTRAINT credit_grants_check CHECK (((remaining >= 0) AND (remaining <= amount))),
+    CONSTRAINT credit_grants_check1 CHECK ((expires_at > effective_at)),
+    CONSTRAINT credit_grants_check2 CHECK ((((cap_at IS NULL) = (cap IS NULL)) AND (cap >= 0))),
+    CONSTRAINT credit_grants_check3 CHECK ((is_spent = (remaining = 0))),
+    CONSTRAINT credit_grants_check4 CHECK ((NOT (is_spent AND (due_at IS NOT NULL)))),
+    CONSTRAINT credit_grants_source_check CHECK ((source = ANY (ARRAY['plan'::text, 'purchase'::text, 'promotion'::text, 'manual'::text, 'refund'::text, 'transfer'::text])))
+)
+WITH (fillfactor='50');
+CREATE TABLE public.credit_packages (
+    credit_package_id uuid NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    credits bigint NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    priority smallint NOT NULL,
+    expires_after_days integer,
+    is_active boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT credit_packages_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT credit_packages_code_check CHECK ((code ~ '^[a-z][a-z0-9_-]{0,62}$'::text)),
+    CONSTRAINT credit_packages_credits_check CHECK ((credits > 0)),
+    CONSTRAINT credit_packages_currency_check CHECK (((currency)::text = upper((currency)::text))),
+    CONSTRAINT credit_packages_expires_after_days_check CHECK ((expires_after_days > 0))
+);
+CREATE TABLE public.credit_purchases (
+    account_id uuid NOT NULL,
+    credit_purchase_id uuid NOT NULL,
+    request_key text NOT NULL,
+    credit_package_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    credits bigint NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    priority smallint NOT NULL,
+    expires_after_days integer,
+    is_top_up boolean NOT NULL,
+    status text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT credit_purchases_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT credit_purchases_credits_check CHECK ((credits > 0)),
+    CONSTRAINT credit_purchases_status_check CHECK ((status = ANY (ARRAY['open'::text, 'granted'::text, 'reversed'::text])))
+);
+CREATE TABLE public.credit_reservations (
+    account_id uuid NOT NULL,
+    credit_reservation_id uuid NOT NULL,
+    idempotency_key text NOT NULL,
+    amount bigint NOT NULL,
+    operation text NOT NULL,
+    model text,
+    status text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    settled_key text,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT credit_reservations_amount_check CHECK ((amount > 0)),
+    CONSTRAINT credit_reservations_check CHECK (((status = 'settled'::text) = (settled_key IS NOT NULL))),
+    CONSTRAINT credit_reservations_status_check CHECK ((status = ANY (ARRAY['active'::text, 'settled'::text, 'released'::text, 'expired'::text])))
+);
+CREATE TABLE public.credit_usage_log (
+    account_id uuid NOT NULL,
+    idempotency_key text NOT NULL,
+    ledger_entry_id uuid NOT NULL,
+    kind text NOT NULL,
+    operation text NOT NULL,
+    model text,
+    quantity numeric,
+    credits bigint NOT NULL,
+    credit_cost_id uuid,
+    description text NOT NULL,
+    metadata jsonb,
+    at timestamp with time zone NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    available_after bigint NOT NULL,
+    CONSTRAINT credit_usage_log_credits_check CHECK ((credits > 0)),
+    CONSTRAINT credit_usage_log_kind_check CHECK ((kind = ANY (ARRAY['usage'::text, 'adjustment'::text, 'transfer'::text])))
 );
 CREATE TABLE public.gateway_customers (
     account_id uuid NOT NULL,
@@ -390,9 +838,19 @@ CREATE TABLE public.ledger_balances (
     unit text NOT NULL,
     balance bigint NOT NULL,
     sequence bigint NOT NULL,
-    CONSTRAINT ledger_balances_check CHECK (((ledger_account <> 'prepaid'::text) OR (balance <= 0))),
-    CONSTRAINT ledger_balances_ledger_account_check CHECK (public.carries_balance(ledger_account))
-);
+    floor bigint,
+    hash bytea DEFAULT decode(repeat('00'::text, 32), 'hex'::text) NOT NULL,
+    CONSTRAINT ledger_balances_check CHECK (public.is_ledger_account(ledger_account, unit)),
+    CONSTRAINT ledger_balances_check1 CHECK (
+CASE ledger_account
+    WHEN 'receivable'::text THEN (floor IS NULL)
+    WHEN 'prepaid'::text THEN ((floor IS NOT NULL) AND (floor = 0))
+    ELSE ((floor IS NOT NULL) AND (floor <= 0))
+END),
+    CONSTRAINT ledger_balances_ledger_account_check CHECK (public.carries_balance(ledger_account)),
+    CONSTRAINT not_under_floor CHECK (((- balance) >= floor))
+)
+WITH (fillfactor='50');
 CREATE TABLE public.ledger_entries (
     account_id uuid NOT NULL,
     ledger_entry_id uuid NOT NULL,
@@ -412,8 +870,10 @@ CREATE TABLE public.ledger_postings (
     amount bigint NOT NULL,
     sequence bigint,
     balance_after bigint,
+    hash bytea,
     CONSTRAINT ledger_postings_amount_check CHECK ((amount <> 0)),
-    CONSTRAINT ledger_postings_check CHECK ((((sequence IS NOT NULL) AND (balance_after IS NOT NULL)) = public.carries_balance(ledger_account)))
+    CONSTRAINT ledger_postings_check CHECK (public.is_ledger_account(ledger_account, unit)),
+    CONSTRAINT ledger_postings_check1 CHECK ((((sequence IS NOT NULL) AND (balance_after IS NOT NULL) AND (hash IS NOT NULL)) = public.carries_balance(ledger_account)))
 );
 CREATE TABLE public.memberships (
     account_id uuid NOT NULL,
@@ -729,6 +1189,36 @@ ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (api_key_id);
 ALTER TABLE ONLY public.billing_audit
     ADD CONSTRAINT billing_audit_pkey PRIMARY KEY (account_id, audit_id);
+ALTER TABLE ONLY public.credit_accounts
+    ADD CONSTRAINT credit_accounts_pkey PRIMARY KEY (account_id);
+ALTER TABLE ONLY public.credit_allocations
+    ADD CONSTRAINT credit_allocations_pkey PRIMARY KEY (account_id, ledger_entry_id, credit_grant_id);
+ALTER TABLE ONLY public.credit_cost_epoch
+    ADD CONSTRAINT credit_cost_epoch_pkey PRIMARY KEY (only_row);
+ALTER TABLE ONLY public.credit_costs
+    ADD CONSTRAINT credit_costs_account_id_operation_model_version_key UNIQUE NULLS NOT DISTINCT (account_id, operation, model, version);
+ALTER TABLE ONLY public.credit_costs
+    ADD CONSTRAINT credit_costs_pkey PRIMARY KEY (account_id, credit_cost_id);
+ALTER TABLE ONLY public.credit_grants
+    ADD CONSTRAINT credit_grants_account_id_idempotency_key_key UNIQUE (account_id, idempotency_key);
+ALTER TABLE ONLY public.credit_grants
+    ADD CONSTRAINT credit_grants_pkey PRIMARY KEY (account_id, credit_grant_id);
+ALTER TABLE ONLY public.credit_packages
+    ADD CONSTRAINT credit_packages_code_key UNIQUE (code);
+ALTER TABLE ONLY public.credit_packages
+    ADD CONSTRAINT credit_packages_pkey PRIMARY KEY (credit_package_id);
+ALTER TABLE ONLY public.credit_purchases
+    ADD CONSTRAINT credit_purchases_account_id_invoice_id_key UNIQUE (account_id, invoice_id);
+ALTER TABLE ONLY public.credit_purchases
+    ADD CONSTRAINT credit_purchases_account_id_request_key_key UNIQUE (account_id, request_key);
+ALTER TABLE ONLY public.credit_purchases
+    ADD CONSTRAINT credit_purchases_pkey PRIMARY KEY (account_id, credit_purchase_id);
+ALTER TABLE ONLY public.credit_reservations
+    ADD CONSTRAINT credit_reservations_account_id_idempotency_key_key UNIQUE (account_id, idempotency_key);
+ALTER TABLE ONLY public.credit_reservations
+    ADD CONSTRAINT credit_reservations_pkey PRIMARY KEY (account_id, credit_reservation_id);
+ALTER TABLE ONLY public.credit_usage_log
+    ADD CONSTRAINT credit_usage_log_pkey PRIMARY KEY (account_id, idempotency_key);
 ALTER TABLE ONLY public.gateway_customers
     ADD CONSTRAINT gateway_customers_pkey PRIMARY KEY (account_id, gateway);
 ALTER TABLE ONLY public.idempotency_keys
@@ -827,6 +1317,16 @@ CREATE INDEX accounts_by_test_clock ON public.accounts USING btree (test_clock_i
 CREATE INDEX accounts_by_time ON public.accounts USING btree (created_at DESC, account_id DESC);
 CREATE INDEX api_keys_by_time ON public.api_keys USING btree (created_at DESC, api_key_id DESC);
 CREATE INDEX billing_audit_by_id ON public.billing_audit USING btree (audit_id);
+CREATE INDEX credit_grants_burn ON public.credit_grants USING btree (account_id, priority, expires_at, created_at, credit_grant_id) WHERE (NOT is_spent);
+CREATE INDEX credit_grants_by_reference ON public.credit_grants USING btree (account_id, reference);
+CREATE INDEX credit_grants_by_time ON public.credit_grants USING btree (account_id, created_at, credit_grant_id);
+CREATE INDEX credit_grants_due ON public.credit_grants USING btree (due_at, account_id) WHERE (due_at IS NOT NULL);
+CREATE INDEX credit_grants_refunding ON public.credit_grants USING btree (account_id, refunded_entry_id) WHERE (refunded_entry_id IS NOT NULL);
+CREATE INDEX credit_purchases_by_time ON public.credit_purchases USING btree (account_id, created_at);
+CREATE UNIQUE INDEX credit_purchases_top_up_in_flight ON public.credit_purchases USING btree (account_id) WHERE (is_top_up AND (status = 'open'::text));
+CREATE INDEX credit_reservations_active ON public.credit_reservations USING btree (account_id, expires_at) WHERE (status = 'active'::text);
+CREATE INDEX credit_reservations_due ON public.credit_reservations USING btree (expires_at) WHERE (status = 'active'::text);
+CREATE INDEX credit_usage_log_by_time ON public.credit_usage_log USING btree (account_id, at, ledger_entry_id);
 CREATE UNIQUE INDEX gateway_customers_by_token ON public.gateway_customers USING btree (gateway, token);
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (claimed_at);
 CREATE INDEX invoices_by_time ON public.invoices USING btree (account_id, created_at DESC, invoice_id DESC);
@@ -907,19 +1407,38 @@ ALTER INDEX public.usage_events_tail ATTACH PARTITION public.usage_events_7_acco
 ALTER INDEX public.usage_events_pkey ATTACH PARTITION public.usage_events_7_pkey;
 ALTER INDEX public.usage_events_by_tx ATTACH PARTITION public.usage_events_7_tx_idx;
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.billing_audit FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_allocations FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_costs FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_usage_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_entries FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_postings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.plan_versions FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_events FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.billing_audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_allocations FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_costs FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_usage_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_lines FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_postings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.plan_versions FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_0 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_1 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_2 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_3 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_4 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_5 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_6 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_7 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.accounts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.write_audit('key_hash');
+CREATE TRIGGER audited AFTER UPDATE ON public.credit_accounts FOR EACH ROW WHEN ((((((old.overdraft_max IS DISTINCT FROM new.overdraft_max) OR (old.alert_below IS DISTINCT FROM new.alert_below)) OR (old.top_up_below IS DISTINCT FROM new.top_up_below)) OR (old.top_up_package_id IS DISTINCT FROM new.top_up_package_id)) OR (old.top_up_month_max_minor IS DISTINCT FROM new.top_up_month_max_minor))) EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_costs FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT ON public.credit_grants FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_packages FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_purchases FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.gateway_customers FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.write_audit('document');
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.memberships FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -933,8 +1452,9 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.sessions FOR E
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.subscriptions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.test_clocks FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.write_audit('password_hash');
-CREATE CONSTRAINT TRIGGER balanced AFTER INSERT ON public.ledger_entries DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.refuse_unbalanced();
-CREATE CONSTRAINT TRIGGER balanced AFTER INSERT ON public.ledger_postings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.refuse_unbalanced();
+CREATE TRIGGER balanced AFTER INSERT ON public.ledger_entries REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_unbalanced();
+CREATE TRIGGER balanced AFTER INSERT ON public.ledger_postings REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_unbalanced();
+CREATE TRIGGER counted AFTER INSERT ON public.credit_costs FOR EACH STATEMENT EXECUTE FUNCTION public.count_cost_change();
 CREATE TRIGGER final BEFORE INSERT ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_line_of_final();
 CREATE TRIGGER final BEFORE DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.refuse_edit_of_final();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.outbox FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
@@ -945,6 +1465,18 @@ ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_test_clock_id_fkey FOREIGN KEY (test_clock_id) REFERENCES public.test_clocks(test_clock_id);
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.credit_accounts
+    ADD CONSTRAINT credit_accounts_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.credit_accounts
+    ADD CONSTRAINT credit_accounts_top_up_package_id_fkey FOREIGN KEY (top_up_package_id) REFERENCES public.credit_packages(credit_package_id);
+ALTER TABLE ONLY public.credit_grants
+    ADD CONSTRAINT credit_grants_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.credit_purchases
+    ADD CONSTRAINT credit_purchases_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.credit_purchases
+    ADD CONSTRAINT credit_purchases_credit_package_id_fkey FOREIGN KEY (credit_package_id) REFERENCES public.credit_packages(credit_package_id);
+ALTER TABLE ONLY public.credit_reservations
+    ADD CONSTRAINT credit_reservations_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.gateway_customers
     ADD CONSTRAINT gateway_customers_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.invoice_lines
@@ -955,8 +1487,6 @@ ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
-ALTER TABLE ONLY public.ledger_postings
-    ADD CONSTRAINT ledger_postings_account_id_ledger_entry_id_fkey FOREIGN KEY (account_id, ledger_entry_id) REFERENCES public.ledger_entries(account_id, ledger_entry_id);
 ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.memberships
@@ -983,6 +1513,14 @@ ALTER TABLE ONLY public.usage_totals
     ADD CONSTRAINT usage_totals_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.billing_audit ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.credit_accounts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.credit_allocations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.credit_costs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.credit_purchases ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.credit_reservations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.credit_usage_log ENABLE ROW LEVEL SECURITY;
+CREATE POLICY for_everybody ON public.credit_costs FOR SELECT TO tallystick_account USING ((account_id = '00000000-0000-0000-0000-000000000000'::uuid));
 ALTER TABLE public.gateway_customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_lines ENABLE ROW LEVEL SECURITY;
@@ -996,6 +1534,13 @@ ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.outbox_done ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_rows ON public.accounts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.billing_audit TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.credit_accounts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.credit_allocations TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.credit_costs TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.credit_grants TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.credit_purchases TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.credit_reservations TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.credit_usage_log TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.gateway_customers TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.idempotency_keys TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_lines TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -1029,6 +1574,33 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO tallystick_writer;
 GRANT SELECT ON TABLE public.billing_audit TO tallystick_account;
 GRANT SELECT ON TABLE public.billing_audit TO tallystick_writer;
 GRANT SELECT ON TABLE public.billing_audit TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_accounts TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_accounts TO tallystick_writer;
+GRANT SELECT ON TABLE public.credit_accounts TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.credit_allocations TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.credit_allocations TO tallystick_writer;
+GRANT SELECT ON TABLE public.credit_allocations TO tallystick_staff;
+GRANT SELECT ON TABLE public.credit_cost_epoch TO tallystick_account;
+GRANT SELECT ON TABLE public.credit_cost_epoch TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_cost_epoch TO tallystick_writer;
+GRANT SELECT,INSERT ON TABLE public.credit_costs TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.credit_costs TO tallystick_writer;
+GRANT SELECT ON TABLE public.credit_costs TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_grants TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_grants TO tallystick_writer;
+GRANT SELECT ON TABLE public.credit_grants TO tallystick_staff;
+GRANT SELECT ON TABLE public.credit_packages TO tallystick_account;
+GRANT SELECT ON TABLE public.credit_packages TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_packages TO tallystick_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_purchases TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_purchases TO tallystick_writer;
+GRANT SELECT ON TABLE public.credit_purchases TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_reservations TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_reservations TO tallystick_writer;
+GRANT SELECT ON TABLE public.credit_reservations TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.credit_usage_log TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.credit_usage_log TO tallystick_writer;
+GRANT SELECT ON TABLE public.credit_usage_log TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_customers TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_customers TO tallystick_writer;
 GRANT SELECT ON TABLE public.gateway_customers TO tallystick_staff;

@@ -59,7 +59,8 @@ SAMPLES: Final[Mapping[str, Any]] = {
 # What a table's checks demand beyond a sample of each type.
 NEEDED: Final[Mapping[str, Mapping[str, Any]]] = {
     "invoices": {"total_minor": 2},
-    "ledger_balances": {"ledger_account": "receivable"},
+    "ledger_balances": {"ledger_account": "credits", "unit": "CREDIT", "balance": 0, "floor": 0},
+    "ledger_postings": {"ledger_account": "breakage", "unit": "CREDIT"},
     "subscriptions": {"period_end": LATER},
 }
 

@@ -1,0 +1,216 @@
+"""Natural group commit: whoever waits goes into one batch while the batch before commits.
+
+No timer decides when a batch is full: the batch in the database is the timer. A batch is one
+statement, which is its own transaction. Each work has a key, and its function in the database
+answers a repeated key as a replay, so a batch whose answer was lost is simply sent again.
+"""
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Final, Generic, TypeVar
+
+import asyncpg
+import msgspec
+import structlog
+
+from tallystick.kernel.db import Connection, Database
+from tallystick.kernel.errors import Unavailable
+
+log = structlog.get_logger()
+
+BATCH_MAX: Final = 500
+WAITING_MAX: Final = 10_000
+TRIES_MAX: Final = 8
+RETRY_DELAY_S: Final = 0.01  # doubled at each try: 8 tries take 1.3 s at most
+MET_ANOTHER: Final = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.UniqueViolationError,
+)
+"""Another batch was faster: nothing was written, and the same batch is sent again."""
+CONNECTION_LOST: Final = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+    Unavailable,
+)
+"""Whether it was written is not known, so it is asked again over a new connection."""
+
+W = TypeVar("W")
+A = TypeVar("A")
+
+Run = Callable[[Connection, Sequence[W]], Awaitable[Sequence[A]]]
+"""Do a batch in ONE statement outside any transaction; answer by position.
+
+The keys of a batch differ from each other, so the function in the database need not compare them.
+"""
+Repeat = Callable[[W, W, A], "A | None"]
+"""Answer work whose key the batch had already: (first, again, answer of the first).
+
+None: it can not be told from these; it goes into the next batch.
+"""
+
+
+class _Waiting(msgspec.Struct, Generic[W, A], frozen=True):
+    work: W
+    key: Hashable
+    answer: "asyncio.Future[A]"
+
+
+class GroupCommitter(Generic[W, A]):
+    """Commits the works of many callers in batches, over one connection of its own.
+
+    One for each process and each kind of work; many processes may do so at once.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        run: "Run[W, A]",
+        *,
+        key: Callable[[W], Hashable],
+        repeat: "Repeat[W, A]",
+        batch_max: int = BATCH_MAX,
+        waiting_max: int = WAITING_MAX,
+    ) -> None:
+        self._db = db
+        self._run = run
+        self._key = key
+        self._repeat = repeat
+        self._batch_max = batch_max
+        self._waiting_max = waiting_max
+        self._waiting: deque[_Waiting[W, A]] = deque()
+        self._runner: asyncio.Task[None] | None = None
+        self._conn: Connection | None = None
+        self._is_closed = False
+
+    async def submit(self, work: W) -> A:
+        """Return the work's answer once it is committed; an exception of its own raises here.
+
+        Work that was taken is committed whether or not its caller still waits: a caller that was
+        cancelled may ask with the same key. Raises Unavailable `ledger_busy` when too many wait,
+        `database_unavailable` when the database stays away: whether the work was committed is then
+        not known, and the same key is safe to send again.
+        """
+        if self._is_closed or len(self._waiting) >= self._waiting_max:
+            raise Unavailable(
+                "ledger_busy",
+                "Too much is waiting to be written; send it again in a moment.",
+                extra={"retry_after": 1},
+            )
+        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(work, self._key(work), answer))
+        if self._runner is None:
+            # In a context of its own: it works for everybody, not for whoever came first.
+            self._runner = asyncio.create_task(self._commit_all(), context=contextvars.Context())
+        return await answer
+
+    async def close(self) -> None:
+        """Take nothing more, commit all that was taken, and close the connection."""
+        self._is_closed = True
+        while self._runner is not None:
+            await asyncio.shield(self._runner)
+        await self._disconnect()
+
+    async def _commit_all(self) -> None:
+        try:
+            while self._waiting:
+                await self._commit(self._next_batch())
+        finally:
+            self._runner = None
+            for one in self._waiting:  # only if it was ended: nobody waits for ever
+                one.answer.cancel()
+            self._waiting.clear()
+
+    def _next_batch(self) -> "list[_Waiting[W, A]]":
+        count = min(self._batch_max, len(self._waiting))
+        return [self._waiting.popleft() for _ in range(count)]
+
+    async def _commit(self, taken: "list[_Waiting[W, A]]") -> None:
+        """Commit the first of each key, then answer the others from those."""
+        firsts: dict[Hashable, _Waiting[W, A]] = {}
+        again = []
+        for one in taken:
+            if firsts.setdefault(one.key, one) is not one:
+                again.append(one)
+        await self._commit_apart(list(firsts.values()))
+        unclear = [one for one in again if not self._answer_from(firsts[one.key], one)]
+        self._waiting.extendleft(reversed(unclear))
+
+    def _answer_from(self, first: "_Waiting[W, A]", again: "_Waiting[W, A]") -> bool:
+        if first.answer.cancelled() or first.answer.exception() is not None:
+            return False
+        answer = self._repeat(first.work, again.work, first.answer.result())
+        if answer is not None:
+            _tell(again, answer)
+        return answer is not None
+
+    async def _commit_apart(self, batch: "list[_Waiting[W, A]]") -> None:
+        """Commit a batch; on an error that is not to be retried each work stands alone."""
+        try:
+            answers = await self._try_again([one.work for one in batch])
+            for one, answer in zip(batch, answers, strict=True):
+                _tell(one, answer)
+        except Exception as error:  # noqa: BLE001 - each caller gets the error of its own work
+            if len(batch) == 1 or isinstance(error, Unavailable):
+                for one in batch:
+                    _fail(one, error)
+                return
+            log.warning("batch_split", error=type(error).__name__, count=len(batch))
+            for one in batch:
+                await self._commit_apart([one])
+
+    async def _try_again(self, works: Sequence[W]) -> Sequence[A]:
+        """Send a batch until it is answered; replays make that safe."""
+        for number in range(1, TRIES_MAX + 1):
+            try:
+                return await self._run(await self._connection(), works)
+            except MET_ANOTHER as error:
+                if number == TRIES_MAX and len(works) == 1:
+                    raise _gave_up(error) from error
+                if number == TRIES_MAX:
+                    raise
+                log.info("batch_met_another", error=type(error).__name__, count=len(works))
+            except CONNECTION_LOST as error:
+                await self._disconnect()
+                if number == TRIES_MAX:
+                    raise _gave_up(error) from error
+                log.warning("batch_lost_connection", error=type(error).__name__, count=len(works))
+            await asyncio.sleep(RETRY_DELAY_S * 2 ** (number - 1))
+        raise AssertionError  # the last try has returned or raised
+
+    async def _connection(self) -> Connection:
+        if self._conn is None or self._conn.is_closed():
+            self._conn = await self._db.connect()
+        return self._conn
+
+    async def _disconnect(self) -> None:
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            conn.terminate()
+
+
+def _tell(one: "_Waiting[W, A]", answer: A) -> None:
+    if not one.answer.done():  # its caller may have gone
+        one.answer.set_result(answer)
+
+
+def _fail(one: "_Waiting[W, A]", error: Exception) -> None:
+    if not one.answer.done():
+        one.answer.set_exception(error)
+
+
+def _gave_up(error: Exception) -> Unavailable:
+    if isinstance(error, MET_ANOTHER):
+        return Unavailable(
+            "ledger_busy",
+            "Others are writing to the same place right now; send it again in a moment.",
+            extra={"retry_after": 1},
+        )
+    return Unavailable(
+        "database_unavailable", "The database can not be reached; try again shortly."
+    )
