@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -471,7 +470,6 @@ async def http(product: Product) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-Scheme = Literal["light", "dark"]
 Visit = Callable[..., Awaitable[Visitor]]
 
 
@@ -480,8 +478,8 @@ async def visit(browser: Browser, product: Product) -> AsyncIterator[Visit]:
     """Open windows; at the end none of them may have anything to complain of."""
     visitors: list[Visitor] = []
 
-    async def opened(*, scheme: Scheme = "light", viewport: ViewportSize = WIDE) -> Visitor:
-        context = await browser.new_context(color_scheme=scheme, viewport=viewport)
+    async def opened(*, viewport: ViewportSize = WIDE, scripts: bool = True) -> Visitor:
+        context = await browser.new_context(viewport=viewport, java_script_enabled=scripts)
         context.set_default_timeout(WAIT_SECONDS_MAX * 1000)
         visitors.append(Visitor(product, context, await context.new_page()))
         return visitors[-1]

@@ -1,0 +1,156 @@
+"""Every page, in light and dark, on a wide screen and on a phone: readable by everybody."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+import pytest
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # has none
+from playwright.async_api import ViewportSize
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Product, Visit, Visitor
+
+WIDE: ViewportSize = {"width": 1200, "height": 900}
+PHONE: ViewportSize = {"width": 360, "height": 740}
+SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
+START = datetime(2025, 1, 31, 9, tzinfo=UTC)
+MIDDLE = datetime(2025, 3, 2, tzinfo=UTC)
+LATER = datetime(2025, 4, 2, tzinfo=UTC)
+Who = Literal["nobody", "owner", "staff", "newcomer", "giant"]
+
+
+class Cast(msgspec.Struct, frozen=True):
+    """Who there is to look at pages: e-mail addresses, and paths that only they know."""
+
+    owner: str
+    newcomer: str
+    giant: str
+    staff: str
+    invoice: str
+    giant_invoice: str
+    account: str
+
+
+@pytest.fixture(scope="session")
+async def cast(product: "Product") -> Cast:
+    """A customer with invoices and cards, one with nothing, and one with everything too long."""
+    customer = await product.customer()
+    await product.save_card(customer)
+    await product.save_card(customer, "pm_card_amex")
+    for at in (START, MIDDLE, LATER):
+        await product.advance(customer, at)
+        await product.use(customer, "api_calls", "17500", at)
+        await product.use(customer, "storage", "41.5", at)
+        await product.use(customer, "seats", "3", at)
+    newcomer = await product.customer(None, autopay=False)
+    giant = await product.customer("vast", autopay=False, name="Verwertungs" * 18)
+    for at in (START, MIDDLE, LATER):
+        await product.advance(giant, at)
+        await product.use(giant, "api_calls", "123456789012345.123456789012", at)
+    return Cast(
+        owner=customer.owner,
+        newcomer=newcomer.owner,
+        giant=giant.owner,
+        staff=await product.staff(),
+        invoice=await product.newest_invoice(customer),
+        giant_invoice=await product.newest_invoice(giant),
+        account=giant.id,
+    )
+
+
+PAGES: tuple[tuple[str, Who, str], ...] = (
+    ("sign-in", "nobody", "/sign-in"),
+    ("usage", "owner", "/billing/usage"),
+    ("invoices", "owner", "/billing/invoices"),
+    ("invoice", "owner", "/billing/invoices/{invoice}"),
+    ("methods", "owner", "/billing/payment-methods"),
+    ("missing", "owner", "/billing/nothing-here"),
+    ("usage-empty", "newcomer", "/billing/usage"),
+    ("invoices-empty", "newcomer", "/billing/invoices"),
+    ("methods-empty", "newcomer", "/billing/payment-methods"),
+    ("usage-giant", "giant", "/billing/usage"),
+    ("invoices-giant", "giant", "/billing/invoices"),
+    ("invoice-giant", "giant", "/billing/invoices/{giant_invoice}"),
+    ("accounts", "staff", "/staff/accounts"),
+    ("account-giant", "staff", "/staff/accounts/{account}"),
+)
+
+
+@pytest.mark.parametrize(("name", "who", "path"), PAGES, ids=[name for name, _, _ in PAGES])
+async def test_a_page_is_readable_by_everybody(
+    visit: "Visit", cast: Cast, name: str, who: Who, path: str
+) -> None:
+    """Axe finds nothing in light and dark, wide and narrow; 360 px need no sideways scrolling."""
+    visitor = await visit()
+    if who != "nobody":
+        await visitor.enter(getattr(cast, who))
+    if name == "missing":
+        visitor.expects(404)
+    await visitor.goto(path.format_map(msgspec.structs.asdict(cast)))
+    await open_all(visitor)
+    for width in (WIDE, PHONE):
+        await visitor.page.set_viewport_size(width)
+        for scheme in SCHEMES:
+            await visitor.page.emulate_media(color_scheme=scheme)
+            await visitor.picture(f"{name}-{width['width']}-{scheme}")
+            assert await violations(visitor) == []
+    assert await width_of(visitor) <= PHONE["width"]
+
+
+async def test_the_card_form_is_readable_by_everybody(visit: "Visit", cast: Cast) -> None:
+    visitor = await visit()
+    await visitor.enter(cast.owner)
+    await visitor.goto("/billing/payment-methods")
+    await visitor.page.set_viewport_size(PHONE)
+    await visitor.page.get_by_role("button", name="Add a card").click()
+    await visitor.page.get_by_label("Card number").wait_for()
+    for scheme in (*SCHEMES, SCHEMES[0]):  # switched while the form is open
+        await visitor.page.emulate_media(color_scheme=scheme)
+        await visitor.picture(f"card-form-360-{scheme}")
+        assert await violations(visitor) == []
+    assert await width_of(visitor) <= PHONE["width"]
+
+
+async def test_a_printed_invoice_shows_how_amounts_came_about(visit: "Visit", cast: Cast) -> None:
+    visitor = await visit()
+    await visitor.enter(cast.owner)
+    await visitor.goto(f"/billing/invoices/{cast.invoice}")
+    assert not await visitor.page.get_by_text("10,000 of 10,000 included").is_visible()
+    await visitor.page.emulate_media(media="print")
+    await visitor.picture("invoice-print")
+    assert await visitor.page.get_by_text("10,000 of 10,000 included").is_visible()
+    assert not await visitor.page.get_by_role("button", name="Sign out").is_visible()
+
+
+async def test_large_text_does_not_push_a_page_sideways(visit: "Visit", cast: Cast) -> None:
+    """WCAG 1.4.4 and 1.4.10: text at twice its size on a narrow window."""
+    visitor = await visit(viewport=PHONE)
+    await visitor.enter(cast.owner)
+    for path in ("/billing/usage", "/billing/invoices", "/billing/payment-methods"):
+        await visitor.goto(path)
+        await visitor.page.evaluate(
+            "document.documentElement.style.setProperty('font-size','200%')"
+        )
+        await visitor.picture(f"large-{path.rsplit('/', 1)[1]}")
+        assert await width_of(visitor) <= PHONE["width"]
+
+
+async def open_all(visitor: "Visitor") -> None:
+    """Open whatever opens."""
+    await visitor.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+
+
+async def width_of(visitor: "Visitor") -> int:
+    width: int = await visitor.page.evaluate("document.documentElement.scrollWidth")
+    return width
+
+
+async def violations(visitor: "Visitor") -> list[str]:
+    """Return what axe finds, a line each."""
+    found = await Axe().run(visitor.page)
+    return [
+        f"{violation['id']}: {node['target']} {node['failureSummary']}"
+        for violation in found.response["violations"]
+        for node in violation["nodes"]
+    ]
