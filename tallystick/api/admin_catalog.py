@@ -1,20 +1,26 @@
 """For staff: meters, and plans in versions."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import get, post
+from msgspec import Meta
+from msgspec.structs import replace
 
+from tallystick.api import fields
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.api.subscriptions import PlanAnswer, plan_answer
 from tallystick.catalog import service as catalog
-from tallystick.catalog.checks import read_limits, read_prices
-from tallystick.catalog.model import Interval, Meter, NewMeter, NewPlanVersion
+from tallystick.catalog.checks import LIMITS_MAX, PRICES_MAX, read_limits, read_prices
+from tallystick.catalog.model import Aggregation, Interval, Meter, NewMeter, NewPlanVersion
 from tallystick.kernel import ids
 from tallystick.kernel.db import WRITER, account_scope
+from tallystick.kernel.errors import BadInput
 from tallystick.kernel.ids import HOUSE
 from tallystick.metering import service as metering
 
@@ -42,19 +48,33 @@ class MeterList(msgspec.Struct, frozen=True):
     total: int
 
 
+class MeterBody(Body, frozen=True, kw_only=True):
+    """A meter to be made; `name` and `event_type` are the code where they are left out."""
+
+    code: fields.MeterCode
+    name: fields.Line | None = None
+    unit: fields.Line = "unit"
+    event_type: fields.EventType | None = None
+    aggregation: Aggregation = "count"
+    property: fields.Line | None = None
+
+
 class NewPlan(Body, frozen=True, kw_only=True):
     """A version of a plan, sold from now on; existing subscriptions keep theirs.
 
     `prices` are as in the documentation of prices: decimals are strings in major units.
     """
 
-    code: str
-    name: str
-    currency: str
+    code: fields.Code
+    name: fields.Line
+    currency: fields.Currency
     interval: Interval
-    interval_count: int = 1
-    prices: list[dict[str, Any]]
-    limits: dict[str, str] = {}
+    interval_count: fields.IntervalCount = 1
+    prices: Annotated[list[dict[str, Any]], Meta(extra_json_schema={"maxItems": PRICES_MAX})]
+    limits: Annotated[
+        dict[fields.MeterCode, fields.Quantity],
+        Meta(extra_json_schema={"maxProperties": LIMITS_MAX}),
+    ] = {}
 
 
 @get("/api/v1/meters", opt={"permission": "billing:read"}, tags=["Usage"], summary="Meters")
@@ -66,10 +86,11 @@ async def list_meters(services: Services) -> MeterList:
 
 
 @post(f"{BASE}/meters", opt={"permission": "staff:admin"}, tags=TAGS, summary="Make a meter")
-async def create_meter(data: NewMeter, services: Services) -> MeterAnswer:
+async def create_meter(data: MeterBody, services: Services) -> MeterAnswer:
     """Count events of a type from now on, and those of that type that are stored already."""
+    new = NewMeter(**msgspec.structs.asdict(data))
     async with services.db.transaction(WRITER) as conn:
-        return meter_answer(await metering.create_meter(conn, data, services.clock()))
+        return meter_answer(await metering.create_meter(conn, new, services.clock()))
 
 
 @post(f"{BASE}/plans", opt={"permission": "staff:admin"}, tags=TAGS, summary="Sell a plan")
@@ -85,8 +106,20 @@ async def create_plan(data: NewPlan, services: Services) -> PlanAnswer:
         prices=read_prices(data.prices),
         limits=limits,
     )
-    async with services.db.transaction(WRITER) as conn:
-        return plan_answer(await catalog.create_plan_version(conn, wanted, services.clock()))
+    with _in_the_words_of_the_body():
+        async with services.db.transaction(WRITER) as conn:
+            return plan_answer(await catalog.create_plan_version(conn, wanted, services.clock()))
+
+
+@contextmanager
+def _in_the_words_of_the_body() -> Iterator[None]:
+    """Let a refusal name `code` and `name`, as they were sent."""
+    try:
+        yield
+    except BadInput as error:
+        told = [replace(fault, field=fault.field.removeprefix("plan_")) for fault in error.errors]
+        detail = "; ".join(f"{fault.field}: {fault.message}" for fault in told)
+        raise BadInput(error.code, detail, errors=told) from error
 
 
 def meter_answer(meter: Meter) -> MeterAnswer:

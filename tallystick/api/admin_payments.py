@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 from litestar import get, post
 
+from tallystick.api import fields
 from tallystick.api.payments import PaymentAnswer, payment_answer
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
@@ -21,7 +22,7 @@ FINANCE: Final = {"permission": "staff:finance"}
 class Reason(Body, frozen=True, kw_only=True):
     """Why; it is kept in the audit."""
 
-    reason: str
+    reason: fields.Reason
 
 
 class ApprovalList(msgspec.Struct, frozen=True):

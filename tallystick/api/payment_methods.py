@@ -9,6 +9,7 @@ from litestar import delete, get, post
 
 from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account
+from tallystick.api import fields
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.kernel import ids
@@ -60,7 +61,7 @@ class Autopay(Body, frozen=True, kw_only=True):
 class Named(Body, frozen=True, kw_only=True):
     """A method by our id or by the gateway's token."""
 
-    payment_method_id: str
+    payment_method_id: fields.Token
 
 
 class Nothing(Body, frozen=True, kw_only=True):

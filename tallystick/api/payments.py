@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request, get, post
 
 from tallystick.accounts.model import Account, Principal
+from tallystick.api import fields
 from tallystick.api.answers import Pagination, major, pagination
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
@@ -58,17 +59,17 @@ class PaymentList(msgspec.Struct, frozen=True):
 class Pay(Body, frozen=True, kw_only=True):
     """Charge the invoice to this method, or to the default one."""
 
-    payment_method_id: str | None = None
+    payment_method_id: fields.Token | None = None
 
 
 class ManualPayment(Body, frozen=True, kw_only=True):
     """A payment made by hand; the amount is what is due where it is left out."""
 
-    invoice_id: str | None = None
-    payment_method: str | None = None
-    transaction_reference: str | None = None
-    amount_cents: int | None = None
-    currency: str | None = None
+    invoice_id: fields.InvoiceId | None = None
+    payment_method: fields.Line | None = None
+    transaction_reference: fields.Reference | None = None
+    amount_cents: fields.Minor | None = None
+    currency: fields.Currency | None = None
 
 
 @get("/payments", opt=READ, tags=TAGS, summary="Payments")

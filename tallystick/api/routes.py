@@ -5,6 +5,8 @@ from typing import Final
 from tallystick.api import (
     admin_accounts,
     admin_catalog,
+    admin_clocks,
+    admin_keys,
     admin_payments,
     audit,
     events,
@@ -28,6 +30,8 @@ OTHER_ROUTES: Final = (
     *webhooks.ROUTES,
     *admin_accounts.ROUTES,
     *admin_catalog.ROUTES,
+    *admin_clocks.ROUTES,
+    *admin_keys.ROUTES,
     *admin_payments.ROUTES,
     *audit.ROUTES,
 )

@@ -96,7 +96,7 @@ def collect_query_names(app: Litestar) -> None:
                 )
 
 
-def refuse_what_is_not_described(
+async def refuse_what_is_not_described(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
     """Refuse what no route takes: a compressed body, a NUL, an unknown or doubled parameter.

@@ -9,6 +9,7 @@ import msgspec
 from litestar import get, post
 
 from tallystick.accounts.model import Account, Principal
+from tallystick.api import fields
 from tallystick.api.answers import major, plain
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
@@ -69,7 +70,7 @@ class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class Subscribe(Body, frozen=True, kw_only=True):
     """Put the account on a plan, from now on."""
 
-    plan: str
+    plan: fields.Code
 
 
 class Cancel(Body, frozen=True, kw_only=True):

@@ -1,0 +1,120 @@
+"""What the description says of each kind of field in a request's body.
+
+The rules themselves are kept by the capabilities, which tell all wrong fields at once and in
+plain words; a test sends what these schemas allow, and what they do not, and compares.
+
+A pattern says what it can. The rest is named by `format`: `single-line` (printable characters,
+not only spaces), `iso-4217`, `iso-3166-1`, `iana-time-zone`, `bcp-47`.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from tallystick.accounts.checks import (
+    ADDRESS_LINES_MAX,
+    EMAIL_LENGTH_MAX,
+    EXTERNAL_ID_LENGTH_MAX,
+    NAME_LENGTH_MAX,
+    PAYMENT_DUE_DAYS_MAX,
+)
+from tallystick.catalog.checks import EVENT_TYPE_LENGTH_MAX, INTERVAL_COUNT_MAX
+from tallystick.kernel.errors import BadInput
+from tallystick.payments.approvals import REASON_LENGTH_MAX, REFERENCE_LENGTH_MAX
+
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+_PRINTED: Final = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*$"
+_WRITTEN: Final = r"^[^\x00]*[^\x00\s][^\x00]*$"
+
+
+def _line(length_max: int) -> Meta:
+    return Meta(
+        extra_json_schema={
+            "minLength": 1,
+            "maxLength": length_max,
+            "pattern": _PRINTED,
+            "format": "single-line",
+        }
+    )
+
+
+def _like(pattern: str, **more: object) -> Meta:
+    return Meta(extra_json_schema={"pattern": pattern, **more})
+
+
+Line = Annotated[str, _line(NAME_LENGTH_MAX)]
+Address = Annotated[tuple[Line, ...], Meta(extra_json_schema={"maxItems": ADDRESS_LINES_MAX})]
+Email = Annotated[
+    str, _like(r"^[^@\s\x00]+@[^@\s\x00]+$", maxLength=EMAIL_LENGTH_MAX, format="email")
+]
+ExternalId = Annotated[
+    str,
+    _like(
+        r"^(?!acct_)[^\s\x00-\x1f]([^\x00-\x1f]*[^\s\x00-\x1f])?$",
+        maxLength=EXTERNAL_ID_LENGTH_MAX,
+        format="single-line",
+        description="Your own name for it; it must not begin like our ids.",
+    ),
+]
+Currency = Annotated[str, _like("^[A-Za-z]{3}$", format="iso-4217")]
+Country = Annotated[str, _like("^[A-Za-z]{2}$", format="iso-3166-1")]
+TimeZone = Annotated[str, Meta(extra_json_schema={"minLength": 1, "format": "iana-time-zone"})]
+Locale = Annotated[str, Meta(extra_json_schema={"minLength": 2, "format": "bcp-47"})]
+Percent = Annotated[
+    str,
+    _like(
+        r"^(100(\.0{1,12})?|[0-9]{1,2}(\.[0-9]{1,12})?)$",
+        description="0 to 100 as a decimal string, beside the name of the tax.",
+    ),
+]
+DueDays = Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": PAYMENT_DUE_DAYS_MAX})]
+Quantity = Annotated[str, _like(r"^[0-9]{1,18}(\.[0-9]{1,12})?$", description="A decimal string.")]
+Code = Annotated[str, _like("^[a-z][a-z0-9_-]{0,62}$")]
+MeterCode = Annotated[str, _like("^[a-z][a-z0-9_]{0,62}$")]
+EventType = Annotated[str, _line(EVENT_TYPE_LENGTH_MAX)]
+IntervalCount = Annotated[
+    int, Meta(extra_json_schema={"minimum": 1, "maximum": INTERVAL_COUNT_MAX})
+]
+Password = Annotated[str, Meta(extra_json_schema={"minLength": 8, "maxLength": 256})]
+Reason = Annotated[str, _like(_WRITTEN, maxLength=REASON_LENGTH_MAX)]
+Reference = Annotated[str, _like(_WRITTEN, maxLength=REFERENCE_LENGTH_MAX)]
+Token = Annotated[
+    str,
+    Meta(
+        extra_json_schema={
+            "minLength": 1,
+            "maxLength": 255,
+            "description": "Our id, or the gateway's token.",
+        }
+    ),
+]
+Minor = Annotated[int, Meta(extra_json_schema={"minimum": 1, "description": "Minor units."})]
+Instant = Annotated[
+    datetime,
+    Meta(
+        tz=True,
+        extra_json_schema={
+            "pattern": "^2[01][0-9]{2}-",
+            "description": "RFC 3339, in the years 2000 to 2199 of UTC.",
+        },
+    ),
+]
+
+
+def check_instant(field: str, at: datetime) -> datetime:
+    """Return the instant; raises BadInput for one outside the years 2000 to 2199 (UTC)."""
+    if not _EARLIEST <= at < _LATEST:
+        raise BadInput.field(field, "out_of_range", "must be in the years 2000 to 2199")
+    return at
+
+
+def _typeid(prefix: str) -> Meta:
+    """Return what an id of ours looks like (TypeID)."""
+    return _like(rf"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$")
+
+
+AccountId = Annotated[str, _typeid("acct")]
+InvoiceId = Annotated[str, _typeid("inv")]
+ClockId = Annotated[str, _typeid("clock")]
