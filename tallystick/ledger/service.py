@@ -18,8 +18,12 @@ CONFLICT: Final = "conflict"
 OVERDRAWN: Final = "overdrawn"
 
 
-async def post(conn: Connection, account_id: UUID, entry: Entry) -> bool:
+async def post(
+    conn: Connection, account_id: UUID, entry: Entry, *, ledger_entry_id: UUID | None = None
+) -> bool:
     """Post an entry within the open transaction; False if this key was posted before.
+
+    `ledger_entry_id` is given by who refers to the entry; None: any new id.
 
     A replay is known by its key, kind, reference and postings; its instant and reason may differ.
     Locks the balances that it touches until the transaction ends. Raises BadEntry for what does
@@ -27,7 +31,8 @@ async def post(conn: Connection, account_id: UUID, entry: Entry) -> bool:
     prepaid money, or more credits, than there are.
     """
     check_entry(entry)
-    (outcome,) = await store.post_entries(conn, [store.NewEntry(account_id, new_id(), entry)])
+    new = store.NewEntry(account_id, ledger_entry_id or new_id(), entry)
+    (outcome,) = await store.post_entries(conn, [new])
     return _was_posted(entry, outcome)
 
 
