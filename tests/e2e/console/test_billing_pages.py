@@ -8,7 +8,8 @@ import httpx
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
-    from tests.e2e.conftest import Product, Visit
+    from tests.e2e.conftest import Product
+    from tests.e2e.console.conftest import Visit
 
 IN_SECOND_PERIOD = datetime(2025, 3, 1, 12, tzinfo=UTC)
 

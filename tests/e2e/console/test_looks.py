@@ -9,7 +9,8 @@ from axe_playwright_python.async_playwright import Axe  # type: ignore[import-un
 from playwright.async_api import ViewportSize
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Product, Visit, Visitor
+    from tests.e2e.conftest import Product
+    from tests.e2e.console.conftest import Visit, Visitor
 
 WIDE: ViewportSize = {"width": 1200, "height": 900}
 PHONE: ViewportSize = {"width": 360, "height": 740}

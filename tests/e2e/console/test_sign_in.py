@@ -6,7 +6,8 @@ from urllib.parse import quote
 import httpx
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Product, Visit
+    from tests.e2e.conftest import Product
+    from tests.e2e.console.conftest import Visit
 
 PASSWORD = "correct horse battery staple"
 
