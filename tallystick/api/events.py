@@ -9,6 +9,13 @@ import msgspec
 from litestar import Request, Response, post
 
 from tallystick.accounts.model import Principal
+from tallystick.api.event_schemas import (
+    EVENTS_ANSWERS,
+    EVENTS_BODY,
+    LAGO_ANSWERS,
+    LAGO_BODY,
+    PREFER,
+)
 from tallystick.api.services import Services
 from tallystick.api.strict import INGEST_BYTES_MAX
 from tallystick.kernel.errors import BadInput
@@ -22,41 +29,6 @@ from tallystick.metering.requests import (
 )
 
 TAGS: Final = ["Usage"]
-_EVENT_SCHEMA: Final = {
-    "type": "object",
-    "required": ["specversion", "id", "source", "type", "subject"],
-    "properties": {
-        "specversion": {"const": "1.0"},
-        "id": {"type": "string", "minLength": 1, "maxLength": 255},
-        "source": {"type": "string", "minLength": 1, "maxLength": 255},
-        "type": {"type": "string", "minLength": 1, "maxLength": 255},
-        "subject": {"type": "string", "minLength": 1, "maxLength": 255},
-        "time": {"type": "string", "format": "date-time"},
-        "data": {"type": "object"},
-    },
-}
-_EVENTS_BODY: Final = {
-    "required": True,
-    "description": "One CloudEvent, a batch of them, Lago's `{\"event\": …}`, or our own "
-    '`{"events": [{"id", "meter" or "type", "subject", "time", "properties"}]}`.',
-    "content": {
-        "application/cloudevents+json": {"schema": _EVENT_SCHEMA},
-        "application/cloudevents-batch+json": {
-            "schema": {"type": "array", "minItems": 1, "items": _EVENT_SCHEMA}
-        },
-        "application/json": {"schema": {"oneOf": [
-            _EVENT_SCHEMA,
-            {"type": "array", "minItems": 1, "items": _EVENT_SCHEMA},
-            {"type": "object", "required": ["event"]},
-            {"type": "object", "required": ["events"]},
-        ]}},
-    },
-}  # fmt: skip
-_LAGO_BODY: Final = {
-    "required": True,
-    "description": "Lago's batch of events.",
-    "content": {"application/json": {"schema": {"type": "object", "required": ["events"]}}},
-}
 _NULL: Final = msgspec.Raw(b"null")
 _OPT: Final = {"permission": "usage:write", "any_query": True}
 
@@ -69,7 +41,13 @@ class Results(msgspec.Struct, frozen=True):
 
 @post(
     "/api/v1/events",
-    opt={**_OPT, "request_body": _EVENTS_BODY},
+    opt={
+        **_OPT,
+        "request_body": EVENTS_BODY,
+        "responses": EVENTS_ANSWERS,
+        "parameters": [PREFER],
+        "answers": [Results],
+    },
     tags=TAGS,
     summary="Record usage",
     request_max_body_size=INGEST_BYTES_MAX,
@@ -100,7 +78,7 @@ async def record_events(
 
 @post(
     "/api/v1/events/batch",
-    opt={**_OPT, "request_body": _LAGO_BODY},
+    opt={**_OPT, "request_body": LAGO_BODY, "responses": LAGO_ANSWERS},
     tags=TAGS,
     summary="Record usage (Lago's batch)",
     request_max_body_size=INGEST_BYTES_MAX,

@@ -21,6 +21,12 @@ from tallystick.kernel.paging import PageRequest
 
 TAGS: Final = ["Invoices"]
 READ: Final = {"permission": "billing:read"}
+PDF_ANSWERS: Final = {
+    "200": {
+        "description": "The invoice.",
+        "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 _PDF_HEADERS: Final = {"Cache-Control": "private, no-cache"}
 InvoiceStatus = Literal["draft", "open", "paid", "void", "uncollectible", "pending"]
 
@@ -120,7 +126,7 @@ async def read_invoice(invoice_id: str, services: Services, account: Account) ->
 
 @get(
     ["/invoices/{invoice_id:str}/pdf", "/invoices/{invoice_id:str}/download_pdf"],
-    opt={**READ, "pdf": True},
+    opt={**READ, "responses": PDF_ANSWERS},
     tags=TAGS,
     summary="An invoice as PDF",
 )

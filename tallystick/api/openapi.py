@@ -1,77 +1,47 @@
-"""The API's description, completed: problems, ways to sign in, headers, bodies of ingest.
+"""The API's description, completed: bodies, answers, problems, ways to sign in, headers.
 
-The framework describes parameters, bodies and answers from the handlers' types. What is the same
-for every route is added here, once.
+The framework finds routes and their parameters. Schemas come from msgspec, which decodes the
+bodies, so that both say the same; what is the same for every route is added here, once.
 """
 
 from collections.abc import Iterator
 from copy import deepcopy
+from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
 from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+
+from tallystick.api import openapi_parts as parts
+from tallystick.api.openapi_schemas import components
 
 Json = dict[str, Any]
 
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
-_PROBLEM_CONTENT: Final[Json] = {
-    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-}
-_PROBLEM_SCHEMA: Final[Json] = {
-    "title": "Problem",
-    "description": "Why a request was refused (RFC 9457); `code` is stable.",
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "code", "request_id"],
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string"},
-        "request_id": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field", "code", "message"],
-                "properties": {
-                    "field": {"type": "string"},
-                    "code": {"type": "string"},
-                    "message": {"type": "string"},
-                },
-            },
-        },
-    },
-}
-_SCHEMES: Final[Json] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "API key (`tsk_…`) or JWT"},
-    "session": {"type": "apiKey", "in": "cookie", "name": "session_token"},
-}
-_IDEMPOTENCY_KEY: Final[Json] = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": False,
-    "description": "Your name for this intent: the same key and body get the first answer again.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-}
-_ACCOUNT: Final[Json] = {
-    "name": "X-Account-Id",
-    "in": "header",
-    "required": False,
-    "description": "The account that the request is about, where the credential leaves it open.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-}
+_NOISE: Final = frozenset({"allowEmptyValue", "allowReserved", "deprecated"})
 
 
 def describe(app: Litestar) -> Json:
     """Return the whole description (OpenAPI 3.1) of an application built with one."""
     description: Json = deepcopy(app.openapi_schema.to_schema())
-    components = description.setdefault("components", {})
-    components.setdefault("schemas", {})["Problem"] = _PROBLEM_SCHEMA
-    components["securitySchemes"] = _SCHEMES
     handlers = _handlers(app)
-    for path, method, operation in _operations(description):
-        _complete(operation, method, handlers[path, method])
+    # Of two paths the later one by name is the operation's own: `/pdf`, not `/download_pdf`.
+    described = sorted(_operations(description), key=lambda found: found[:2], reverse=True)
+    used = [handlers[path, method] for path, method, _ in described]
+    names: set[str] = set()
+    for (_, method, operation), handler in zip(described, used, strict=True):
+        operation["operationId"] = _operation_id(handler, names)
+        _tidy_parameters(operation)
+        _complete(operation, method, handler)
+    description["components"] = {
+        "schemas": {**components(used), "Problem": parts.PROBLEM_SCHEMA},
+        "headers": parts.HEADERS,
+        "parameters": parts.HEADER_PARAMETERS,
+        "responses": {"Refused": parts.REFUSED},
+        "securitySchemes": parts.SCHEMES,
+    }
     description.pop("servers", None)
     return description
 
@@ -88,26 +58,96 @@ def _operations(description: Json) -> Iterator[tuple[str, str, Json]]:
                 yield path, method, item[method]
 
 
-def _handlers(app: Litestar) -> dict[tuple[str, str], Json]:
-    """Return each handler's `opt` by path and method."""
-    found: dict[tuple[str, str], Json] = {}
-    for route in app.routes:
-        for method, (handler, _) in getattr(route, "route_handler_map", {}).items():
-            path = getattr(route, "path_format", "") or "/"
-            found[path, method.lower()] = handler.opt
-    return found
+def _handlers(app: Litestar) -> dict[tuple[str, str], HTTPRouteHandler]:
+    """Return each handler by path and method."""
+    return {
+        (route.path_format or "/", method.lower()): handler
+        for route in app.routes
+        if isinstance(route, HTTPRoute)
+        for method, (handler, _) in route.route_handler_map.items()
+    }
 
 
-def _complete(operation: Json, method: str, opt: Json) -> None:
-    responses = operation["responses"]
-    for status in [status for status in responses if status >= "400"]:
-        del responses[status]
-    responses["default"] = {"description": "Refused.", "content": _PROBLEM_CONTENT}
+def _operation_id(handler: HTTPRouteHandler, names: set[str]) -> str:
+    """Name the operation after its handler; its second path is an alias."""
+    name = handler.handler_name
+    if name in names:
+        name = f"{name}_alias"
+    names.add(name)
+    return name
+
+
+def _tidy_parameters(operation: Json) -> None:
+    """Describe parameters as they can be sent: text without null, ids by their pattern."""
+    for parameter in operation.get("parameters", []):
+        for name in _NOISE:
+            parameter.pop(name, None)
+        schema = parts.PARAMETERS.get(parameter["name"], parameter["schema"])
+        parameter["schema"] = _without_null(schema)
+
+
+def _without_null(schema: Json) -> Json:
+    kept = {key: value for key, value in schema.items() if key != "description"}
+    if "enum" in kept:
+        kept["enum"] = [value for value in kept["enum"] if value is not None]
+        kept["type"] = "string"
+    arms = [arm for arm in kept.pop("oneOf", []) if arm != {"type": "null"}]
+    kept |= arms[0] if arms else {}
+    for bound in ("minimum", "maximum"):
+        if bound in kept:
+            kept[bound] = int(kept[bound])
+    return kept
+
+
+def _complete(operation: Json, method: str, handler: HTTPRouteHandler) -> None:
+    opt = handler.opt
+    operation.pop("deprecated", None)
     if "request_body" in opt:
         operation["requestBody"] = opt["request_body"]
-    if opt.get("public"):
-        operation["security"] = []
-        return
-    operation["security"] = [{"bearer": []}, {"session": []}]
-    extra = [_ACCOUNT, _IDEMPOTENCY_KEY] if method == "post" else [_ACCOUNT]
-    operation["parameters"] = [*operation.get("parameters", []), *extra]
+    data = handler.parsed_fn_signature.parameters.get("data")
+    if data is not None and data.is_optional:
+        operation["requestBody"]["required"] = False
+    is_public = bool(opt.get("public"))
+    operation["responses"] = _responses(operation["responses"], method, opt)
+    operation["security"] = [] if is_public else _security(method)
+    extra = [] if is_public else _header_parameters(method)
+    if found := [*operation.get("parameters", []), *opt.get("parameters", []), *extra]:
+        operation["parameters"] = found
+
+
+def _header_parameters(method: str) -> list[Json]:
+    more = {"get": ["If-None-Match"], "post": ["Idempotency-Key"]}.get(method, [])
+    return [parts.header_parameter(name) for name in ("X-Account-Id", *more)]
+
+
+def _responses(found: Json, method: str, opt: Json) -> Json:
+    """Return the answers of an operation: good ones, 304 for reads, and the problem."""
+    answers = opt.get("responses") or {
+        status: {"description": HTTPStatus(int(status)).phrase, **_content(answer)}
+        for status, answer in found.items()
+        if status < "400"
+    }
+    names = ["X-Request-Id", *([] if opt.get("public") else parts.RATE)]
+    if method == "get":
+        names.append("ETag")
+        answers = {**answers, "304": {"description": parts.NOT_MODIFIED}}
+    elif method == "post" and not opt.get("public"):
+        names.append("Idempotent-Replayed")
+    headers = parts.headers(*names)
+    told = {status: {**answer, "headers": headers} for status, answer in answers.items()}
+    return {**told, "default": {"$ref": "#/components/responses/Refused"}}
+
+
+def _content(answer: Json) -> Json:
+    return {"content": answer["content"]} if "content" in answer else {}
+
+
+def _security(method: str) -> list[Json]:
+    """Return the ways to sign in; a cookie that changes something needs the CSRF token too."""
+    token: Json = {} if method == "get" else {"csrf": []}
+    return [
+        {"bearer": []},
+        {"bearer": [], "sessionId": []},
+        {"session": [], **token},
+        {"jwtCookie": [], **token},
+    ]

@@ -14,11 +14,21 @@ class Received(msgspec.Struct, frozen=True):
     received: bool = True
 
 
+SIGNATURE: Final = {
+    "name": "Stripe-Signature",
+    "in": "header",
+    "required": True,
+    "description": "When it was sent, and the HMAC-SHA256 of time and body.",
+    "schema": {"type": "string", "pattern": "^[!-~]+$"},
+}
+
+
 @post(
     ["/api/stripe/webhook", "/api/v1/webhooks/stripe"],
     opt={
         "public": True,
         "any_query": True,
+        "parameters": [SIGNATURE],
         "request_body": {
             "required": True,
             "content": {"application/json": {"schema": {"type": "object"}}},

@@ -1,0 +1,152 @@
+"""What the description says of every route alike: problems, credentials, headers, names of ids."""
+
+from typing import Any, Final
+
+from tallystick.kernel.ids import PREFIXES
+
+Json = dict[str, Any]
+
+PROBLEM_SCHEMA: Final[Json] = {
+    "title": "Problem",
+    "description": "Why a request was refused (RFC 9457); `code` is stable.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "code", "message"],
+                "properties": {
+                    "field": {"type": "string"},
+                    "code": {"type": "string"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+HEADERS: Final[Json] = {
+    "X-Request-Id": {
+        "description": "The request's id: yours, where you sent a usable one.",
+        "required": True,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+    },
+    "RateLimit-Limit": {
+        "description": "Requests a minute.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "RateLimit-Remaining": {
+        "description": "How many are left in this minute.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "RateLimit-Reset": {
+        "description": "Seconds until the next minute begins.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "ETag": {
+        "description": "Names exactly this content; send it back as `If-None-Match`.",
+        "required": True,
+        "schema": {"type": "string", "pattern": '^"[0-9a-f]+"$'},
+    },
+    "Idempotent-Replayed": {
+        "description": "The answer that the same `Idempotency-Key` got before.",
+        "schema": {"type": "string", "const": "true"},
+    },
+    "Retry-After": {
+        "description": "Seconds to wait.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+}
+RATE: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
+
+
+def headers(*names: str) -> Json:
+    """Name headers of an answer; what they are is said once, in the components."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+REFUSED: Final[Json] = {
+    "description": "Refused; `code` says why.",
+    "headers": headers("X-Request-Id", "Retry-After"),
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+NOT_MODIFIED: Final = "Nothing has changed since the ETag that was sent."
+SCHEMES: Final[Json] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "API key (`tsk_…`) or JWT"},
+    "sessionId": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-SESSION-ID",
+        "description": "A session's token, beside a bearer token of the same user.",
+    },
+    "session": {"type": "apiKey", "in": "cookie", "name": "session_token"},
+    "jwtCookie": {"type": "apiKey", "in": "cookie", "name": "access_token"},
+    "csrf": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-CSRF-Token",
+        "description": "Beside a cookie, for whatever changes something: the HMAC-SHA256 of "
+        "`csrf` under the cookie's value, in hexadecimal.",
+    },
+}
+HEADER_PARAMETERS: Final[Json] = {
+    "Idempotency-Key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Your name for this intent: the same key and body get the same answer.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    },
+    "X-Account-Id": {
+        "name": "X-Account-Id",
+        "in": "header",
+        "description": "The account that the request is about, where the credential leaves it "
+        "open: its id, or your own for it.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    },
+    "If-None-Match": {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "ETags that you have the content of, or `*`.",
+        "schema": {"type": "string", "pattern": "^[!-~]+$"},
+    },
+}
+
+
+def header_parameter(name: str) -> Json:
+    """Name a header that many requests may carry."""
+    return {"$ref": f"#/components/parameters/{name}"}
+
+
+def typeid(kind: str) -> Json:
+    """Describe an id of ours (TypeID) of this kind."""
+    return {"type": "string", "pattern": rf"^{PREFIXES[kind]}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"}
+
+
+PARAMETERS: Final[Json] = {
+    "account_id": typeid("account"),
+    "api_key_id": typeid("api_key"),
+    "invoice_id": typeid("invoice"),
+    "line_id": typeid("invoice_line"),
+    "payment_id": typeid("payment"),
+    "subscription_id": typeid("subscription"),
+    "test_clock_id": typeid("test_clock"),
+    # Ours, or the gateway's.
+    "method_id": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255,
+        "pattern": "^[A-Za-z0-9_-]+$",
+    },
+    "cursor": {"type": "string", "pattern": "^[A-Za-z0-9_-]{32}$", "format": "cursor"},
+}
+"""Schemas of parameters by name, where the handler's type says less."""

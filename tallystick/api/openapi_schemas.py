@@ -1,0 +1,96 @@
+"""Schemas of bodies and answers, from the structs of the handlers.
+
+Answers carry decimals as JSON numbers. Bodies carry them as strings, and so do prices.
+"""
+
+from inspect import cleandoc
+from typing import Any, Final, get_args
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+
+from tallystick.pricing.model import Price
+
+Json = dict[str, Any]
+
+TEMPLATE: Final = "#/components/schemas/{name}"
+_PRICES: Final[Json] = {"type": "array", "items": {"$ref": TEMPLATE.format(name="Price")}}
+_DECIMAL: Final[Json] = {
+    "type": "string",
+    "pattern": r"^[0-9]{1,15}(\.[0-9]{1,12})?$",
+    "description": "A decimal string, in major units where it is an amount.",
+}
+# 400 names what is missing there (the IGNY8 seed), where everything else answers 422.
+_MANUAL_REQUIRED: Final = ("invoice_id", "payment_method", "transaction_reference")
+_WITH_TAX: Final[Json] = {"tax_name": ["tax_percent"], "tax_percent": ["tax_name"]}
+
+
+def components(handlers: list[HTTPRouteHandler]) -> Json:
+    """Return the schema of every struct that the handlers take or answer with, by its name."""
+    answers = {t for h in handlers for t in _structs(h.parsed_fn_signature.return_type.annotation)}
+    told = {t for h in handlers for t in h.opt.get("answers", ())}
+    bodies = {
+        t
+        for h in handlers
+        if (data := h.parsed_fn_signature.parameters.get("data"))
+        for t in _structs(data.annotation)
+    }
+    found = {
+        **_schemas(answers | told, decimals={"type": "number"}),
+        **_schemas(bodies | {Price}, decimals=_DECIMAL),
+    }
+    _add_rules(found)
+    return found
+
+
+def _structs(annotation: Any) -> set[Any]:
+    """Return the structs of an annotation: itself, or the arms of a union or of a generic."""
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        return {annotation}
+    return {found for inner in get_args(annotation) for found in _structs(inner)}
+
+
+def _schemas(types: set[Any], decimals: Json) -> Json:
+    ordered = sorted(types, key=str)
+    roots, found = msgspec.json.schema_components(ordered, ref_template=TEMPLATE)
+    named = {t: root for t, root in zip(ordered, roots, strict=True) if not isinstance(t, type)}
+    for root in named.values():
+        found["Price"] = root  # the one union that has a name
+    replaced: Json = _with_decimals(found, decimals)
+    return replaced
+
+
+def _with_decimals(schema: Any, decimals: Json) -> Any:
+    if isinstance(schema, list):
+        return [_with_decimals(inner, decimals) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("format") == "decimal":
+        return {**decimals, **{k: v for k, v in schema.items() if k == "default"}}
+    plain = {key: _with_decimals(inner, decimals) for key, inner in schema.items()}
+    if isinstance(plain.get("description"), str):
+        plain["description"] = cleandoc(plain["description"])
+    return plain
+
+
+def _add_rules(found: Json) -> None:
+    """Say what holds between fields, and what is made of more than a struct."""
+    found["PlanAnswer"]["properties"]["prices"] = _PRICES
+    found["NewPlan"]["properties"]["prices"] |= _PRICES
+    manual = found["ManualPayment"]
+    manual["required"] = list(_MANUAL_REQUIRED)
+    for name in _MANUAL_REQUIRED:
+        manual["properties"][name] = manual["properties"][name]["anyOf"][0]
+    found["AccountBody"]["dependentRequired"] = _WITH_TAX
+    found["MeterBody"] |= {
+        "if": {"required": ["aggregation"], "properties": {"aggregation": {"const": "sum"}}},
+        "then": {"required": ["property"], "properties": {"property": {"type": "string"}}},
+        "else": {"properties": {"property": {"type": "null"}}},
+    }
+    found["NewKey"]["not"] = {  # what belongs to an account does not rule the business
+        "required": ["account"],
+        "properties": {
+            "account": {"type": "string"},
+            "scopes": {"type": "array", "contains": {"const": "admin"}},
+        },
+    }
