@@ -27,7 +27,7 @@ from tallystick.api.edge import Edge, Metrics, content_policy
 from tallystick.api.idempotent import Idempotent
 from tallystick.api.paged import provide_page
 from tallystick.api.rate_limit import RateLimiter
-from tallystick.api.services import Services
+from tallystick.api.services import Services, page_origins
 from tallystick.api.strict import (
     BODY_BYTES_MAX,
     StrictRequest,
@@ -114,4 +114,4 @@ def build_litestar(
 
 def build_asgi(app: Litestar, services: Services, metrics: Metrics) -> ASGIApp:
     """Put the edge around the application."""
-    return Edge(app, metrics, content_policy(services.page_origins))
+    return Edge(app, metrics, content_policy(page_origins(services.settings)))

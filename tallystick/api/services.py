@@ -1,6 +1,7 @@
 """What the routes work with; `app.py` makes it, once for each process."""
 
 from collections.abc import Callable
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,6 +19,11 @@ from tallystick.payments.gateway import Gateways
 from tallystick.payments.setup import CardSetup
 from tallystick.settings import Settings
 from tallystick.webhooks.service import Inbox
+
+STRIPE_PAGES: Final = "js.stripe.com"
+STRIPE_FRAMES: Final = ("https://*.js.stripe.com", "https://hooks.stripe.com")
+"""What Stripe's script loads besides (https://docs.stripe.com/security/guide, "Content Security
+Policy"): its fields and a bank's confirmation are frames of theirs."""
 
 
 class Services(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,11 +44,13 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     tries: Attempts
     collector: Collector
 
-    @property
-    def page_origins(self) -> tuple[str, ...]:
-        """The origins whose scripts our pages may load and call: the gateways' own."""
-        if not self.settings.stripe_publishable_key:
-            return ()
-        script = urlsplit(self.settings.stripe_js_url)
-        api = urlsplit(self.settings.stripe_base_url)
-        return tuple(dict.fromkeys(f"{part.scheme}://{part.netloc}" for part in (script, api)))
+
+def page_origins(settings: Settings) -> tuple[str, ...]:
+    """Return the origins whose scripts our pages may load and call: the gateways' own."""
+    if not settings.stripe_publishable_key:
+        return ()
+    script = urlsplit(settings.stripe_js_url)
+    api = urlsplit(settings.stripe_base_url)
+    own = [f"{part.scheme}://{part.netloc}" for part in (script, api)]
+    frames = STRIPE_FRAMES if script.netloc == STRIPE_PAGES else ()
+    return tuple(dict.fromkeys([*own, *frames]))
