@@ -95,6 +95,9 @@ def install() -> None:
 def check(command: list[str], environment: dict[str, str]) -> None:
     """Run a step of the installation; turn its failure into a sentence that says what to do."""
     code, output = run(command, environment)
+    if code != 0 and "certificate" in output.lower():
+        # Behind a company's proxy the machine trusts more than the installer brings along.
+        code, output = run(command, {**environment, "UV_SYSTEM_CERTS": "true"})
     if code == 0:
         return
     log = ROOT / ".venv" / "setup.log"
