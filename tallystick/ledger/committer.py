@@ -1,8 +1,10 @@
 """Natural group commit: whoever waits goes into one batch while the batch before commits.
 
-No timer decides when a batch is full: the batch in the database is the timer. A batch is one
-statement, which is its own transaction. Each work has a key, and its function in the database
-answers a repeated key as a replay, so a batch whose answer was lost is simply sent again.
+No timer decides when a batch is full: the batch in the database is the timer. Under load a second
+batch is prepared and sent meanwhile, so that neither this process nor the database waits for the
+other. A batch is one statement, which is its own transaction. Each work has a key, and its
+function in the database answers a repeated key as a replay, so a batch whose answer was lost is
+simply sent again.
 """
 
 import asyncio
@@ -21,6 +23,8 @@ from tallystick.kernel.errors import Unavailable
 log = structlog.get_logger()
 
 BATCH_MAX: Final = 500
+LANES: Final = 2
+LANE_WAITING_MIN: Final = 32  # fewer are better off in the next batch than in one of their own
 WAITING_MAX: Final = 10_000
 TRIES_MAX: Final = 8
 RETRY_DELAY_S: Final = 0.01  # doubled at each try: 8 tries take 1.3 s at most
@@ -84,8 +88,8 @@ class GroupCommitter(Generic[W, A]):
         self._batch_max = batch_max
         self._waiting_max = waiting_max
         self._waiting: deque[_Waiting[W, A]] = deque()
-        self._runner: asyncio.Task[None] | None = None
-        self._conn: Connection | None = None
+        self._runners: set[asyncio.Task[None]] = set()
+        self._idle: list[Connection] = []
         self._is_closed = False
 
     async def submit(self, work: W) -> A:
@@ -104,27 +108,30 @@ class GroupCommitter(Generic[W, A]):
             )
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(work, self._key(work), answer))
-        if self._runner is None:
+        lanes = len(self._runners)
+        if lanes == 0 or (lanes < LANES and len(self._waiting) >= LANE_WAITING_MIN):
             # In a context of its own: it works for everybody, not for whoever came first.
-            self._runner = asyncio.create_task(self._commit_all(), context=contextvars.Context())
+            runner = asyncio.create_task(self._commit_all(), context=contextvars.Context())
+            self._runners.add(runner)
+            runner.add_done_callback(self._runners.discard)
         return await answer
 
     async def close(self) -> None:
-        """Take nothing more, commit all that was taken, and close the connection."""
+        """Take nothing more, commit all that was taken, and close the connections."""
         self._is_closed = True
-        while self._runner is not None:
-            await asyncio.shield(self._runner)
-        await self._disconnect()
+        while self._runners:
+            await asyncio.wait(self._runners)
+        while self._idle:
+            await self._idle.pop().close()
 
     async def _commit_all(self) -> None:
+        runner = asyncio.current_task()
         try:
             while self._waiting:
                 await self._commit(self._next_batch())
         finally:
-            self._runner = None
-            for one in self._waiting:  # only if it was ended: nobody waits for ever
-                one.answer.cancel()
-            self._waiting.clear()
+            if runner is not None:
+                self._runners.discard(runner)
 
     def _next_batch(self) -> "list[_Waiting[W, A]]":
         count = min(self._batch_max, len(self._waiting))
@@ -133,11 +140,13 @@ class GroupCommitter(Generic[W, A]):
     async def _commit(self, taken: "list[_Waiting[W, A]]") -> None:
         """Commit the first of each key, then answer the others from those."""
         firsts: dict[Hashable, _Waiting[W, A]] = {}
-        again = []
-        for one in taken:
-            if firsts.setdefault(one.key, one) is not one:
-                again.append(one)
-        await self._commit_apart(list(firsts.values()))
+        again = [one for one in taken if firsts.setdefault(one.key, one) is not one]
+        try:
+            await self._commit_apart(list(firsts.values()))
+        except BaseException:  # ended from outside: nobody waits for ever
+            for one in taken:
+                one.answer.cancel()
+            raise
         unclear = [one for one in again if not self._answer_from(firsts[one.key], one)]
         self._waiting.extendleft(reversed(unclear))
 
@@ -168,30 +177,28 @@ class GroupCommitter(Generic[W, A]):
         """Send a batch until it is answered; replays make that safe."""
         for number in range(1, TRIES_MAX + 1):
             try:
-                return await self._run(await self._connection(), works)
-            except MET_ANOTHER as error:
-                if number == TRIES_MAX and len(works) == 1:
-                    raise _gave_up(error) from error
-                if number == TRIES_MAX:
+                return await self._send(works)
+            except (*MET_ANOTHER, *CONNECTION_LOST) as error:
+                name = type(error).__name__
+                log.info("batch_sent_again", error=name, count=len(works), tries=number)
+                # A batch that always meets others is tried one by one before anybody gives up.
+                if number == TRIES_MAX and isinstance(error, MET_ANOTHER) and len(works) > 1:
                     raise
-                log.info("batch_met_another", error=type(error).__name__, count=len(works))
-            except CONNECTION_LOST as error:
-                await self._disconnect()
                 if number == TRIES_MAX:
                     raise _gave_up(error) from error
-                log.warning("batch_lost_connection", error=type(error).__name__, count=len(works))
             await asyncio.sleep(RETRY_DELAY_S * 2 ** (number - 1))
         raise AssertionError  # the last try has returned or raised
 
-    async def _connection(self) -> Connection:
-        if self._conn is None or self._conn.is_closed():
-            self._conn = await self._db.connect()
-        return self._conn
-
-    async def _disconnect(self) -> None:
-        conn, self._conn = self._conn, None
-        if conn is not None:
+    async def _send(self, works: Sequence[W]) -> Sequence[A]:
+        conn = self._idle.pop() if self._idle else await self._db.connect()
+        try:
+            return await self._run(conn, works)
+        except (*CONNECTION_LOST, asyncio.CancelledError):
             conn.terminate()
+            raise
+        finally:
+            if not conn.is_closed():
+                self._idle.append(conn)
 
 
 def _tell(one: "_Waiting[W, A]", answer: A) -> None:

@@ -128,7 +128,10 @@ async def list_balances(conn: Connection, account_id: UUID) -> tuple[Balance, ..
 async def list_entries(
     conn: Connection, account_id: UUID, request: PageRequest
 ) -> Page[PostedEntry]:
-    """Return a page of the account's entries, newest first."""
+    """Return a page of the account's entries, newest first: by when they were recorded.
+
+    That is the order of the running balances; on a test clock `at` may tell another one.
+    """
     rows = await store.entries(conn, account_id, request)
     total = await store.entry_count(conn, account_id)
-    return make_page(rows, total, request, lambda row: After(row.at, row.ledger_entry_id))
+    return make_page(rows, total, request, lambda row: After(row.recorded_at, row.ledger_entry_id))

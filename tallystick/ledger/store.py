@@ -36,8 +36,8 @@ COUNT: Final = "SELECT count(*) FROM ledger_entries WHERE account_id = $1"
 ENTRIES: Final = """
 SELECT ledger_entry_id, idempotency_key, kind, reference, reason, at, recorded_at
 FROM ledger_entries
-WHERE account_id = $1 AND ($2::timestamptz IS NULL OR (at, ledger_entry_id) < ($2, $3::uuid))
-ORDER BY at DESC, ledger_entry_id DESC LIMIT $4 OFFSET $5
+WHERE account_id = $1 AND ledger_entry_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+ORDER BY ledger_entry_id DESC LIMIT $3 OFFSET $4
 """
 POSTINGS: Final = """
 SELECT ledger_entry_id, ledger_account, unit, amount, sequence, balance_after
@@ -116,7 +116,6 @@ async def entries(
     rows = await conn.fetch(
         ENTRIES,
         account_id,
-        after.at if after else None,
         after.id if after else None,
         request.limit + 1,
         request.offset,

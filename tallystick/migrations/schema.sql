@@ -18,8 +18,10 @@ CREATE FUNCTION public.answer_replays(entry_accounts uuid[], entry_ids uuid[], e
         THEN 'replayed' ELSE 'conflict' END ORDER BY k.position)
     FROM unnest(entry_accounts, entry_ids, entry_keys, entry_kinds, entry_references)
          WITH ORDINALITY AS k (account_id, id, key, kind, reference, position)
-    LEFT JOIN ledger_entries AS e
-         ON e.account_id = k.account_id AND e.idempotency_key = k.key
+    LEFT JOIN LATERAL (
+         SELECT * FROM ledger_entries AS o
+         WHERE o.account_id = k.account_id AND o.idempotency_key >= k.key
+         ORDER BY o.idempotency_key LIMIT 1) AS e ON e.idempotency_key = k.key
 $$;
 CREATE PROCEDURE public.audit_table(IN audited regclass, VARIADIC secret_columns text[] DEFAULT '{}'::text[])
     LANGUAGE plpgsql
@@ -43,7 +45,7 @@ END $$;
 CREATE FUNCTION public.current_account_id() RETURNS uuid
     LANGUAGE sql STABLE
     AS $$ SELECT nullif(current_setting('tallystick.account_id', true), '')::uuid $$;
-CREATE FUNCTION public.debit_credits(accounts uuid[], item_slots integer[], item_keys text[], item_entries uuid[], item_ats timestamp with time zone[], item_kinds text[], item_counter_accounts text[], item_amounts bigint[], item_operations text[], item_models text[], item_quantities numeric[], item_descriptions text[], item_metadata text[], item_costs uuid[], item_epochs bigint[], OUT answer_outcomes text[], OUT answer_entries uuid[], OUT answer_credits bigint[], OUT answer_availables bigint[], OUT answer_ats timestamp with time zone[], OUT answer_lows uuid[], OUT answer_top_ups uuid[]) RETURNS record
+CREATE FUNCTION public.debit_credits(accounts uuid[], item_slots integer[], item_keys text[], item_entries uuid[], item_ats timestamp with time zone[], item_kinds text[], item_counter_accounts text[], item_amounts bigint[], item_operations text[], item_models text[], item_quantities numeric[], item_descriptions text[], item_metadata text[], item_costs uuid[], item_epochs bigint[], OUT answer_outcomes text[], OUT answer_entries uuid[], OUT answer_credits bigint[], OUT answer_availables bigint[], OUT answer_ats timestamp with time zone[]) RETURNS record
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
     SET enable_hashjoin TO 'off'
@@ -53,13 +55,13 @@ DECLARE
     item_count integer := cardinality(item_keys);
     epoch_now bigint;
     locked_count integer;
-    owed bigint[]; owed_before bigint[]; reserved bigint[]; overdrafts bigint[];
+    debts bigint[]; debts_before bigint[]; holds bigint[]; overdrafts bigint[];
     alerts bigint[]; top_ups bigint[]; lows boolean[]; dues boolean[];
     grant_ids uuid[]; grant_slots integer[]; remainings bigint[]; remainings_before bigint[];
     effectives timestamptz[]; expiries timestamptz[]; cap_ats timestamptz[]; caps bigint[];
     grant_count integer := 0;
     firsts integer[] := array_fill(0, ARRAY[cardinality(accounts)]);
-    flagged boolean := false;
+    event_accounts uuid[]; event_kinds text[]; event_availables bigint[];
     debited_count integer := 0;
     allocation_count integer := 0;
     allocation_items integer[]; allocation_grants integer[]; allocation_amounts bigint[];
@@ -74,7 +76,7 @@ BEGIN
         SELECT array_agg(a.owed), array_agg(a.reserved), array_agg(a.overdraft_max),
                array_agg(a.alert_below), array_agg(a.top_up_below), array_agg(a.is_low),
                array_agg(a.is_top_up_due), count(*)
-        INTO owed, reserved, overdrafts, alerts, top_ups, lows, dues, locked_count
+        INTO debts, holds, overdrafts, alerts, top_ups, lows, dues, locked_count
         FROM (SELECT c.owed, c.reserved, c.overdraft_max, c.alert_below, c.top_up_below, c.is_low,
                      c.is_top_up_due
               FROM credit_accounts AS c WHERE c.account_id = ANY (accounts)
@@ -83,7 +85,7 @@ BEGIN
         INSERT INTO credit_accounts (account_id)
         SELECT u.id FROM unnest(accounts) AS u (id) ORDER BY 1 ON CONFLICT DO NOTHING;
     END LOOP;
-    owed_before := owed;
+    debts_before := debts;
     -- After the locks: these statements see what others committed meanwhile.
     SELECT e.epoch INTO epoch_now FROM credit_cost_epoch AS e;
     SELECT array_agg(CASE
@@ -135,8 +137,8 @@ BEGIN
             END IF;
             g := g + 1;
         END LOOP;
-        total := total - owed[slot];
-        IF reserved[slot] > 0 THEN
+        total := total - debts[slot];
+        IF holds[slot] > 0 THEN
             SELECT coalesce(sum(r.amount), 0) INTO held FROM credit_reservations AS r
             WHERE r.account_id = accounts[slot] AND r.status = 'active' AND r.expires_at > at;
             total := total - held;
@@ -173,16 +175,18 @@ BEGIN
             END IF;
             g := g + 1;
         END LOOP;
-        owed[slot] := owed[slot] + wanted;
+        debts[slot] := debts[slot] + wanted;
         IF answer_availables[n] < alerts[slot] AND NOT lows[slot] THEN
             lows[slot] := true;
-            answer_lows := answer_lows || accounts[slot];
-            flagged := true;
+            event_accounts := event_accounts || accounts[slot];
+            event_kinds := event_kinds || 'credits.low'::text;
+            event_availables := event_availables || answer_availables[n];
         END IF;
         IF answer_availables[n] < top_ups[slot] AND NOT dues[slot] THEN
             dues[slot] := true;
-            answer_top_ups := answer_top_ups || accounts[slot];
-            flagged := true;
+            event_accounts := event_accounts || accounts[slot];
+            event_kinds := event_kinds || 'credits.top_up_due'::text;
+            event_availables := event_availables || answer_availables[n];
         END IF;
     END LOOP;
     IF debited_count = 0 THEN
@@ -232,9 +236,15 @@ BEGIN
              AS m (slot, id, remaining, was, cap)
         WHERE c.account_id = accounts[m.slot] AND c.credit_grant_id = m.id AND m.remaining < m.was;
     END IF;
-    IF flagged OR owed <> owed_before THEN
+    IF event_accounts IS NOT NULL THEN
+        INSERT INTO outbox (account_id, kind, payload)
+        SELECT e.account_id, e.kind, jsonb_build_object('available_units', e.available)
+        FROM unnest(event_accounts, event_kinds, event_availables)
+             AS e (account_id, kind, available);
+    END IF;
+    IF event_accounts IS NOT NULL OR debts <> debts_before THEN
         UPDATE credit_accounts AS c SET owed = m.owed, is_low = m.is_low, is_top_up_due = m.is_due
-        FROM unnest(accounts, owed, lows, dues) AS m (id, owed, is_low, is_due)
+        FROM unnest(accounts, debts, lows, dues) AS m (id, owed, is_low, is_due)
         WHERE c.account_id = m.id AND (c.owed, c.is_low, c.is_top_up_due)
               IS DISTINCT FROM (m.owed, m.is_low, m.is_due);
     END IF;
@@ -250,7 +260,8 @@ CREATE FUNCTION public.is_ledger_account(ledger_account text, unit text) RETURNS
     ELSE (ledger_account IN ('receivable', 'prepaid', 'revenue', 'deferred_revenue',
                              'tax_payable', 'gateway_fees', 'refunds', 'chargebacks', 'bad_debt',
                              'breakage')
-          OR ledger_account ~ '^clearing:[a-z][a-z0-9_]*$') AND unit ~ '^[A-Z]{3}$' END $_$;
+          OR ledger_account ~ '^clearing:[a-z][a-z0-9_]*$')
+         AND length(unit) = 3 AND upper(unit) = unit END $_$;
 CREATE PROCEDURE public.make_append_only(IN grown_table regclass)
     LANGUAGE plpgsql
     AS $$
@@ -267,6 +278,7 @@ CREATE FUNCTION public.post_entries(entry_accounts uuid[], entry_ids uuid[], ent
     SET enable_seqscan TO 'off'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
     AS $$
 DECLARE
     recorded timestamptz := clock_timestamp();
@@ -277,9 +289,7 @@ DECLARE
     digests bytea[];  -- of each entry
     slots integer[];  -- of each posting: which balance it moves; NULL on a house account
     slot_count integer;
-    slot_accounts uuid[];
-    slot_ledger_accounts text[];
-    slot_units text[];
+    places tid[];  -- of each balance; a locked row stays where it is
     balances bigint[];
     sequences bigint[];
     floors bigint[];
@@ -290,6 +300,7 @@ DECLARE
     last_posting integer := 0;
     first_posting integer;
     slot integer;
+    may_be_short boolean := false;
     new_count integer := 0;
     written_count integer;
 BEGIN
@@ -302,17 +313,19 @@ BEGIN
     -- Everybody locks in this order, so nobody waits in a circle. Two rounds at most: the second
     -- when a balance had to be opened.
     WHILE slot_count > 0 LOOP
-        SELECT array_agg(b.account_id), array_agg(b.ledger_account), array_agg(b.unit),
-               array_agg(b.balance), array_agg(b.sequence), array_agg(b.floor), array_agg(b.hash)
-        INTO slot_accounts, slot_ledger_accounts, slot_units, balances, sequences, floors, hashes
-        FROM (SELECT account_id, ledger_account, unit, balance, sequence, floor, hash
-              FROM ledger_balances
-              WHERE (account_id, ledger_account, unit) IN
-                    (SELECT entry_accounts[p.entry], p.ledger_account, p.unit
-                     FROM unnest(posting_entries, posting_ledger_accounts, posting_units)
-                          AS p (entry, ledger_account, unit)
-                     WHERE carries_balance(p.ledger_account))
-              ORDER BY account_id, ledger_account, unit FOR NO KEY UPDATE) AS b;
+        SELECT array_agg(b.place), array_agg(b.balance), array_agg(b.sequence),
+               array_agg(b.floor), array_agg(b.hash)
+        INTO places, balances, sequences, floors, hashes
+        FROM (SELECT DISTINCT entry_accounts[p.entry] AS account_id, p.ledger_account, p.unit
+              FROM unnest(posting_entries, posting_ledger_accounts, posting_units)
+                   AS p (entry, ledger_account, unit)
+              WHERE carries_balance(p.ledger_account) ORDER BY 1, 2, 3) AS wanted
+        CROSS JOIN LATERAL (
+              SELECT o.ctid AS place, o.balance, o.sequence, o.floor, o.hash
+              FROM ledger_balances AS o
+              WHERE o.account_id = wanted.account_id AND o.ledger_account = wanted.ledger_account
+                    AND o.unit = wanted.unit
+              FOR NO KEY UPDATE) AS b;
         EXIT WHEN cardinality(balances) = slot_count;
         INSERT INTO ledger_balances (account_id, ledger_account, unit, balance, sequence, floor)
         SELECT DISTINCT entry_accounts[p.entry], p.ledger_account, p.unit, 0, 0,
@@ -324,8 +337,9 @@ BEGIN
     END LOOP;
     -- Replays are looked up after the locks: this statement sees what others committed meanwhile.
     IF EXISTS (SELECT FROM unnest(entry_accounts, entry_keys) AS k (account_id, key)
-               JOIN ledger_entries AS e
-                    ON e.account_id = k.account_id AND e.idempotency_key = k.key) THEN
+               WHERE k.key = (SELECT e.idempotency_key FROM ledger_entries AS e
+                              WHERE e.account_id = k.account_id AND e.idempotency_key >= k.key
+                              ORDER BY e.idempotency_key LIMIT 1)) THEN
         outcomes := answer_replays(entry_accounts, entry_ids, entry_keys, entry_kinds,
                                    entry_references, posting_entries, posting_ledger_accounts,
                                    posting_units, posting_amounts);
@@ -359,13 +373,17 @@ BEGIN
             sequences[slot] := sequences[slot] + 1;
             posting_balances[line] := balances[slot];
             posting_sequences[line] := sequences[slot];
+            may_be_short := may_be_short OR -balances[slot] < floors[slot];
         END LOOP;
-        FOR line IN first_posting .. last_posting LOOP
-            slot := slots[line];
-            IF -balances[slot] < floors[slot] AND posting_amounts[line] > 0 THEN
-                outcomes[entry] := 'overdrawn';
-            END IF;
-        END LOOP;
+        IF may_be_short THEN  -- judged behind the whole entry, which may take and give
+            FOR line IN first_posting .. last_posting LOOP
+                slot := slots[line];
+                IF -balances[slot] < floors[slot] THEN
+                    outcomes[entry] := 'overdrawn';
+                END IF;
+            END LOOP;
+            may_be_short := false;
+        END IF;
         IF outcomes[entry] = 'posted' THEN
             new_count := new_count + 1;
             FOR line IN first_posting .. last_posting LOOP
@@ -407,7 +425,7 @@ BEGIN
                 posting_sequences, posting_balances, posting_hashes)
          WITH ORDINALITY AS p (entry, ledger_account, unit, amount, sequence, balance, hash, line)
     WHERE outcomes[p.entry] = 'posted'
-          AND wrote_all((SELECT count(*) FROM written), new_count);
+          AND (SELECT wrote_all(count(*), new_count) FROM written);
     GET DIAGNOSTICS written_count = ROW_COUNT;
     IF written_count = 0 THEN
         RETURN array_replace(
@@ -416,10 +434,8 @@ BEGIN
                            posting_amounts), 'kept', 'posted');
     END IF;
     UPDATE ledger_balances AS b SET balance = m.balance, sequence = m.sequence, hash = m.hash
-    FROM unnest(slot_accounts, slot_ledger_accounts, slot_units, balances, sequences, hashes)
-         AS m (account_id, ledger_account, unit, balance, sequence, hash)
-    WHERE b.account_id = m.account_id AND b.ledger_account = m.ledger_account AND b.unit = m.unit
-          AND b.sequence < m.sequence;
+    FROM unnest(places, balances, sequences, hashes) AS m (place, balance, sequence, hash)
+    WHERE b.ctid = m.place AND b.sequence < m.sequence;
     RETURN array_replace(outcomes, 'kept', 'posted');
 END $$;
 CREATE PROCEDURE public.protect_tenant_table(IN tenant_table regclass)
@@ -468,6 +484,7 @@ CREATE FUNCTION public.refuse_unbalanced() RETURNS trigger
     SET enable_seqscan TO 'off'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
+    SET enable_sort TO 'off'
     AS $$
 DECLARE off uuid;
 BEGIN
@@ -476,9 +493,10 @@ BEGIN
         GROUP BY a.account_id, a.ledger_entry_id, a.unit HAVING sum(a.amount) <> 0 LIMIT 1;
         IF off IS NULL THEN
             SELECT a.ledger_entry_id INTO off FROM added AS a
-            WHERE a.line = 1 AND NOT EXISTS (
-                SELECT FROM ledger_entries AS e
-                WHERE e.account_id = a.account_id AND e.ledger_entry_id = a.ledger_entry_id)
+            WHERE a.line = 1 AND a.ledger_entry_id IS DISTINCT FROM (
+                SELECT e.ledger_entry_id FROM ledger_entries AS e
+                WHERE e.account_id = a.account_id AND e.ledger_entry_id >= a.ledger_entry_id
+                ORDER BY e.ledger_entry_id LIMIT 1)
             LIMIT 1;
         END IF;
     ELSE
@@ -486,7 +504,7 @@ BEGIN
         WHERE NOT EXISTS (
             SELECT FROM ledger_postings AS p
             WHERE p.account_id = a.account_id AND p.ledger_entry_id = a.ledger_entry_id
-                  AND p.line = 1)
+                  AND p.line = 1 OFFSET 0)
         LIMIT 1;
     END IF;
     IF off IS NOT NULL THEN
@@ -640,8 +658,29 @@ CREATE TABLE public.credit_cost_epoch (
     epoch bigint NOT NULL,
     CONSTRAINT credit_cost_epoch_only_row_check CHECK (only_row)
 );
-CREATE TABLE public.credit_costs (
+CREATE TABLE public.credit_cost_overrides (
+    credit_cost_id uuid CONSTRAINT credit_costs_credit_cost_id_not_null NOT NULL,
+    operation text CONSTRAINT credit_costs_operation_not_null NOT NULL,
+    model text,
+    version integer CONSTRAINT credit_costs_version_not_null NOT NULL,
+    unit text CONSTRAINT credit_costs_unit_not_null NOT NULL,
+    unit_size numeric CONSTRAINT credit_costs_unit_size_not_null NOT NULL,
+    credits_per_unit numeric CONSTRAINT credit_costs_credits_per_unit_not_null NOT NULL,
+    minimum numeric CONSTRAINT credit_costs_minimum_not_null NOT NULL,
+    rounding text CONSTRAINT credit_costs_rounding_not_null NOT NULL,
+    step numeric CONSTRAINT credit_costs_step_not_null NOT NULL,
+    effective_at timestamp with time zone CONSTRAINT credit_costs_effective_at_not_null NOT NULL,
+    is_active boolean CONSTRAINT credit_costs_is_active_not_null NOT NULL,
+    created_at timestamp with time zone CONSTRAINT credit_costs_created_at_not_null NOT NULL,
     account_id uuid NOT NULL,
+    CONSTRAINT credit_costs_credits_per_unit_check CHECK ((credits_per_unit >= (0)::numeric)),
+    CONSTRAINT credit_costs_minimum_check CHECK ((minimum >= (0)::numeric)),
+    CONSTRAINT credit_costs_rounding_check CHECK ((rounding = ANY (ARRAY['up'::text, 'nearest'::text, 'down'::text]))),
+    CONSTRAINT credit_costs_step_check CHECK ((step > (0)::numeric)),
+    CONSTRAINT credit_costs_unit_size_check CHECK ((unit_size > (0)::numeric)),
+    CONSTRAINT credit_costs_version_check CHECK ((version >= 1))
+);
+CREATE TABLE public.credit_costs (
     credit_cost_id uuid NOT NULL,
     operation text NOT NULL,
     model text,
@@ -1195,10 +1234,14 @@ ALTER TABLE ONLY public.credit_allocations
     ADD CONSTRAINT credit_allocations_pkey PRIMARY KEY (account_id, ledger_entry_id, credit_grant_id);
 ALTER TABLE ONLY public.credit_cost_epoch
     ADD CONSTRAINT credit_cost_epoch_pkey PRIMARY KEY (only_row);
+ALTER TABLE ONLY public.credit_cost_overrides
+    ADD CONSTRAINT credit_cost_overrides_account_id_operation_model_version_key UNIQUE NULLS NOT DISTINCT (account_id, operation, model, version);
+ALTER TABLE ONLY public.credit_cost_overrides
+    ADD CONSTRAINT credit_cost_overrides_pkey PRIMARY KEY (account_id, credit_cost_id);
 ALTER TABLE ONLY public.credit_costs
-    ADD CONSTRAINT credit_costs_account_id_operation_model_version_key UNIQUE NULLS NOT DISTINCT (account_id, operation, model, version);
+    ADD CONSTRAINT credit_costs_operation_model_version_key UNIQUE NULLS NOT DISTINCT (operation, model, version);
 ALTER TABLE ONLY public.credit_costs
-    ADD CONSTRAINT credit_costs_pkey PRIMARY KEY (account_id, credit_cost_id);
+    ADD CONSTRAINT credit_costs_pkey PRIMARY KEY (credit_cost_id);
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_account_id_idempotency_key_key UNIQUE (account_id, idempotency_key);
 ALTER TABLE ONLY public.credit_grants
@@ -1330,7 +1373,6 @@ CREATE INDEX credit_usage_log_by_time ON public.credit_usage_log USING btree (ac
 CREATE UNIQUE INDEX gateway_customers_by_token ON public.gateway_customers USING btree (gateway, token);
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (claimed_at);
 CREATE INDEX invoices_by_time ON public.invoices USING btree (account_id, created_at DESC, invoice_id DESC);
-CREATE INDEX ledger_entries_by_time ON public.ledger_entries USING btree (account_id, at DESC, ledger_entry_id DESC);
 CREATE INDEX memberships_by_user ON public.memberships USING btree (user_id);
 CREATE INDEX meters_by_event_type ON public.meters USING btree (event_type);
 CREATE INDEX outbox_due ON public.outbox USING btree (deliver_after);
@@ -1408,6 +1450,7 @@ ALTER INDEX public.usage_events_pkey ATTACH PARTITION public.usage_events_7_pkey
 ALTER INDEX public.usage_events_by_tx ATTACH PARTITION public.usage_events_7_tx_idx;
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.billing_audit FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_allocations FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_cost_overrides FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_costs FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_usage_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -1417,6 +1460,7 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.plan_versions FOR E
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_events FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.billing_audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_allocations FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_cost_overrides FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_costs FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_usage_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_lines FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -1435,6 +1479,7 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_7 FOR EA
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.accounts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.write_audit('key_hash');
 CREATE TRIGGER audited AFTER UPDATE ON public.credit_accounts FOR EACH ROW WHEN ((((((old.overdraft_max IS DISTINCT FROM new.overdraft_max) OR (old.alert_below IS DISTINCT FROM new.alert_below)) OR (old.top_up_below IS DISTINCT FROM new.top_up_below)) OR (old.top_up_package_id IS DISTINCT FROM new.top_up_package_id)) OR (old.top_up_month_max_minor IS DISTINCT FROM new.top_up_month_max_minor))) EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_cost_overrides FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_costs FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT ON public.credit_grants FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_packages FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -1454,6 +1499,7 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.test_clocks FO
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.write_audit('password_hash');
 CREATE TRIGGER balanced AFTER INSERT ON public.ledger_entries REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_unbalanced();
 CREATE TRIGGER balanced AFTER INSERT ON public.ledger_postings REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_unbalanced();
+CREATE TRIGGER counted AFTER INSERT ON public.credit_cost_overrides FOR EACH STATEMENT EXECUTE FUNCTION public.count_cost_change();
 CREATE TRIGGER counted AFTER INSERT ON public.credit_costs FOR EACH STATEMENT EXECUTE FUNCTION public.count_cost_change();
 CREATE TRIGGER final BEFORE INSERT ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_line_of_final();
 CREATE TRIGGER final BEFORE DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.refuse_edit_of_final();
@@ -1469,6 +1515,8 @@ ALTER TABLE ONLY public.credit_accounts
     ADD CONSTRAINT credit_accounts_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.credit_accounts
     ADD CONSTRAINT credit_accounts_top_up_package_id_fkey FOREIGN KEY (top_up_package_id) REFERENCES public.credit_packages(credit_package_id);
+ALTER TABLE ONLY public.credit_cost_overrides
+    ADD CONSTRAINT credit_cost_overrides_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.credit_purchases
@@ -1515,12 +1563,11 @@ ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.billing_audit ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_allocations ENABLE ROW LEVEL SECURITY;
-ALTER TABLE public.credit_costs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.credit_cost_overrides ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_purchases ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_reservations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_usage_log ENABLE ROW LEVEL SECURITY;
-CREATE POLICY for_everybody ON public.credit_costs FOR SELECT TO tallystick_account USING ((account_id = '00000000-0000-0000-0000-000000000000'::uuid));
 ALTER TABLE public.gateway_customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_lines ENABLE ROW LEVEL SECURITY;
@@ -1536,7 +1583,7 @@ CREATE POLICY own_rows ON public.accounts TO tallystick_account USING ((account_
 CREATE POLICY own_rows ON public.billing_audit TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_accounts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_allocations TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
-CREATE POLICY own_rows ON public.credit_costs TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.credit_cost_overrides TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_grants TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_purchases TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_reservations TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -1583,9 +1630,12 @@ GRANT SELECT ON TABLE public.credit_allocations TO tallystick_staff;
 GRANT SELECT ON TABLE public.credit_cost_epoch TO tallystick_account;
 GRANT SELECT ON TABLE public.credit_cost_epoch TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_cost_epoch TO tallystick_writer;
-GRANT SELECT,INSERT ON TABLE public.credit_costs TO tallystick_account;
-GRANT SELECT,INSERT ON TABLE public.credit_costs TO tallystick_writer;
+GRANT SELECT,INSERT ON TABLE public.credit_cost_overrides TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.credit_cost_overrides TO tallystick_writer;
+GRANT SELECT ON TABLE public.credit_cost_overrides TO tallystick_staff;
+GRANT SELECT ON TABLE public.credit_costs TO tallystick_account;
 GRANT SELECT ON TABLE public.credit_costs TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.credit_costs TO tallystick_writer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_grants TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_grants TO tallystick_writer;
 GRANT SELECT ON TABLE public.credit_grants TO tallystick_staff;
