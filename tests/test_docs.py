@@ -9,6 +9,7 @@ import pytest
 import typer
 
 from tallystick.cli import cli
+from tallystick.credits import events as credit_events
 from tallystick.invoices import events as invoice_events
 from tallystick.kernel import errors
 from tallystick.kernel.ids import PREFIXES
@@ -91,7 +92,7 @@ def test_every_command_is_documented(command: str) -> None:
 def test_every_event_is_documented() -> None:
     kinds = {
         value
-        for module in (invoice_events, payment_events)
+        for module in (credit_events, invoice_events, payment_events)
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, str) and "." in value
     }
