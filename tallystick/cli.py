@@ -19,6 +19,8 @@ cli = typer.Typer(
 )
 simulators = typer.Typer(no_args_is_help=True, help="Stand-ins for gateways, for demo and tests.")
 cli.add_typer(simulators, name="simulators")
+exports = typer.Typer(no_args_is_help=True, help="Write what is stored into a file.")
+cli.add_typer(exports, name="export")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on [TALLYSTICK_HOST].")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on [TALLYSTICK_PORT, else 8000].")]
@@ -87,6 +89,52 @@ def check() -> None:
     if found:
         raise typer.Exit(1)
     typer.echo("All settings fit together, and the database answers.")
+
+
+@cli.command(
+    epilog="Example: tallystick anchor /backup/anchor-2026-03-01.ndjson   (keep it elsewhere)"
+)
+def anchor(file: Path) -> None:
+    """Write the signed heads of all chains of the books, to hold them against these later."""
+    from tallystick.processes import database
+    from tallystick.verify_commands import anchor_books
+
+    settings = _settings({})
+    with database(settings, progress=_say) as dsn:
+        count = asyncio.run(anchor_books(settings, dsn, file))
+    _say(f"{count} chains anchored in {file}")
+
+
+@exports.command("ledger", epilog="Example: tallystick export ledger books.ndjson")
+def export_ledger(file: Path) -> None:
+    """Write the whole of the books, one JSON object a line; `verify --export` reads it."""
+    from tallystick.processes import database
+    from tallystick.verify_commands import export_books
+
+    with database(_settings({}), progress=_say) as dsn:
+        count = asyncio.run(export_books(dsn, file))
+    _say(f"{count} records written to {file}")
+
+
+@cli.command(epilog="Example: tallystick verify --anchor /backup/anchor-2026-03-01.ndjson")
+def verify(
+    anchor: Annotated[
+        Path | None, typer.Option(help="Signed heads that must still be there.")
+    ] = None,
+    export: Annotated[Path | None, typer.Option(help="Check this export, not a database.")] = None,
+) -> None:
+    """Recompute the books: sums, balances, chains, invoices; exit code 1 on any difference."""
+    from tallystick.processes import database
+    from tallystick.verify_commands import verify_books, verify_file
+
+    settings = _settings({})
+    if export is not None:
+        is_clean = verify_file(settings, export, anchor)
+    else:
+        with database(settings, progress=_say) as dsn:
+            is_clean = asyncio.run(verify_books(settings, dsn, anchor))
+    if not is_clean:
+        raise typer.Exit(1)
 
 
 @cli.command()

@@ -34,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "INFO"
     cookie_secure: bool = False
     default_currency: str = "USD"
+    anchor_key_file: Path | None = None
     rate_limit_per_minute: int = 6000
     seller_name: str = "Your company"
     seller_address: tuple[str, ...] = ()
@@ -129,6 +130,7 @@ VARIABLES: Final = (
     Variable("TALLYSTICK_LOG_LEVEL", "log_level", read_level, "the least level logged"),
     Variable("TALLYSTICK_COOKIE_SECURE", "cookie_secure", read_bool, "cookies over HTTPS only"),
     Variable("DEFAULT_CURRENCY", "default_currency", read_currency, "currency of new accounts"),
+    Variable("TALLYSTICK_ANCHOR_KEY_FILE", "anchor_key_file", Path, "key that signs anchors"),
     Variable("TALLYSTICK_RATE_LIMIT", "rate_limit_per_minute", read_count, "requests a minute"),
     Variable("TALLYSTICK_SELLER_NAME", "seller_name", str, "who invoices, as printed"),
     Variable("TALLYSTICK_SELLER_ADDRESS", "seller_address", read_list("|"),

@@ -1,15 +1,16 @@
 """Posting to the books and reading them."""
 
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from tallystick.kernel.db import Connection, Database
 from tallystick.kernel.errors import BadInput, Conflict, PaymentRequired
-from tallystick.kernel.ids import new_id
+from tallystick.kernel.ids import new_id, show, unknown
 from tallystick.kernel.paging import After, Page, PageRequest, make_page
 from tallystick.ledger import store
 from tallystick.ledger.committer import WAITING_MAX, GroupCommitter
-from tallystick.ledger.model import CARRIES_BALANCE, CREDIT, Balance, Entry, PostedEntry
+from tallystick.ledger.model import CARRIES_BALANCE, CREDIT, Balance, Entry, PostedEntry, Posting
 from tallystick.ledger.posting import check_entry
 
 POSTED: Final = "posted"
@@ -34,6 +35,29 @@ async def post(
     new = store.NewEntry(account_id, ledger_entry_id or new_id(), entry)
     (outcome,) = await store.post_entries(conn, [new])
     return _was_posted(entry, outcome)
+
+
+async def reverse(
+    conn: Connection, account_id: UUID, ledger_entry_id: UUID, reason: str, at: datetime
+) -> bool:
+    """Post the mirror of an entry within the open transaction; False if that was done before.
+
+    Nothing is ever edited: a mistake and its reversal both stay. Raises NotFound; otherwise as
+    `post` (a reversal that takes money or credits which are gone is refused).
+    """
+    was = await store.find_entry(conn, account_id, ledger_entry_id)
+    if was is None:
+        raise unknown("ledger_entry")
+    mirrored = tuple(Posting(p.ledger_account, p.unit, -p.amount) for p in was.postings)
+    reversal = Entry(
+        idempotency_key=f"reversal:{ledger_entry_id}",
+        kind="reversal",
+        reference=show("ledger_entry", ledger_entry_id),
+        reason=reason,
+        at=at,
+        postings=mirrored,
+    )
+    return await post(conn, account_id, reversal)
 
 
 class Ledger:

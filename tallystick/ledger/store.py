@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from tallystick.kernel.db import Connection
@@ -28,6 +29,11 @@ VALUES ($1, 'credits', 'CREDIT', 0, 0, $2)
 ON CONFLICT (account_id, ledger_account, unit) DO UPDATE SET floor = excluded.floor
 WHERE -b.balance >= excluded.floor
 """
+TOTALS: Final = """
+SELECT p.unit, e.kind, sum(p.amount)::bigint AS amount
+FROM ledger_postings AS p JOIN ledger_entries AS e USING (account_id, ledger_entry_id)
+WHERE p.account_id = $1 AND p.ledger_account = 'receivable' GROUP BY 1, 2
+"""
 SUM: Final = """
 SELECT coalesce(sum(amount), 0)::bigint FROM ledger_postings
 WHERE account_id = $1 AND ledger_account = $2 AND unit = $3
@@ -36,8 +42,12 @@ COUNT: Final = "SELECT count(*) FROM ledger_entries WHERE account_id = $1"
 ENTRIES: Final = """
 SELECT ledger_entry_id, idempotency_key, kind, reference, reason, at, recorded_at
 FROM ledger_entries
-WHERE account_id = $1 AND ledger_entry_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+WHERE account_id = $1 AND ($2::uuid IS NULL OR ledger_entry_id < $2)
 ORDER BY ledger_entry_id DESC LIMIT $3 OFFSET $4
+"""
+ENTRY: Final = """
+SELECT ledger_entry_id, idempotency_key, kind, reference, reason, at, recorded_at
+FROM ledger_entries WHERE account_id = $1 AND ledger_entry_id = $2
 """
 POSTINGS: Final = """
 SELECT ledger_entry_id, ledger_account, unit, amount, sequence, balance_after
@@ -120,6 +130,21 @@ async def entries(
         request.limit + 1,
         request.offset,
     )
+    return await _with_postings(conn, account_id, rows)
+
+
+async def find_entry(
+    conn: Connection, account_id: UUID, ledger_entry_id: UUID
+) -> PostedEntry | None:
+    """Return one entry with its postings."""
+    rows = await conn.fetch(ENTRY, account_id, ledger_entry_id)
+    found = await _with_postings(conn, account_id, rows)
+    return found[0] if found else None
+
+
+async def _with_postings(
+    conn: Connection, account_id: UUID, rows: Sequence[asyncpg.Record]
+) -> tuple[PostedEntry, ...]:
     postings: dict[UUID, list[Posted]] = {row["ledger_entry_id"]: [] for row in rows}
     for row in await conn.fetch(POSTINGS, account_id, list(postings)):
         fields = dict(row)

@@ -1,0 +1,115 @@
+"""The books as a stream of records, one after the other: from the database, or from an export.
+
+In this order, so that a check of any size needs the memory of one record:
+1. of each balance, by account, ledger account and unit: the balance, then its postings by number;
+2. the entries that touch no balance;
+3. of each invoice, by account and id: the invoice, then the entry of its issue.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from tallystick.kernel import hashchain
+
+Key = tuple[UUID, str, str]
+
+
+class Line(msgspec.Struct, frozen=True, array_like=True):
+    """One posting of an entry: (ledger account, unit, amount)."""
+
+    ledger_account: str
+    unit: str
+    amount: int
+
+
+class EntryRecord(msgspec.Struct, frozen=True, tag="entry"):
+    """A whole entry as it stands in the books."""
+
+    account_id: UUID
+    ledger_entry_id: UUID
+    idempotency_key: str
+    kind: str
+    reference: str
+    reason: str
+    at: datetime
+    recorded_at: datetime
+    postings: tuple[Line, ...]
+
+    @property
+    def digest(self) -> bytes:
+        """The hash of everything that it says."""
+        texts = (self.idempotency_key, self.kind, self.reference, self.reason)
+        parts = [
+            self.account_id.bytes,
+            self.ledger_entry_id.bytes,
+            hashchain.instant_bytes(self.at),
+            hashchain.instant_bytes(self.recorded_at),
+            *(hashchain.text_bytes(text) for text in texts),
+        ]
+        for line in self.postings:
+            parts += [
+                hashchain.text_bytes(line.ledger_account),
+                hashchain.text_bytes(line.unit),
+                hashchain.number_bytes(line.amount),
+            ]
+        return hashchain.digest(parts)
+
+
+class BalanceRecord(msgspec.Struct, frozen=True, tag="balance"):
+    """A customer's balance: what its chain must end with."""
+
+    account_id: UUID
+    ledger_account: str
+    unit: str
+    balance: int
+    sequence: int
+    hash: bytes
+
+    @property
+    def key(self) -> Key:
+        """Which chain it heads."""
+        return self.account_id, self.ledger_account, self.unit
+
+
+class LinkRecord(msgspec.Struct, frozen=True, tag="link"):
+    """One posting of a chain with the whole of its entry; None: the entry is gone."""
+
+    account_id: UUID
+    ledger_account: str
+    unit: str
+    sequence: int
+    line: int
+    amount: int
+    balance_after: int
+    hash: bytes
+    ledger_entry_id: UUID
+    entry: EntryRecord | None
+
+    @property
+    def key(self) -> Key:
+        """Which chain it is a link of."""
+        return self.account_id, self.ledger_account, self.unit
+
+
+class InvoiceRecord(msgspec.Struct, frozen=True, tag="invoice"):
+    """What an issued invoice says: amounts in minor units."""
+
+    account_id: UUID
+    invoice_id: UUID
+    number: str
+    currency: str
+    total_minor: int
+    tax_minor: int
+
+
+class IssueRecord(msgspec.Struct, frozen=True, tag="issue"):
+    """The entry that an invoice made when it was issued."""
+
+    entry: EntryRecord
+
+
+Record = BalanceRecord | LinkRecord | EntryRecord | InvoiceRecord | IssueRecord
+ENCODER = msgspec.json.Encoder()
+DECODER: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
