@@ -122,7 +122,7 @@ async def test_everything_killed_at_once_is_no_obstacle(world: "World") -> None:
     assert await world.ask(world.start(home).dsn, "SELECT n FROM kept") == 7
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), 1, 4_000_000])
+@pytest.mark.parametrize("pid", [os.getpid(), 1, 4_000_000], ids=["ours", "init", "nobody"])
 async def test_a_number_left_behind_by_a_killed_server_is_not_believed(
     world: "World", pid: int
 ) -> None:
