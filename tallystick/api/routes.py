@@ -11,6 +11,7 @@ from tallystick.api import (
     audit,
     events,
     invoices,
+    ledger,
     payment_methods,
     payments,
     subscriptions,
@@ -23,6 +24,7 @@ ACCOUNT_ROUTES: Final = (
     *usage.ACCOUNT_ROUTES,
     *invoices.ACCOUNT_ROUTES,
     *payments.ACCOUNT_ROUTES,
+    *ledger.ACCOUNT_ROUTES,
     *payment_methods.ACCOUNT_ROUTES,
 )
 OTHER_ROUTES: Final = (

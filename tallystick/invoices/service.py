@@ -1,5 +1,6 @@
 """Reading invoices, and settling them."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -39,6 +40,18 @@ async def list_invoices(
     total = await store.count(conn, account_id, status)
     invoices = await store.with_lines(conn, account_id, rows)
     return make_page(invoices, total, page, lambda one: After(one.created_at, one.invoice_id))
+
+
+async def draft_sums(conn: Connection, account_id: UUID) -> Mapping[str, int]:
+    """Return what is on drafts and not owed yet: minor units by currency."""
+    return await store.draft_sums(conn, account_id)
+
+
+async def invoice_numbers(
+    conn: Connection, account_id: UUID, invoice_ids: Sequence[UUID]
+) -> Mapping[UUID, str]:
+    """Return the number of each of these invoices that was issued."""
+    return await store.numbers(conn, account_id, invoice_ids)
 
 
 async def settle(

@@ -1,6 +1,6 @@
 """The SQL of invoices, their lines and their numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -54,6 +54,14 @@ ORDER BY created_at DESC, invoice_id DESC LIMIT $5 OFFSET $6
 COUNT: Final = """
 SELECT count(*) FROM invoices WHERE account_id = $1 AND ($2::text IS NULL OR status = $2)
 """
+DRAFT_SUMS: Final = """
+SELECT currency::text AS currency, sum(total_minor)::bigint AS minor FROM invoices
+WHERE account_id = $1 AND status = 'draft' GROUP BY currency
+"""
+NUMBERS: Final = """
+SELECT invoice_id, number FROM invoices
+WHERE account_id = $1 AND invoice_id = ANY($2::uuid[]) AND number IS NOT NULL
+"""
 LINES: Final = """
 SELECT invoice_id, invoice_line_id, position, kind, description, price_code, meter_code, quantity,
     unit, period_start, period_end, amount_minor
@@ -90,7 +98,7 @@ async def insert_draft(
     draft: InvoiceDraft,
     *,
     invoice_id: UUID,
-    subscription_id: UUID,
+    subscription_id: UUID | None,
     at: datetime,
 ) -> bool:
     """Write the head of a draft; False if this period of the subscription has its invoice."""
@@ -193,6 +201,20 @@ async def count(conn: Connection, account_id: UUID, status: Status | None) -> in
     """Return how many invoices the account has in this status, or in all."""
     found: int = await conn.fetchval(COUNT, account_id, status)
     return found
+
+
+async def draft_sums(conn: Connection, account_id: UUID) -> Mapping[str, int]:
+    """Return the totals of drafts, in minor units by currency."""
+    rows = await conn.fetch(DRAFT_SUMS, account_id)
+    return {row["currency"]: row["minor"] for row in rows}
+
+
+async def numbers(
+    conn: Connection, account_id: UUID, invoice_ids: Sequence[UUID]
+) -> Mapping[UUID, str]:
+    """Return the numbers of those invoices that have one."""
+    rows = await conn.fetch(NUMBERS, account_id, list(invoice_ids))
+    return {row["invoice_id"]: row["number"] for row in rows}
 
 
 async def with_lines(

@@ -109,6 +109,18 @@ class PostedEntry(msgspec.Struct, frozen=True):
     postings: tuple[Posted, ...]
 
 
+class ReceivableSums(msgspec.Struct, frozen=True):
+    """What came onto the receivable in one currency; `owed` - `paid` is its balance.
+
+    `paid`: what entries that also touch a gateway's clearing or prepaid money took off it, less
+    what such entries (a chargeback) put back. `owed`: everything else, invoices first of all.
+    """
+
+    unit: str
+    owed: int
+    paid: int
+
+
 class Balance(msgspec.Struct, frozen=True):
     """What stands on one ledger account of a customer: positive a debit, negative a credit."""
 

@@ -10,7 +10,15 @@ from tallystick.kernel.ids import new_id, show, unknown
 from tallystick.kernel.paging import After, Page, PageRequest, make_page
 from tallystick.ledger import store
 from tallystick.ledger.committer import WAITING_MAX, GroupCommitter
-from tallystick.ledger.model import CARRIES_BALANCE, CREDIT, Balance, Entry, PostedEntry, Posting
+from tallystick.ledger.model import (
+    CARRIES_BALANCE,
+    CREDIT,
+    Balance,
+    Entry,
+    PostedEntry,
+    Posting,
+    ReceivableSums,
+)
 from tallystick.ledger.posting import check_entry
 
 POSTED: Final = "posted"
@@ -45,9 +53,7 @@ async def reverse(
     Nothing is ever edited: a mistake and its reversal both stay. Raises NotFound; otherwise as
     `post` (a reversal that takes money or credits which are gone is refused).
     """
-    was = await store.find_entry(conn, account_id, ledger_entry_id)
-    if was is None:
-        raise unknown("ledger_entry")
+    was = await get_entry(conn, account_id, ledger_entry_id)
     mirrored = tuple(Posting(p.ledger_account, p.unit, -p.amount) for p in was.postings)
     reversal = Entry(
         idempotency_key=f"reversal:{ledger_entry_id}",
@@ -147,6 +153,19 @@ async def balance(conn: Connection, account_id: UUID, ledger_account: str, unit:
 async def list_balances(conn: Connection, account_id: UUID) -> tuple[Balance, ...]:
     """Return the account's running balances, one for each ledger account and unit ever touched."""
     return await store.kept_balances(conn, account_id)
+
+
+async def get_entry(conn: Connection, account_id: UUID, ledger_entry_id: UUID) -> PostedEntry:
+    """Return one entry of the account with its postings; raises NotFound."""
+    found = await store.find_entry(conn, account_id, ledger_entry_id)
+    if found is None:
+        raise unknown("ledger_entry")
+    return found
+
+
+async def receivable_sums(conn: Connection, account_id: UUID) -> tuple[ReceivableSums, ...]:
+    """Return by currency what the account was charged and what it has paid, in minor units."""
+    return await store.receivable_sums(conn, account_id)
 
 
 async def list_entries(

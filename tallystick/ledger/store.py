@@ -9,7 +9,7 @@ import msgspec
 
 from tallystick.kernel.db import Connection
 from tallystick.kernel.paging import PageRequest
-from tallystick.ledger.model import Balance, Entry, Posted, PostedEntry
+from tallystick.ledger.model import Balance, Entry, Posted, PostedEntry, ReceivableSums
 
 # Arrays of all entries' fields, then of all postings' fields with the position of their entry.
 POST_ENTRIES: Final = """
@@ -29,10 +29,17 @@ VALUES ($1, 'credits', 'CREDIT', 0, 0, $2)
 ON CONFLICT (account_id, ledger_account, unit) DO UPDATE SET floor = excluded.floor
 WHERE -b.balance >= excluded.floor
 """
-TOTALS: Final = """
-SELECT p.unit, e.kind, sum(p.amount)::bigint AS amount
-FROM ledger_postings AS p JOIN ledger_entries AS e USING (account_id, ledger_entry_id)
-WHERE p.account_id = $1 AND p.ledger_account = 'receivable' GROUP BY 1, 2
+RECEIVABLE_SUMS: Final = """
+SELECT unit, coalesce(sum(amount) FILTER (WHERE NOT is_payment), 0)::bigint AS owed,
+       coalesce(-sum(amount) FILTER (WHERE is_payment), 0)::bigint AS paid
+FROM (SELECT p.unit, p.amount, EXISTS (
+             SELECT FROM ledger_postings AS q
+             WHERE q.account_id = p.account_id AND q.ledger_entry_id = p.ledger_entry_id
+                   AND (q.ledger_account = 'prepaid' OR q.ledger_account LIKE 'clearing:%')
+             ) AS is_payment
+      FROM ledger_postings AS p
+      WHERE p.account_id = $1 AND p.ledger_account = 'receivable') AS moves
+GROUP BY unit
 """
 SUM: Final = """
 SELECT coalesce(sum(amount), 0)::bigint FROM ledger_postings
@@ -110,6 +117,12 @@ async def kept_balances(conn: Connection, account_id: UUID) -> tuple[Balance, ..
     """Return every running balance of the account."""
     rows = await conn.fetch(BALANCES, account_id)
     return tuple(msgspec.convert(dict(row), Balance) for row in rows)
+
+
+async def receivable_sums(conn: Connection, account_id: UUID) -> tuple[ReceivableSums, ...]:
+    """Return by currency what was charged and what was paid."""
+    rows = await conn.fetch(RECEIVABLE_SUMS, account_id)
+    return tuple(ReceivableSums(**dict(row)) for row in rows)
 
 
 async def entry_count(conn: Connection, account_id: UUID) -> int:

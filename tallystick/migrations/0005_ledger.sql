@@ -51,6 +51,9 @@ CREATE TABLE ledger_postings (
            = carries_balance(ledger_account)),
     PRIMARY KEY (account_id, ledger_entry_id, line)
 );
+-- What was charged and paid is summed over the receivable alone, not over a million credits used.
+CREATE INDEX ledger_postings_receivable ON ledger_postings (account_id)
+    WHERE ledger_account = 'receivable';
 CALL protect_tenant_table('ledger_postings');
 CALL make_append_only('ledger_postings');
 

@@ -1023,6 +1023,7 @@ CREATE TABLE public.plan_versions (
     interval_count integer NOT NULL,
     prices jsonb NOT NULL,
     limits jsonb NOT NULL,
+    credits jsonb,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT plan_versions_currency_check CHECK (((currency)::text = upper((currency)::text))),
     CONSTRAINT plan_versions_interval_check CHECK (("interval" = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'year'::text]))),
@@ -1373,6 +1374,7 @@ CREATE INDEX credit_usage_log_by_time ON public.credit_usage_log USING btree (ac
 CREATE UNIQUE INDEX gateway_customers_by_token ON public.gateway_customers USING btree (gateway, token);
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (claimed_at);
 CREATE INDEX invoices_by_time ON public.invoices USING btree (account_id, created_at DESC, invoice_id DESC);
+CREATE INDEX ledger_postings_receivable ON public.ledger_postings USING btree (account_id) WHERE (ledger_account = 'receivable'::text);
 CREATE INDEX memberships_by_user ON public.memberships USING btree (user_id);
 CREATE INDEX meters_by_event_type ON public.meters USING btree (event_type);
 CREATE INDEX outbox_due ON public.outbox USING btree (deliver_after);

@@ -1,0 +1,266 @@
+"""What the account owes and holds, and every entry of the books that made it so."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Request, get, post
+
+from tallystick.accounts.model import Account, Principal
+from tallystick.api import fields
+from tallystick.api.answers import Pagination, major, pagination
+from tallystick.api.services import Services
+from tallystick.api.strict import Body
+from tallystick.invoices import service as invoices
+from tallystick.kernel import ids
+from tallystick.kernel.db import Connection, account_scope
+from tallystick.kernel.errors import BadInput, NotFound
+from tallystick.kernel.paging import PageRequest
+from tallystick.ledger import service
+from tallystick.ledger.model import (
+    CARRIES_BALANCE,
+    CREDIT,
+    CREDIT_SCALE,
+    PREPAID,
+    RECEIVABLE,
+    REVENUE,
+    Entry,
+    Posted,
+    PostedEntry,
+    Posting,
+)
+from tallystick.ledger.posting import AMOUNT_MAX
+from tallystick.money.currency import currency as known_currency
+from tallystick.payments import service as payments
+
+TAGS: Final = ["Balance"]
+READ: Final = {"permission": "billing:read"}
+WRITE: Final = {"permission": "billing:write"}
+_CREDIT_PLACES: Final = Decimal(1) / CREDIT_SCALE
+
+
+class CurrencyBalance(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in one currency; amounts in other currencies are never converted into it.
+
+    - `owed_settled`: everything charged that is final: issued invoices and charges, less what was
+      credited or reversed.
+    - `owed_pending`: what is on draft invoices, and owed once they are issued.
+    - `payments_settled`: money received or taken from prepaid, less what went back to the payer.
+    - `payments_pending`: payments under way, not received yet.
+    - `due_settled`: `owed_settled` - `payments_settled`: to be paid now; negative: overpaid.
+    - `due_if_all_settles`: `due_settled` + `owed_pending` - `payments_pending`.
+    - `credit_balance`: prepaid money that is not used yet.
+    """
+
+    currency: str
+    owed_settled: Decimal
+    owed_settled_cents: int
+    owed_pending: Decimal
+    owed_pending_cents: int
+    payments_settled: Decimal
+    payments_settled_cents: int
+    payments_pending: Decimal
+    payments_pending_cents: int
+    due_settled: Decimal
+    due_settled_cents: int
+    due_if_all_settles: Decimal
+    due_if_all_settles_cents: int
+    credit_balance: Decimal
+    credit_balance_cents: int
+
+
+class BalanceAnswer(CurrencyBalance, frozen=True, kw_only=True):
+    """The balance in the account's currency, and in `balances` that of every currency it used."""
+
+    balances: list[CurrencyBalance]
+
+
+class PostingAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One movement on a ledger account of the customer's.
+
+    `receivable`: positive, more is owed; `prepaid` and `credits`: positive, the customer holds
+    more. `balance` is what stands there behind it. The unit is a currency, or `credit`: then
+    there are no `_cents`.
+    """
+
+    ledger_account: str
+    unit: str
+    amount: Decimal
+    amount_cents: int | None
+    balance: Decimal
+    balance_cents: int | None
+
+
+class EntryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry: when, why, what caused it, and what it moved.
+
+    `reference` is the public id of its cause (an invoice, a payment); `invoice_number` its number,
+    where that is an invoice.
+    """
+
+    id: str
+    kind: str
+    description: str
+    reference: str
+    invoice_number: str | None
+    at: datetime
+    created: datetime
+    postings: list[PostingAnswer]
+
+
+class EntryList(msgspec.Struct, frozen=True):
+    """One part of the account's entries, newest first."""
+
+    entries: list[EntryAnswer]
+    pagination: Pagination
+    total: int
+
+
+class Charge(Body, frozen=True, kw_only=True):
+    """A charge without an invoice, for trying things out."""
+
+    amount_cents: int
+    description: fields.Line
+    currency: fields.Currency | None = None
+
+
+@get("/balance", opt=READ, tags=TAGS, summary="What is owed and held")
+async def read_balance(services: Services, account: Account) -> BalanceAnswer:
+    """Return the balance, by currency."""
+    async with services.db.transaction(account_scope(account.account_id)) as conn:
+        found = await _balances(conn, account)
+    first = msgspec.structs.asdict(found[0])
+    return BalanceAnswer(**first, balances=found)
+
+
+@get("/ledger", opt=READ, tags=TAGS, summary="The account's entries")
+async def list_ledger(services: Services, account: Account, paging: PageRequest) -> EntryList:
+    """List the entries of the books, newest first, each with the balances behind it."""
+    async with services.db.transaction(account_scope(account.account_id)) as conn:
+        found = await service.list_entries(conn, account.account_id, paging)
+        numbers = await _numbers(conn, account.account_id, found.items)
+    answers = [_entry_answer(entry, numbers) for entry in found.items]
+    return EntryList(answers, pagination(found), found.total)
+
+
+@post("/_dev/add-charge", opt=WRITE, tags=TAGS, summary="Add a charge (development only)")
+async def add_charge(
+    data: Charge,
+    request: Request[Any, Any, Any],
+    services: Services,
+    account: Account,
+    principal: Principal,
+) -> EntryAnswer:
+    """Let the account owe this much more. Only with `TALLYSTICK_DEV`; otherwise 404."""
+    if not services.settings.dev:
+        raise NotFound("route_not_found", "There is nothing at this address.")
+    if not 0 < data.amount_cents <= AMOUNT_MAX:
+        raise BadInput.field("amount_cents", "out_of_range", "must be more than 0")
+    currency = known_currency((data.currency or account.currency).upper()).code
+    entry_id = ids.new_id()
+    reference = ids.show("ledger_entry", entry_id)
+    entry = Entry(
+        idempotency_key=f"dev_charge:{request.headers.get('idempotency-key') or reference}",
+        kind="dev_charge",
+        reference="dev",
+        reason=data.description,
+        at=principal.now(services.clock()),
+        postings=(
+            Posting(RECEIVABLE, currency, data.amount_cents),
+            Posting(REVENUE, currency, -data.amount_cents),
+        ),
+    )
+    async with services.db.transaction(account_scope(account.account_id)) as conn:
+        await service.post(conn, account.account_id, entry, ledger_entry_id=entry_id)
+        found = await service.get_entry(conn, account.account_id, entry_id)
+    return _entry_answer(found, {})
+
+
+async def _balances(conn: Connection, account: Account) -> list[CurrencyBalance]:
+    """Return one for each currency, the account's own first."""
+    sums = await service.receivable_sums(conn, account.account_id)
+    owed, paid = {one.unit: one.owed for one in sums}, {one.unit: one.paid for one in sums}
+    kept = await service.list_balances(conn, account.account_id)
+    prepaid = {one.unit: -one.amount for one in kept if one.ledger_account == PREPAID}
+    drafts = await invoices.draft_sums(conn, account.account_id)
+    pending = await payments.pending_sums(conn, account.account_id)
+    others = sorted({*owed, *prepaid, *drafts, *pending} - {account.currency})
+    return [
+        _currency_balance(
+            currency,
+            owed=(owed.get(currency, 0), drafts.get(currency, 0)),
+            paid=(paid.get(currency, 0), pending.get(currency, 0)),
+            prepaid=prepaid.get(currency, 0),
+        )
+        for currency in (account.currency, *others)
+    ]
+
+
+def _currency_balance(
+    currency: str, *, owed: tuple[int, int], paid: tuple[int, int], prepaid: int
+) -> CurrencyBalance:
+    """Show what stands in a currency; of `owed` and `paid` the first part is settled."""
+    due = owed[0] - paid[0]
+    amounts = {
+        "owed_settled": owed[0],
+        "owed_pending": owed[1],
+        "payments_settled": paid[0],
+        "payments_pending": paid[1],
+        "due_settled": due,
+        "due_if_all_settles": due + owed[1] - paid[1],
+        "credit_balance": prepaid,
+    }
+    shown: dict[str, Any] = {name: major(minor, currency) for name, minor in amounts.items()}
+    shown |= {f"{name}_cents": minor for name, minor in amounts.items()}
+    return CurrencyBalance(currency=currency.lower(), **shown)
+
+
+async def _numbers(
+    conn: Connection, account_id: UUID, entries: Iterable[PostedEntry]
+) -> Mapping[str, str]:
+    """Return the invoices' numbers by the references that name invoices."""
+    prefix = ids.PREFIXES["invoice"] + "_"
+    named = {one.reference for one in entries if one.reference.startswith(prefix)}
+    found = await invoices.invoice_numbers(
+        conn, account_id, [ids.parse("invoice", reference) for reference in named]
+    )
+    return {ids.show("invoice", invoice_id): number for invoice_id, number in found.items()}
+
+
+def _entry_answer(entry: PostedEntry, numbers: Mapping[str, str]) -> EntryAnswer:
+    own = [posting for posting in entry.postings if posting.ledger_account in CARRIES_BALANCE]
+    return EntryAnswer(
+        id=ids.show("ledger_entry", entry.ledger_entry_id),
+        kind=entry.kind,
+        description=entry.reason,
+        reference=entry.reference,
+        invoice_number=numbers.get(entry.reference),
+        at=entry.at,
+        created=entry.recorded_at,
+        postings=[_posting_answer(posting) for posting in own],
+    )
+
+
+def _posting_answer(posting: Posted) -> PostingAnswer:
+    """Show a movement as its customer sees it: what they hold is a credit in our books."""
+    sign = 1 if posting.ledger_account == RECEIVABLE else -1
+    amount, balance = sign * posting.amount, sign * (posting.balance_after or 0)
+    is_money = posting.unit != CREDIT
+    return PostingAnswer(
+        ledger_account=posting.ledger_account,
+        unit=posting.unit.lower(),
+        amount=_shown(amount, posting.unit),
+        amount_cents=amount if is_money else None,
+        balance=_shown(balance, posting.unit),
+        balance_cents=balance if is_money else None,
+    )
+
+
+def _shown(amount: int, unit: str) -> Decimal:
+    return amount * _CREDIT_PLACES if unit == CREDIT else major(amount, unit)
+
+
+ACCOUNT_ROUTES: Final = (read_balance, list_ledger, add_charge)
