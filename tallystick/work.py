@@ -8,8 +8,11 @@ import msgspec
 
 from tallystick.accounts.sign_in import forget_old_sessions
 from tallystick.api.services import Services
+from tallystick.credit_events import CreditEvents
+from tallystick.credits.events import CREDITS_TOP_UP_DUE
+from tallystick.credits.jobs import CreditLapses
 from tallystick.invoices.billing_run import BillingRun
-from tallystick.invoices.events import INVOICE_FINALIZED
+from tallystick.invoices.events import INVOICE_FINALIZED, INVOICE_PAID
 from tallystick.kernel import idempotency
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.due import AccountKind, WallKind, Worker
@@ -26,6 +29,7 @@ from tallystick.payments.events import (
 )
 from tallystick.payments.jobs import Resolver, attempts_kind, payments_kind
 from tallystick.payments.news import GatewayNews
+from tallystick.subscriptions.events import SUBSCRIPTION_RENEWED, SUBSCRIPTION_STARTED
 from tallystick.webhooks.jobs import InboxWorker
 
 T = TypeVar("T")
@@ -40,7 +44,8 @@ def worker_of(services: Services) -> Worker:
 def account_kinds(services: Services) -> tuple[AccountKind, ...]:
     """Return the work on account time, in the order in which one instant's work is done."""
     billing = BillingRun(services.db, services.clock, services.seller)
-    return billing.kind, payments_kind(services.collector)
+    lapses = CreditLapses(services.db)
+    return billing.kind, payments_kind(services.collector), lapses.kind
 
 
 def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
@@ -69,8 +74,14 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
         linked = _payload(event, GatewayCustomerLinked)
         await services.inbox.on_customer_linked(linked, services.clock())
 
+    giver = CreditEvents(services.db, services.clock, services.seller)
+
     return {
         INVOICE_FINALIZED: autopay.on_invoice_finalized,
+        INVOICE_PAID: giver.on_invoice_paid,
+        SUBSCRIPTION_STARTED: giver.on_period_began,
+        SUBSCRIPTION_RENEWED: giver.on_period_began,
+        CREDITS_TOP_UP_DUE: giver.on_top_up_due,
         PAYMENT_METHOD_SAVED: autopay.on_method_saved,
         PAYMENT_METHOD_REMOVED: on_method_removed,
         GATEWAY_CUSTOMER_LINKED: on_customer_linked,

@@ -16,6 +16,7 @@ from tallystick.kernel.ids import PREFIXES
 from tallystick.money import errors as money_errors
 from tallystick.payments import events as payment_events
 from tallystick.settings import VARIABLES
+from tallystick.subscriptions import events as subscription_events
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -92,7 +93,7 @@ def test_every_command_is_documented(command: str) -> None:
 def test_every_event_is_documented() -> None:
     kinds = {
         value
-        for module in (credit_events, invoice_events, payment_events)
+        for module in (credit_events, invoice_events, payment_events, subscription_events)
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, str) and "." in value
     }

@@ -10,7 +10,15 @@ from uuid import UUID
 
 import msgspec
 
-from tallystick.catalog.model import Aggregation, Interval, Meter, NewMeter, NewPlanVersion
+from tallystick.catalog.model import (
+    Aggregation,
+    Interval,
+    Meter,
+    NewMeter,
+    NewPlanVersion,
+    PlanCredits,
+    Rollover,
+)
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.money.currency import currency
 from tallystick.money.errors import UnknownCurrency
@@ -23,6 +31,9 @@ EVENT_TYPE_LENGTH_MAX: Final = 255
 INTERVAL_COUNT_MAX: Final = 120
 PRICES_MAX: Final = 100
 LIMITS_MAX: Final = 100
+CREDITS_MAX: Final = 10**12
+CREDIT_DECIMALS_MAX: Final = 5
+PERIODS_MAX: Final = 120
 _METER_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _CODE: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,64}(\.[0-9]{1,64})?")
@@ -75,6 +86,7 @@ def check_plan_version(new: NewPlanVersion, meter_codes: Collection[str]) -> New
             *_plan_problems(new),
             *_price_problems(new, meter_codes),
             *_limit_problems(new.limits, meter_codes),
+            *_credit_problems(new.credits),
         ]
     )
     return msgspec.structs.replace(
@@ -174,6 +186,31 @@ def _limit_problems(
         if code not in meter_codes:
             yield FieldError(f"limits.{code}", "meter_not_found", "there is no such meter")
         yield from quantity_problems(f"limits.{code}", limit)
+
+
+def _credit_problems(given: PlanCredits | None) -> Iterator[FieldError]:
+    if given is None:
+        return
+    figures = {"amount": given.amount, "rollover_max": given.rollover_max}
+    for name, value in figures.items():
+        if value is not None and not _is_credits(value):
+            message = f"must be above 0, up to {CREDITS_MAX}, with {CREDIT_DECIMALS_MAX} decimals"
+            yield FieldError(f"credits.{name}", "out_of_range", message)
+    if (given.rollover == "up_to") != (given.rollover_max is not None):
+        yield FieldError("credits.rollover_max", "invalid", "goes with rollover up_to, and only so")
+    if given.rollover not in get_args(Rollover):
+        yield FieldError("credits.rollover", "invalid", "must be none, all or up_to")
+    periods = given.rollover_periods
+    if periods is not None and (given.rollover == "none" or not 1 <= periods <= PERIODS_MAX):
+        message = f"must be from 1 to {PERIODS_MAX}, and only with a rollover"
+        yield FieldError("credits.rollover_periods", "out_of_range", message)
+
+
+def _is_credits(value: Decimal) -> bool:
+    if not value.is_finite() or not 0 < value <= CREDITS_MAX:
+        return False
+    exponent = value.normalize().as_tuple().exponent
+    return isinstance(exponent, int) and -exponent <= CREDIT_DECIMALS_MAX
 
 
 def _text_problems(field: str, text: str, length_max: int) -> Iterator[FieldError]:

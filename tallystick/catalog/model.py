@@ -12,6 +12,8 @@ from tallystick.pricing.model import Price
 
 Aggregation = Literal["sum", "count"]
 Interval = Literal["day", "week", "month", "year"]
+Rollover = Literal["none", "all", "up_to"]
+"""What becomes of a plan's credits when their period ends: lost, kept, or kept up to a maximum."""
 
 
 class NewMeter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,6 +40,19 @@ class Meter(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class PlanCredits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Credits that a plan gives at the start of each period; up to 5 decimals.
+
+    What rolls over (`up_to`: at most `rollover_max` of one grant) can be used for
+    `rollover_periods` more periods; None: for ever.
+    """
+
+    amount: Decimal
+    rollover: Rollover = "none"
+    rollover_max: Decimal | None = None
+    rollover_periods: int | None = None
+
+
 class NewPlanVersion(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a new version; the plan itself is made with its first one."""
 
@@ -48,6 +63,7 @@ class NewPlanVersion(msgspec.Struct, frozen=True, kw_only=True):
     interval_count: int = 1
     prices: tuple[Price, ...] = ()
     limits: Mapping[str, Decimal] = {}
+    credits: PlanCredits | None = None
 
 
 class PlanVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,3 +80,4 @@ class PlanVersion(msgspec.Struct, frozen=True, kw_only=True):
     prices: tuple[Price, ...]
     limits: Mapping[str, Decimal]
     created_at: datetime
+    credits: PlanCredits | None = None

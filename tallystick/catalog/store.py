@@ -30,20 +30,22 @@ ON CONFLICT (code) DO UPDATE SET name = $3 RETURNING plan_id
 """
 INSERT_VERSION: Final = """
 INSERT INTO plan_versions (plan_version_id, plan_id, version, currency, interval, interval_count,
-    prices, limits, created_at)
-SELECT $1, $2, 1 + coalesce(max(version), 0), $3, $4, $5, $6, $7, $8
+    prices, limits, created_at, credits)
+SELECT $1, $2, 1 + coalesce(max(version), 0), $3, $4, $5, $6, $7, $8, $9
 FROM plan_versions WHERE plan_id = $2
 """
 GET_VERSION: Final = """
 SELECT v.plan_version_id, v.plan_id, p.code AS plan_code, p.name AS plan_name, v.version,
-    v.currency, v.interval, v.interval_count, v.prices, v.limits, v.created_at
+    v.currency, v.interval, v.interval_count, v.prices, v.limits, v.created_at,
+    v.credits
 FROM plan_versions v JOIN plans p USING (plan_id)
 WHERE v.plan_version_id = $1
 """
 # $1 is NULL: of every plan.
 CURRENT_VERSIONS: Final = """
 SELECT v.plan_version_id, v.plan_id, p.code AS plan_code, p.name AS plan_name, v.version,
-    v.currency, v.interval, v.interval_count, v.prices, v.limits, v.created_at
+    v.currency, v.interval, v.interval_count, v.prices, v.limits, v.created_at,
+    v.credits
 FROM plan_versions v JOIN plans p USING (plan_id)
 WHERE ($1::text IS NULL OR p.code = $1)
   AND v.version = (SELECT max(version) FROM plan_versions l WHERE l.plan_id = v.plan_id)
@@ -89,6 +91,7 @@ async def insert_version(
     await conn.execute(
         INSERT_VERSION, plan_version_id, plan_id, new.currency, new.interval, new.interval_count,
         msgspec.json.encode(new.prices).decode(), msgspec.json.encode(new.limits).decode(), now,
+        msgspec.json.encode(new.credits).decode() if new.credits else None,
     )  # fmt: skip
 
 
@@ -117,6 +120,7 @@ def _version(row: asyncpg.Record | None) -> PlanVersion | None:
 
 def _to_version(row: asyncpg.Record) -> PlanVersion:
     fields = dict(row)
-    for name in ("prices", "limits"):
-        fields[name] = msgspec.json.decode(fields[name])
+    for name in ("prices", "limits", "credits"):
+        if fields[name] is not None:
+            fields[name] = msgspec.json.decode(fields[name])
     return msgspec.convert(fields, PlanVersion)

@@ -23,7 +23,7 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     kind: Literal["rated", "minimum"]
-    plan_version_id: UUID
+    plan_version_id: UUID | None  # None: sold once, outside any plan
     price: Price
     quantity: Decimal
     period_start: datetime

@@ -52,18 +52,21 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     meter_code: str | None
     quantity: Decimal
     unit: str | None
-    period_start: datetime
-    period_end: datetime
+    period_start: datetime | None
+    period_end: datetime | None
     amount: Money
     derivation: Derivation
 
 
 class InvoiceDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """What an invoice of one period will say: `total` is the subtotal plus all taxes."""
+    """What an invoice will say: `total` is the subtotal plus all taxes.
+
+    One that is sold once, outside any subscription, has no period.
+    """
 
     currency: str
-    period_start: datetime
-    period_end: datetime
+    period_start: datetime | None
+    period_end: datetime | None
     lines: tuple[DraftLine, ...]
     subtotal: Money
     taxes: tuple[TaxLine, ...]

@@ -35,6 +35,8 @@ CREATE TABLE plan_versions (
     prices jsonb NOT NULL,
     limits jsonb NOT NULL,
     created_at timestamptz NOT NULL,
+    -- What each period gives; NULL: no credits.
+    credits jsonb,
     UNIQUE (plan_id, version)
 );
 CALL share_reference_table('plan_versions');

@@ -9,11 +9,17 @@ from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import PlanVersion
+from tallystick.kernel import outbox
 from tallystick.kernel.db import Connection
 from tallystick.kernel.due import retry_after
 from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id, unknown
 from tallystick.subscriptions import lifecycle, store
+from tallystick.subscriptions.events import (
+    SUBSCRIPTION_RENEWED,
+    SUBSCRIPTION_STARTED,
+    PeriodBegan,
+)
 from tallystick.subscriptions.model import Subscription
 
 log = structlog.get_logger()
@@ -36,6 +42,7 @@ async def subscribe(
             "already_subscribed",
             "The account has an active subscription; cancel it before you begin another.",
         )
+    await _tell(conn, SUBSCRIPTION_STARTED, new)
     return new
 
 
@@ -108,7 +115,10 @@ async def advance_period(
     conn: Connection, subscription: Subscription, plan_version: PlanVersion
 ) -> Subscription:
     """Note that the claimed subscription's period was billed: on to the next one, or to its end."""
-    return await _save(conn, subscription, lifecycle.after_billing(subscription, plan_version))
+    after = await _save(conn, subscription, lifecycle.after_billing(subscription, plan_version))
+    if after.next_bill_at is not None:
+        await _tell(conn, SUBSCRIPTION_RENEWED, after)
+    return after
 
 
 async def park(
@@ -130,6 +140,11 @@ async def park(
         try_count=try_count,
     )
     return await _save(conn, subscription, parked)
+
+
+async def _tell(conn: Connection, kind: str, now: Subscription) -> None:
+    began = PeriodBegan(now.subscription_id, now.period_index)
+    await outbox.append(conn, now.account_id, kind, began)
 
 
 async def _lock(conn: Connection, account_id: UUID, subscription_id: UUID) -> Subscription:

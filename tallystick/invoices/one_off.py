@@ -1,0 +1,82 @@
+"""Invoices over what is sold once, outside any subscription."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from tallystick.accounts.model import Account
+from tallystick.invoices import store
+from tallystick.invoices.derivation import Derivation, rated_amount
+from tallystick.invoices.document import Party
+from tallystick.invoices.finalize import finalize
+from tallystick.invoices.model import DraftLine, Invoice, InvoiceDraft, LineKind
+from tallystick.invoices.tax import taxes_on
+from tallystick.kernel.db import Connection
+from tallystick.kernel.ids import new_id
+from tallystick.money.amount import Money
+from tallystick.pricing.model import FlatPrice
+from tallystick.pricing.rate import rate
+
+ONCE = Decimal(1)
+
+
+def one_off_draft(
+    account: Account, kind: LineKind, amount: Money, *, description: str, code: str, at: datetime
+) -> InvoiceDraft:
+    """Return an invoice over one amount, with the account's tax. Pure."""
+    line = _line(kind, amount, description, code, at)
+    taxes = taxes_on(line.amount, account)
+    tax = sum(
+        (Money(one.amount_minor, amount.currency) for one in taxes), Money.zero(amount.currency)
+    )
+    return InvoiceDraft(
+        currency=amount.currency,
+        period_start=None,
+        period_end=None,
+        lines=(line,),
+        subtotal=line.amount,
+        taxes=taxes,
+        tax=tax,
+        total=line.amount + tax,
+    )
+
+
+async def issue_one_off(
+    conn: Connection, account: Account, draft: InvoiceDraft, *, seller: Party, at: datetime
+) -> Invoice:
+    """Write and finalize the invoice within the open transaction, of the writer's scope."""
+    invoice_id = new_id()
+    await store.insert_draft(
+        conn, account.account_id, draft, invoice_id=invoice_id, subscription_id=None, at=at
+    )
+    line_ids = [new_id() for _ in draft.lines]
+    await store.insert_lines(conn, account.account_id, invoice_id, draft.lines, line_ids)
+    return await finalize(conn, account, draft, invoice_id=invoice_id, seller=seller, at=at)
+
+
+def _line(kind: LineKind, amount: Money, description: str, code: str, at: datetime) -> DraftLine:
+    price = FlatPrice(currency=amount.currency, code=code, amount=amount.to_decimal())
+    rated = rate(price, ONCE)
+    derivation = Derivation(
+        kind="rated",
+        plan_version_id=None,
+        price=price,
+        quantity=ONCE,
+        period_start=at,
+        period_end=at,
+        steps=rated.steps,
+        exact=rated.amount,
+        currency=rated.currency,
+        rounding="half_away_from_zero",
+    )
+    return DraftLine(
+        kind=kind,
+        description=description,
+        price_code=code,
+        meter_code=None,
+        quantity=ONCE,
+        unit=None,
+        period_start=None,
+        period_end=None,
+        amount=rated_amount(rated),
+        derivation=derivation,
+    )
