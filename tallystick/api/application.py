@@ -25,6 +25,7 @@ from tallystick.api.billing_switch import BillingSwitch
 from tallystick.api.conditional import Conditional
 from tallystick.api.edge import Edge, Metrics, content_policy
 from tallystick.api.idempotent import Idempotent
+from tallystick.api.options import Options, collect_methods
 from tallystick.api.paged import provide_page
 from tallystick.api.rate_limit import RateLimiter
 from tallystick.api.services import Services, page_origins
@@ -82,6 +83,7 @@ def build_litestar(
         ],
         middleware=[
             BillingSwitch(enabled=services.settings.billing_enabled),
+            Options(),
             Authenticate(services.authenticator, limiter),
             Conditional(),
             Idempotent(services.db, services.clock),
@@ -107,6 +109,7 @@ def build_litestar(
         openapi_config=openapi,
         logging_config=None,
     )
+    collect_methods(app)
     check_every_route_is_guarded(app)
     collect_query_names(app)
     return app

@@ -108,9 +108,7 @@ def check_every_route_is_guarded(app: Litestar) -> None:
     for route in app.routes:
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
-                if handler.http_methods == {"OPTIONS"}:
-                    handler.opt["public"] = True
-                elif "permission" not in handler.opt and "public" not in handler.opt:
+                if "permission" not in handler.opt and "public" not in handler.opt:
                     raise SetupError("route_unguarded", f"{route.path} names no permission.")
 
 

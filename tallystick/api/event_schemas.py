@@ -68,6 +68,15 @@ _LAGO_EVENT: Final[Json] = {
         for name in ("external_subscription_id", "external_customer_id")
     ],
 }
+_LAGO_ECHO: Final[Json] = {
+    "title": "LagoEventEcho",
+    "description": "The event as it was sent; without a time, with the time when it came.",
+    "type": "object",
+    "required": ["event"],
+    "properties": {
+        "event": {"type": "object", "required": ["transaction_id", "code", "timestamp"]}
+    },
+}
 _OWN_EVENT: Final[Json] = {
     "title": "Event",
     "type": "object",
@@ -126,7 +135,9 @@ EVENTS_ANSWERS: Final[Json] = {
         "`Prefer: return=representation`, what became of each event.",
         "content": {
             JSON: {
-                "schema": {"anyOf": [{"$ref": "#/components/schemas/Results"}, _LAGO, _LAGO_MANY]}
+                "schema": {
+                    "anyOf": [{"$ref": "#/components/schemas/Results"}, _LAGO_ECHO, _LAGO_MANY]
+                }
             }
         },
     },
@@ -143,5 +154,5 @@ PREFER: Final[Json] = {
     "in": "header",
     "required": False,
     "description": "`return=representation` asks for a result for each event.",
-    "schema": {"type": "string", "pattern": "^[!-~]+$"},
+    "schema": {"type": "string"},
 }

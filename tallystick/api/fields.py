@@ -4,7 +4,7 @@ The rules themselves are kept by the capabilities, which tell all wrong fields a
 plain words; a test sends what these schemas allow, and what they do not, and compares.
 
 A pattern says what it can. The rest is named by `format`: `single-line` (printable characters,
-not only spaces), `iso-4217`, `iso-3166-1`, `iana-time-zone`, `bcp-47`.
+not only spaces), `iana-time-zone`, `bcp-47`; `iso-4217` and `iso-3166-1` become lists of codes.
 """
 
 from datetime import UTC, datetime
@@ -58,8 +58,8 @@ ExternalId = Annotated[
         description="Your own name for it; it must not begin like our ids.",
     ),
 ]
-Currency = Annotated[str, _like("^[A-Za-z]{3}$", format="iso-4217")]
-Country = Annotated[str, _like("^[A-Za-z]{2}$", format="iso-3166-1")]
+Currency = Annotated[str, Meta(extra_json_schema={"format": "iso-4217"})]
+Country = Annotated[str, Meta(extra_json_schema={"format": "iso-3166-1"})]
 TimeZone = Annotated[str, Meta(extra_json_schema={"minLength": 1, "format": "iana-time-zone"})]
 Locale = Annotated[str, Meta(extra_json_schema={"minLength": 2, "format": "bcp-47"})]
 Percent = Annotated[

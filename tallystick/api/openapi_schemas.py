@@ -7,13 +7,16 @@ from inspect import cleandoc
 from typing import Any, Final, get_args
 
 import msgspec
+from babel import Locale
 from litestar.handlers import HTTPRouteHandler
 
+from tallystick.money.currency import currencies
 from tallystick.pricing.model import Price
 
 Json = dict[str, Any]
 
 TEMPLATE: Final = "#/components/schemas/{name}"
+_CODES: Final = {"iso-4217": "CurrencyCode", "iso-3166-1": "CountryCode"}
 _PRICES: Final[Json] = {"type": "array", "items": {"$ref": TEMPLATE.format(name="Price")}}
 _DECIMAL: Final[Json] = {
     "type": "string",
@@ -40,7 +43,20 @@ def components(handlers: list[HTTPRouteHandler]) -> Json:
         **_schemas(bodies | {Price}, decimals=_DECIMAL),
     }
     _add_rules(found)
-    return found
+    return {**found, "CurrencyCode": _currencies(), "CountryCode": _countries()}
+
+
+def _currencies() -> Json:
+    """List the codes that are taken: of ISO 4217, and in lower case as our answers have them."""
+    codes = sorted(currencies())
+    enum = [*codes, *(code.lower() for code in codes)]
+    return {"type": "string", "description": "ISO 4217.", "enum": enum}
+
+
+def _countries() -> Json:
+    codes = map(str, Locale("en").territories)
+    enum = sorted(code for code in codes if len(code) == 2 and code.isalpha())  # noqa: PLR2004 - ISO 3166-1 alpha-2
+    return {"type": "string", "description": "ISO 3166-1 alpha-2.", "enum": enum}
 
 
 def _structs(annotation: Any) -> set[Any]:
@@ -67,6 +83,8 @@ def _with_decimals(schema: Any, decimals: Json) -> Any:
         return schema
     if schema.get("format") == "decimal":
         return {**decimals, **{k: v for k, v in schema.items() if k == "default"}}
+    if schema.get("format") in _CODES:
+        return {"$ref": TEMPLATE.format(name=_CODES[schema["format"]])}
     plain = {key: _with_decimals(inner, decimals) for key, inner in schema.items()}
     if isinstance(plain.get("description"), str):
         plain["description"] = cleandoc(plain["description"])
@@ -77,6 +95,7 @@ def _add_rules(found: Json) -> None:
     """Say what holds between fields, and what is made of more than a struct."""
     found["PlanAnswer"]["properties"]["prices"] = _PRICES
     found["NewPlan"]["properties"]["prices"] |= _PRICES
+    _add_price_rules(found)
     manual = found["ManualPayment"]
     manual["required"] = list(_MANUAL_REQUIRED)
     for name in _MANUAL_REQUIRED:
@@ -94,3 +113,20 @@ def _add_rules(found: Json) -> None:
             "scopes": {"type": "array", "contains": {"const": "admin"}},
         },
     }
+
+
+def _add_price_rules(found: Json) -> None:
+    plan = found["NewPlan"]["properties"]
+    meter = plan["limits"]["propertyNames"] | {"type": "string"}
+    for name in ("FlatPrice", "PerUnitPrice", "GraduatedPrice"):
+        price = found[name]
+        told: Json = {"code": plan["code"], "currency": plan["currency"], "meter": meter}
+        if name == "FlatPrice":
+            told |= {"meter": {"type": "null"}, "included": {"const": "0", "default": "0"}}
+        else:
+            told["billing"] = {"const": "in_arrears", "default": "in_arrears"}
+        price["properties"] |= told
+        needed = ("code",) if name == "FlatPrice" else ("code", "meter")
+        price["required"] = [*price["required"], *needed]
+    tiers = found["GraduatedPrice"]["properties"]["tiers"]
+    tiers |= {"minItems": 1, "description": "Ascending; the last one has no end."}

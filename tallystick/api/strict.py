@@ -22,6 +22,7 @@ BODY_BYTES_MAX: Final = 1 << 20
 INGEST_BYTES_MAX: Final = 8 << 20
 _QUERY_NAMES: Final = "query_names"
 _QUERY_INTEGERS: Final = "query_integers"
+_QUERY_OPTIONAL: Final = "query_optional"
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _NUL: Final = "\0"
 
@@ -90,6 +91,9 @@ def collect_query_names(app: Litestar) -> None:
             for handler, model in route.route_handler_map.values():
                 query = model.expected_query_params
                 handler.opt[_QUERY_NAMES] = frozenset(p.field_alias for p in query)
+                handler.opt[_QUERY_OPTIONAL] = frozenset(
+                    p.field_alias for p in query if p.default is None
+                )
                 # Each of our whole numbers has one as its default.
                 handler.opt[_QUERY_INTEGERS] = frozenset(
                     p.field_alias for p in query if type(p.default) is int
@@ -127,6 +131,8 @@ def _query_faults(
             yield FieldError(name, "repeated", "may be sent once")
         elif _NUL in texts[0]:
             yield FieldError(name, "control_character", "must not hold NUL")
-        # The framework would read `1.0` and `1e1` as whole numbers too.
+        # The framework would read `null` as nothing, and `1.0` and `1e1` as whole numbers.
+        elif name in handler.opt[_QUERY_OPTIONAL] and texts[0].lower() in {"", "null"}:
+            yield FieldError(name, "invalid", "is no value; leave the parameter out")
         elif name in integers and not _INTEGER.fullmatch(texts[0]):
             yield FieldError(name, "invalid", "must be a whole number")

@@ -5,12 +5,15 @@ tests that need an account to themselves make one. `live` is a real server on a 
 """
 
 import asyncio
+import logging
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -47,6 +50,8 @@ from tallystick.kernel.db import WRITER, account_scope
 from tallystick.metering import service as metering
 from tallystick.pricing.model import FlatPrice, GraduatedPrice, PerUnitPrice, Tier
 from tallystick.settings import Settings
+from tallystick.simulators.stripe.app import Options
+from tallystick.simulators.stripe.server import running
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.model import Subscription
 from tallystick.work import worker_of
@@ -57,6 +62,8 @@ PASSWORD = "correct horse battery staple"
 # A hash in half a millisecond instead of a tenth of a second.
 WEAK = Cost(rounds=1, memory_kib=8, lanes=1)
 JWT_SECRET = "a secret of the issuer, 32 bytes or more"
+STRIPE_KEY = "sk_test_tallystick_0123456789"
+WEBHOOK_SECRET = "whsec_tallystick_0123456789"
 ISSUER, AUDIENCE = "https://issuer.example", "tallystick"
 
 
@@ -334,14 +341,15 @@ async def cloned(server_dsn: str, template: str) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="session", autouse=True)
 def plain_logs() -> None:
-    """Log lines as plain text: a trace with all its variables takes a second to draw."""
+    """Only what went wrong, as plain text: drawing all variables of a trace takes a second."""
     structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         processors=[
             structlog.processors.add_log_level,
             structlog.dev.ConsoleRenderer(
                 colors=False, exception_formatter=structlog.dev.plain_traceback
             ),
-        ]
+        ],
     )
 
 
@@ -382,13 +390,20 @@ def again(shop: Shop) -> Callable[..., Shop]:
 
 
 @pytest.fixture(scope="module")
-def live(module_dsn: str, settings: Settings, shop: Shop) -> Iterator[str]:
+def listener() -> Iterator[socket.socket]:
+    """The port of `live`, taken before anything is told about it."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen(512)
+        yield held
+
+
+@pytest.fixture(scope="module")
+def live(module_dsn: str, settings: Settings, shop: Shop, listener: socket.socket) -> Iterator[str]:
     """The base URL of a real server over the module's database, in a thread."""
     del shop  # its installation is what the server serves
     config = uvicorn.Config(
         ServerApp(settings, module_dsn),
-        host="127.0.0.1",
-        port=0,
         loop="uvloop",
         http="httptools",
         lifespan="on",
@@ -397,12 +412,62 @@ def live(module_dsn: str, settings: Settings, shop: Shop) -> Iterator[str]:
         server_header=False,
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
+    run = partial(asyncio.run, server.serve(sockets=[listener]))
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     while not server.started and thread.is_alive():
         time.sleep(0.01)
     assert server.started
-    port = server.servers[0].sockets[0].getsockname()[1]
-    yield f"http://127.0.0.1:{port}"
+    yield address_of(listener)
     server.should_exit = True
     thread.join(timeout=10)
+
+
+def address_of(listener: socket.socket) -> str:
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+class Stripe(msgspec.Struct, frozen=True):
+    """A simulator of Stripe that sends its webhooks to `live`."""
+
+    url: str
+
+    def page(self, path: str, **form: str) -> Json:
+        """Do what a page does at Stripe."""
+        headers = {"authorization": "Bearer pk_test_tallystick"}
+        answer = httpx.post(f"{self.url}{path}", data=form, headers=headers, trust_env=False)
+        found: Json = answer.json()
+        return found
+
+    def look(self, family: str) -> list[Json]:
+        found: list[Json] = httpx.get(f"{self.url}/_sim/{family}", trust_env=False).json()["data"]
+        return found
+
+    def arm(self, action: str, **facts: object) -> None:
+        body = {"action": action, **facts}
+        httpx.post(f"{self.url}/_sim/faults", json=body, trust_env=False).raise_for_status()
+
+    def disarm(self) -> None:
+        httpx.delete(f"{self.url}/_sim/faults", trust_env=False).raise_for_status()
+
+
+@pytest.fixture(scope="module")
+def stripe(listener: socket.socket) -> Iterator[Stripe]:
+    """The simulator; `stripe_settings` are those of an application that uses it."""
+    options = Options(
+        webhook_url=f"{address_of(listener)}/api/stripe/webhook", webhook_secret=WEBHOOK_SECRET
+    )
+    with running(options) as url:
+        yield Stripe(url)
+
+
+@pytest.fixture(scope="module")
+def stripe_settings(stripe: Stripe) -> Settings:
+    """The settings of an application that collects through the simulator."""
+    return settings_for(
+        stripe_secret_key=STRIPE_KEY,
+        stripe_publishable_key="pk_test_tallystick",
+        stripe_webhook_secrets=(WEBHOOK_SECRET,),
+        stripe_base_url=stripe.url,
+        stripe_js_url=f"{stripe.url}/stripe.js",
+    )

@@ -1,0 +1,234 @@
+"""Schemathesis holds every operation to its description: what it allows is taken, the rest is not.
+
+All checks, a fixed seed, against a real server with Stripe's simulator behind it.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from tallystick.accounts.tokens import csrf_token
+
+if TYPE_CHECKING:
+    from tallystick.settings import Settings
+    from tests.api.conftest import Shop
+
+Json = dict[str, Any]
+Case = schemathesis.Case[Any]
+Check = Callable[..., bool | None]
+DESCRIPTION: Json = msgspec.json.decode((files("tallystick.api") / "openapi.json").read_bytes())
+EXAMPLES_MAX = 8
+SEED = 20261121
+
+# -- what our formats stand for --
+
+YEAR_2000, SECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(seconds=1)
+PRINTABLE = st.text(
+    st.characters(categories=["L", "M", "N", "P", "S"], exclude_characters="@"),
+    min_size=1,
+    max_size=40,
+)
+schemathesis.openapi.format("single-line", PRINTABLE)
+schemathesis.openapi.format(
+    "iana-time-zone", st.sampled_from(["UTC", "Europe/Paris", "Asia/Tokyo"])
+)
+schemathesis.openapi.format("bcp-47", st.sampled_from(["en-US", "de", "fr-FR"]))
+schemathesis.openapi.format(
+    "date-time",
+    st.integers(0, 6_000_000_000).map(lambda seconds: (YEAR_2000 + seconds * SECOND).isoformat()),
+)
+
+
+# Each value of a list is tried: four say as much as the five hundred.
+DESCRIPTION["components"]["schemas"]["CurrencyCode"]["enum"] = ["USD", "JPY", "KWD", "usd"]
+DESCRIPTION["components"]["schemas"]["CountryCode"]["enum"] = ["US", "DE", "FR", "JP"]
+
+
+def described(examples_max: int) -> schemathesis.BaseSchema:
+    """The description, and how much is tried of it."""
+    schema = schemathesis.openapi.from_dict(DESCRIPTION)
+    # No text of the database holds a NUL; `test_problems` tries that one is refused.
+    schema.config.generation.update(
+        allow_x00=False,
+        deterministic=True,
+        max_examples=examples_max,
+        with_security_parameters=False,
+    )
+    schema.config.seed = SEED
+    return schema
+
+
+whole_schema = described(EXAMPLES_MAX)
+quick_schema = described(3)
+quick_schema.config.phases.coverage.enabled = False
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What is really there, for requests that would otherwise find nothing."""
+
+    url: str
+    key: str
+    member: dict[str, str]
+    account: str
+    places: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def settings(stripe_settings: "Settings") -> "Settings":
+    return stripe_settings
+
+
+@pytest.fixture(scope="module")
+async def known(shop: "Shop", live: str) -> Known:
+    tenant, invoice = await shop.billed()
+    owner = shop.with_key(tenant.keys["billing:write"])
+    manual = {
+        "invoice_id": invoice["id"],
+        "payment_method": "bank_transfer",
+        "transaction_reference": "T-1",
+        "amount_cents": 1,
+    }
+    payment = (await owner.post("/api/v1/billing/payments/manual", json=manual)).json()
+    admin = shop.with_key(shop.house_keys["admin"])
+    clock = {"name": "c", "now": "2026-01-01T00:00:00Z"}
+    made = (await admin.post("/api/v1/admin/test-clocks", json=clock)).json()
+    return Known(
+        url=live,
+        key=shop.house_keys["admin"],
+        member={
+            "Cookie": f"session_token={tenant.member.session}",
+            "X-CSRF-Token": csrf_token(tenant.member.session),
+        },
+        account=tenant.id,
+        places={
+            "account_id": shop.globex.id,
+            "invoice_id": invoice["id"],
+            "line_id": invoice["lines"][0]["id"],
+            "payment_id": payment["id"],
+            "subscription_id": invoice["subscription"],
+            "test_clock_id": made["id"],
+        },
+    )
+
+
+def is_positive(case: Case, location: ParameterLocation) -> bool:
+    component = case.meta.components.get(location) if case.meta else None
+    return component is None or component.mode is GenerationMode.POSITIVE
+
+
+def aim(case: Case, known: Known) -> None:
+    """Let the valid parts of a request name what is there."""
+    if is_positive(case, ParameterLocation.HEADER):
+        case.headers["X-Account-Id"] = known.account
+    if is_positive(case, ParameterLocation.PATH):
+        for name in case.path_parameters:
+            case.path_parameters[name] = known.places.get(name, case.path_parameters[name])
+    if is_positive(case, ParameterLocation.BODY) and isinstance(case.body, dict | list):
+        case.body = whole(case.body)
+        keep = RULES.get(case.operation.path)
+        if keep is not None:
+            case.body = keep(case.body, known)
+
+
+def whole(value: Any) -> Any:
+    """Write 1.0 as 1: JSON Schema takes both for whole numbers, we do not take floats."""
+    if isinstance(value, dict):
+        return {name: whole(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [whole(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# -- rules that no schema can say, kept for valid bodies --
+
+
+def keep_plan_rules(body: Json, _: Known) -> Json:
+    """One currency, codes that differ, meters that exist and are priced once, tiers that ascend."""
+    meters = iter(("api_calls", "storage"))
+    prices = []
+    for number, price in enumerate(body["prices"]):
+        changed = {**price, "code": f"p{number}", "currency": body["currency"]}
+        if price["model"] != "flat":
+            changed["meter"] = next(meters, None)
+        if price["model"] == "graduated":
+            end = {**price["tiers"][0], "up_to": None}
+            changed["tiers"] = [{"up_to": "10", "unit": "1"}, end]
+        if price["model"] == "flat" or changed["meter"]:
+            prices.append(changed)
+    limits = {code: text for code, text in body.get("limits", {}).items() if code == "storage"}
+    return {**body, "prices": prices, "limits": limits}
+
+
+def keep_tax_rules(body: Json, _: Known) -> Json:
+    """A tax has a name and a rate, or neither; which of them are stored decides."""
+    return {name: value for name, value in body.items() if not name.startswith("tax_")}
+
+
+def keep_clock_rules(body: Json, _: Known) -> Json:
+    """A clock only moves forward."""
+    return {**body, "to": "2199-12-31T00:00:00Z"}
+
+
+def keep_event_rules(body: Any, known: Known) -> Any:
+    """An event is of an account and a meter that exist, has its quantity, and has happened."""
+    if isinstance(body, list):
+        return [keep_event_rules(event, known) for event in body]
+    for name in ("event", "events"):
+        if name in body and "specversion" not in body:
+            return {**body, name: keep_event_rules(body[name], known)}
+    facts: Json = {"time": None, "timestamp": None, "subject": known.account, "type": "api_calls"}
+    facts |= {"code": "api_calls", "meter": "api_calls", "data": {"n": 1}, "properties": {"n": 1}}
+    facts |= {"external_subscription_id": known.account, "external_customer_id": known.account}
+    needed = {"properties"} if "transaction_id" in body or "specversion" not in body else {"data"}
+    named = {name: facts[name] for name in facts if name in {*body, *needed}}
+    return {**body, **named}
+
+
+RULES: Mapping[str, Callable[[Any, Known], Any]] = {
+    "/api/v1/admin/plans": keep_plan_rules,
+    "/api/v1/admin/accounts/{account_id}": keep_tax_rules,
+    "/api/v1/admin/test-clocks/{test_clock_id}/advance": keep_clock_rules,
+    "/api/v1/events": keep_event_rules,
+    "/api/v1/events/batch": keep_event_rules,
+}
+# A signature over the body is no matter of a schema; `test_webhooks` signs.
+SIGNED = {"/api/stripe/webhook", "/api/v1/webhooks/stripe"}
+PUBLIC = {*SIGNED, "/healthz", "/readyz", "/api/v1/meta/features"}
+
+
+@whole_schema.parametrize()
+def test_an_operation_keeps_to_its_description(case: Case, known: Known) -> None:
+    aim(case, known)
+    headers = {"Authorization": f"Bearer {known.key}"}
+    excluded: list[Check] = [positive_data_acceptance] if case.operation.path in SIGNED else []
+    case.call_and_validate(base_url=known.url, headers=headers, excluded_checks=excluded)
+
+
+@quick_schema.parametrize()
+def test_a_member_reads_the_own_account_and_changes_nothing(case: Case, known: Known) -> None:
+    """The same checks in a member's session: `ignored_auth` among them."""
+    aim(case, known)
+    public = case.operation.path in PUBLIC
+    excluded: list[Check] = [positive_data_acceptance] if case.operation.path in SIGNED else []
+    answer = case.call_and_validate(
+        base_url=known.url, headers=known.member, excluded_checks=excluded
+    )
+    is_read = case.method == "GET" and not case.operation.path.startswith("/api/v1/admin/")
+    if not public and not is_read:
+        assert answer.status_code in {401, 403, 404, 405, 413, 415, 422}, answer.status_code
+
+
+@quick_schema.parametrize()
+def test_nobody_is_let_in(case: Case, known: Known) -> None:
+    answer = case.call(base_url=known.url)
+    if case.operation.path not in PUBLIC:
+        assert answer.status_code in {401, 404, 405}, answer.status_code
