@@ -43,7 +43,9 @@ _SELLER: Final = {
 def run_demo(environment: Mapping[str, str], port: int) -> None:
     """Start everything, say where it is, and wait until stopped; children end with us."""
     home = default_home(environment, os.geteuid()) / "demo"
-    signal.signal(signal.SIGTERM, lambda *_: _interrupt())
+    # Said in so many words: a shell's background job is started with SIGINT ignored.
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, lambda *_: _interrupt())
     with ExitStack() as stack:
         with listening_socket("127.0.0.1", port):
             pass  # refused now, with a sentence, rather than after everything else was started

@@ -4,6 +4,7 @@ Prints what the start says as `# words`, then the address, or `! code: sentence`
 standard input ends.
 """
 
+import signal
 import sys
 from pathlib import Path
 
@@ -19,6 +20,8 @@ def say(line: str) -> None:
 
 def main(home: str) -> None:
     """Hold the server of `home` until the standard input ends."""
+    # Tests may run as a shell's background job, whose children are started with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         server = EmbeddedPostgres.start(Path(home), progress=lambda words: say(f"# {words}"))
     except SetupError as error:
