@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from typing import Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import structlog
 from msgspec.structs import replace
@@ -89,8 +89,7 @@ async def revoke_unspent(
                 one,
                 part,
                 at,
-                entry_id=_revocation_id(one, key),
-                key=f"revoke:{key}:{one.credit_grant_id}",
+                key=_revocation_key(one, key),
                 kind="credit_revocation",
                 counter_account=CREDITS_ISSUED,
             )
@@ -105,12 +104,12 @@ async def take_from(
     units: int,
     at: datetime,
     *,
-    entry_id: UUID,
     key: str,
     kind: str,
     counter_account: str,
 ) -> Grant:
     """Take so much from one grant, with its entry; return what is left. The account is locked."""
+    entry_id = new_id()
     cap = grant.cap
     if cap is not None and grant.cap_at is not None and at >= grant.cap_at:
         cap = max(cap - units, 0)
@@ -197,10 +196,12 @@ def key_conflict() -> Conflict:
     )
 
 
-def _revocation_id(grant: Grant, key: str) -> UUID:
-    return uuid5(grant.credit_grant_id, f"revoke:{key}")
+def _revocation_key(grant: Grant, key: str) -> str:
+    return f"revoke:{key}:{grant.credit_grant_id}"
 
 
 async def _taken_before(conn: Connection, grant: Grant, key: str) -> int:
-    parts = await grant_store.allocations(conn, grant.account_id, _revocation_id(grant, key))
-    return sum(part.units for part in parts)
+    ledger_key = f"credits:{_revocation_key(grant, key)}"
+    found = await ledger.find_entry(conn, grant.account_id, ledger_key)
+    postings = found.postings if found else ()
+    return sum(one.amount for one in postings if one.ledger_account == CREDITS)

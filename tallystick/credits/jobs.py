@@ -6,7 +6,7 @@ breakage and frees the rows.
 
 from datetime import datetime
 from typing import Final
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import structlog
 from msgspec.structs import replace
@@ -84,7 +84,6 @@ async def _lapse(conn: Connection, grant: Grant) -> None:
             grant,
             units,
             at,
-            entry_id=uuid5(grant.credit_grant_id, f"lapse:{at.isoformat()}"),
             key=f"breakage:{grant.credit_grant_id}:{at.isoformat()}",
             kind="credit_breakage",
             counter_account=BREAKAGE,

@@ -44,6 +44,10 @@ class Prices:
         """Return the costs; who debits by them learns from the database if they are old."""
         return self._book or await self.reload()
 
+    async def book_on(self, conn: Connection) -> CostBook:
+        """Return the costs, read on an open transaction where they were not yet: of its account."""
+        return self._book or await read_book(conn)
+
     async def reload(self) -> CostBook:
         """Read the costs anew, with the count of changes that they are of."""
         async with self._db.own_transaction(WRITER) as conn:

@@ -34,7 +34,7 @@ async def reserve(
         raise BadInput.field("ttl_seconds", "out_of_range", f"must be from 1 to {SECONDS_MAX}")
     state = await account_store.lock(conn, wanted.account_id)
     known = await reservation_store.find_by_key(conn, wanted.account_id, wanted.key)
-    debit = priced(wanted, await credits_.book())
+    debit = priced(wanted, await credits_.book_on(conn))
     if known is not None:
         if (known.operation, known.model) != (wanted.operation, wanted.model):
             raise key_conflict()
@@ -69,7 +69,7 @@ async def settle(
     released, ran out, or was settled under another key; else as `deduct`, and then it stays active.
     """
     state = await account_store.lock(conn, wanted.account_id)
-    found = await _find(conn, wanted.account_id, reservation_id)
+    found = await get_reservation(conn, wanted.account_id, reservation_id)
     if found.status is ReservationStatus.SETTLED and found.settled_key == wanted.key:
         return await credits_.deduct_within(conn, wanted)
     _need_active(found, wanted.at)
@@ -89,7 +89,7 @@ async def release(
     Raises NotFound; Conflict `reservation_not_active` when it was settled or ran out.
     """
     state = await account_store.lock(conn, account_id)
-    found = await _find(conn, account_id, reservation_id)
+    found = await get_reservation(conn, account_id, reservation_id)
     if found.status is ReservationStatus.RELEASED:
         return found
     _need_active(found, at)
@@ -110,7 +110,8 @@ async def expire_due(conn: Connection, account_id: UUID, now: datetime) -> int:
     return len(due)
 
 
-async def _find(conn: Connection, account_id: UUID, reservation_id: UUID) -> Reservation:
+async def get_reservation(conn: Connection, account_id: UUID, reservation_id: UUID) -> Reservation:
+    """Return one reservation; raises NotFound."""
     found = await reservation_store.find(conn, account_id, reservation_id)
     if found is None:
         raise unknown("credit_reservation")

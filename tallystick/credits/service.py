@@ -30,7 +30,7 @@ from tallystick.credits.model import (
     UsageRow,
     UsageSum,
 )
-from tallystick.credits.prices import Prices
+from tallystick.credits.prices import Prices, read_book
 from tallystick.credits.watch import save_and_watch
 from tallystick.kernel.db import Connection, Database
 from tallystick.kernel.errors import BadInput, Conflict, TallystickError
@@ -38,6 +38,7 @@ from tallystick.kernel.ids import new_id
 from tallystick.kernel.paging import After, Page, PageRequest, make_page
 from tallystick.ledger import service as ledger
 from tallystick.ledger.committer import WAITING_MAX, GroupCommitter
+from tallystick.pricing.bounds import used_quantity
 
 TEXT_LENGTH_MAX: Final = 200
 KEY_LENGTH_MAX: Final = 255
@@ -109,18 +110,18 @@ class CreditService:
     async def deduct_within(self, conn: Connection, wanted: Deduct) -> Debited:
         """Take credits as a part of the open transaction; else as `deduct`."""
         check(wanted)
-        book = await self._prices.book() if wanted.credits is None else None
+        book = await self.book_on(conn) if wanted.credits is None else None
         for _ in range(_REPRICED_MAX):
             debit = priced(wanted, book)
             answer = await debit_within(conn, debit)
             if answer.outcome is not Outcome.STALE:
                 return answer
-            book = await self._prices.reload()
+            book = await read_book(conn)
         raise Conflict("credit_costs_changing", "Costs change all the time; send it again.")
 
-    async def book(self) -> CostBook:
-        """Return the costs as this process last read them, to say what something would cost."""
-        return await self._prices.book()
+    async def book_on(self, conn: Connection) -> CostBook:
+        """Return the costs as this process last read them, or reads them now on `conn`."""
+        return await self._prices.book_on(conn)
 
     async def close(self) -> None:
         """Take nothing more, and commit what was taken."""
@@ -137,6 +138,8 @@ def check(wanted: Deduct) -> None:
         raise BadInput.field("key", "invalid_length", f"must have 1 to {KEY_LENGTH_MAX} characters")
     if wanted.metadata is not None and len(wanted.metadata.encode()) > METADATA_BYTES_MAX:
         raise BadInput.field("metadata", "too_large", f"may have {METADATA_BYTES_MAX} bytes")
+    if wanted.quantity is not None:
+        used_quantity(wanted.quantity)
     if wanted.credits is None and wanted.quantity is None:
         raise BadInput.field("quantity", "missing", "say how much is used, or the credits")
 

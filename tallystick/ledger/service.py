@@ -163,18 +163,24 @@ async def get_entry(conn: Connection, account_id: UUID, ledger_entry_id: UUID) -
     return found
 
 
+async def find_entry(conn: Connection, account_id: UUID, key: str) -> PostedEntry | None:
+    """Return the entry that was posted under this idempotency key."""
+    return await store.find_entry_by_key(conn, account_id, key)
+
+
 async def receivable_sums(conn: Connection, account_id: UUID) -> tuple[ReceivableSums, ...]:
     """Return by currency what the account was charged and what it has paid, in minor units."""
     return await store.receivable_sums(conn, account_id)
 
 
 async def list_entries(
-    conn: Connection, account_id: UUID, request: PageRequest
+    conn: Connection, account_id: UUID, request: PageRequest, *, ledger_account: str | None = None
 ) -> Page[PostedEntry]:
     """Return a page of the account's entries, newest first: by when they were recorded.
 
+    With a ledger account only those that touch it.
     That is the order of the running balances; on a test clock `at` may tell another one.
     """
-    rows = await store.entries(conn, account_id, request)
-    total = await store.entry_count(conn, account_id)
+    rows = await store.entries(conn, account_id, request, ledger_account)
+    total = await store.entry_count(conn, account_id, ledger_account)
     return make_page(rows, total, request, lambda row: After(row.recorded_at, row.ledger_entry_id))

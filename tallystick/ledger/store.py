@@ -45,12 +45,25 @@ SUM: Final = """
 SELECT coalesce(sum(amount), 0)::bigint FROM ledger_postings
 WHERE account_id = $1 AND ledger_account = $2 AND unit = $3
 """
-COUNT: Final = "SELECT count(*) FROM ledger_entries WHERE account_id = $1"
+COUNT: Final = """
+SELECT count(*) FROM ledger_entries AS e
+WHERE account_id = $1
+  AND ($2::text IS NULL OR EXISTS (
+      SELECT FROM ledger_postings AS p
+      WHERE p.account_id = $1 AND p.ledger_entry_id = e.ledger_entry_id AND p.ledger_account = $2))
+"""
 ENTRIES: Final = """
 SELECT ledger_entry_id, idempotency_key, kind, reference, reason, at, recorded_at
-FROM ledger_entries
+FROM ledger_entries AS e
 WHERE account_id = $1 AND ($2::uuid IS NULL OR ledger_entry_id < $2)
+  AND ($5::text IS NULL OR EXISTS (
+      SELECT FROM ledger_postings AS p
+      WHERE p.account_id = $1 AND p.ledger_entry_id = e.ledger_entry_id AND p.ledger_account = $5))
 ORDER BY ledger_entry_id DESC LIMIT $3 OFFSET $4
+"""
+ENTRY_BY_KEY: Final = """
+SELECT ledger_entry_id, idempotency_key, kind, reference, reason, at, recorded_at
+FROM ledger_entries WHERE account_id = $1 AND idempotency_key = $2
 """
 ENTRY: Final = """
 SELECT ledger_entry_id, idempotency_key, kind, reference, reason, at, recorded_at
@@ -125,14 +138,14 @@ async def receivable_sums(conn: Connection, account_id: UUID) -> tuple[Receivabl
     return tuple(ReceivableSums(**dict(row)) for row in rows)
 
 
-async def entry_count(conn: Connection, account_id: UUID) -> int:
+async def entry_count(conn: Connection, account_id: UUID, ledger_account: str | None) -> int:
     """Return how many entries the account has."""
-    count: int = await conn.fetchval(COUNT, account_id)
+    count: int = await conn.fetchval(COUNT, account_id, ledger_account)
     return count
 
 
 async def entries(
-    conn: Connection, account_id: UUID, request: PageRequest
+    conn: Connection, account_id: UUID, request: PageRequest, ledger_account: str | None
 ) -> tuple[PostedEntry, ...]:
     """Return one more entry than asked for, newest first, each with its postings."""
     after = request.after
@@ -142,6 +155,7 @@ async def entries(
         after.id if after else None,
         request.limit + 1,
         request.offset,
+        ledger_account,
     )
     return await _with_postings(conn, account_id, rows)
 
@@ -151,6 +165,13 @@ async def find_entry(
 ) -> PostedEntry | None:
     """Return one entry with its postings."""
     rows = await conn.fetch(ENTRY, account_id, ledger_entry_id)
+    found = await _with_postings(conn, account_id, rows)
+    return found[0] if found else None
+
+
+async def find_entry_by_key(conn: Connection, account_id: UUID, key: str) -> PostedEntry | None:
+    """Return the entry with this idempotency key, with its postings."""
+    rows = await conn.fetch(ENTRY_BY_KEY, account_id, key)
     found = await _with_postings(conn, account_id, rows)
     return found[0] if found else None
 
