@@ -66,7 +66,7 @@ async def reject(payment_id: str, data: Reason, services: Services) -> PaymentAn
 
 
 def _because(reason: str) -> Actor:
-    return msgspec.structs.replace(actor(), reason=reason)
+    return msgspec.structs.replace(actor(), reason=approvals.check_reason(reason))
 
 
 ROUTES: Final = (list_pending, approve, reject)

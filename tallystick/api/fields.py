@@ -78,8 +78,8 @@ IntervalCount = Annotated[
     int, Meta(extra_json_schema={"minimum": 1, "maximum": INTERVAL_COUNT_MAX})
 ]
 Password = Annotated[str, Meta(extra_json_schema={"minLength": 8, "maxLength": 256})]
-Reason = Annotated[str, _like(_WRITTEN, maxLength=REASON_LENGTH_MAX)]
-Reference = Annotated[str, _like(_WRITTEN, maxLength=REFERENCE_LENGTH_MAX)]
+Reason = Annotated[str, _like(_WRITTEN, minLength=1, maxLength=REASON_LENGTH_MAX)]
+Reference = Annotated[str, _like(_WRITTEN, minLength=1, maxLength=REFERENCE_LENGTH_MAX)]
 Token = Annotated[
     str,
     Meta(

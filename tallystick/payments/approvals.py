@@ -63,13 +63,20 @@ async def approve(conn: Connection, account_id: UUID, payment_id: UUID, at: date
 
 async def reject(conn: Connection, account_id: UUID, payment_id: UUID, reason: str) -> Payment:
     """End a payment that did not come; again changes nothing. Raises like `approve`, BadInput."""
-    if not 1 <= len(reason.strip()) <= REASON_LENGTH_MAX:
-        raise BadInput.field("reason", "length", f"must have 1 to {REASON_LENGTH_MAX} characters")
+    check_reason(reason)
     payment = await _lock(conn, account_id, payment_id, PaymentStatus.FAILED)
     if payment.status is not PaymentStatus.FAILED:
         await store.set_note(conn, payment, reason.strip())
         await booking.fail(conn, payment, "rejected", hard=False)
     return await _lock(conn, account_id, payment_id, PaymentStatus.FAILED)
+
+
+def check_reason(reason: str) -> str:
+    """Return the reason without outer spaces; raises BadInput for none, or for 501 characters."""
+    text = reason.strip()
+    if not text or len(reason) > REASON_LENGTH_MAX:
+        raise BadInput.field("reason", "length", f"must have 1 to {REASON_LENGTH_MAX} characters")
+    return text
 
 
 def check_manual(amount: Money, due: Money, reference: str) -> None:
@@ -80,10 +87,11 @@ def check_manual(amount: Money, due: Money, reference: str) -> None:
             "length",
             f"must have 1 to {REFERENCE_LENGTH_MAX} characters",
         )
-    if amount.currency != due.currency or not 1 <= amount.minor <= due.minor:
-        raise BadInput.field(
-            "amount", "not_payable", f"must be from 1 to {due.minor} minor units of {due.currency}"
-        )
+    if amount.currency != due.currency:
+        raise BadInput.field("currency", "not_payable", f"must be {due.currency}, as the invoice")
+    if not 1 <= amount.minor <= due.minor:
+        message = f"must be from 1 to {due.minor} minor units of {due.currency}"
+        raise BadInput.field("amount_cents", "not_payable", message)
 
 
 async def _supersede(conn: Connection, account_id: UUID, invoice_id: UUID) -> None:
