@@ -53,7 +53,7 @@ class Installation(msgspec.Struct, frozen=True):
 def installation() -> Iterator[Installation]:
     """Bring one up, and take it down at the end."""
     with ExitStack() as stack:
-        dsn = _other(stack.enter_context(_server()), _new_name())
+        dsn = other_database(stack.enter_context(_server()), _new_name())
         asyncio.run(_create(dsn))
         api_key, account_keys = asyncio.run(_fill(dsn))
         port = _free_port()
@@ -85,7 +85,7 @@ def _server() -> Iterator[str]:
 
 
 async def _create(dsn: str) -> None:
-    conn = await asyncpg.connect(_other(dsn, "postgres"))
+    conn = await asyncpg.connect(other_database(dsn, "postgres"))
     name = dsn.partition("?")[0].rpartition("/")[2]
     await conn.execute(f"CREATE DATABASE {name}")
     await conn.close()
@@ -151,13 +151,14 @@ def _new_name() -> str:
     return f"bench_{uuid4().hex[:12]}"
 
 
-def _other(dsn: str, name: str) -> str:
+def other_database(dsn: str, name: str) -> str:
+    """Return the same server's address with another database."""
     address, _, query = dsn.partition("?")
     return f"{address.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
 
 
 def copy_twin(dsn: str) -> str:
     """Return a migrated, empty database on the same server, for `psql`."""
-    twin = _other(dsn, _new_name())
+    twin = other_database(dsn, _new_name())
     asyncio.run(_create(twin))
     return twin

@@ -38,6 +38,7 @@ CONNECTION_LOST: Final = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # asyncpg's own words when it is cut off in the wrong moment
     asyncpg.OperatorInterventionError,
     asyncpg.TooManyConnectionsError,
     Unavailable,
