@@ -100,7 +100,16 @@ def test_the_environment_is_read_in_one_place() -> None:
 
 def test_no_float_touches_an_amount() -> None:
     """`float(` stands nowhere in the rooms of money."""
-    rooms = ("money", "pricing", "ledger", "invoices", "payments", "subscriptions", "metering", "credits")
+    rooms = (
+        "money",
+        "pricing",
+        "ledger",
+        "invoices",
+        "payments",
+        "subscriptions",
+        "metering",
+        "credits",
+    )
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for room in rooms
