@@ -181,8 +181,8 @@ def test_what_waits_together_is_answered_as_one_after_the_other(dsn: str) -> Non
         run_state_machine_as_test(
             Committing,
             settings=settings(
-                max_examples=15,
-                stateful_step_count=10,
+                max_examples=40,
+                stateful_step_count=15,
                 deadline=None,
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
             ),
