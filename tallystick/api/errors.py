@@ -43,7 +43,7 @@ STATUS_BY_KIND: Final[Mapping[str, int]] = {
 STATUS_BY_CODE: Final[Mapping[str, int]] = {
     "malformed_json": 400,
     "invalid_signature": 400,
-    "unreadable_webhook": 400,
+    "invalid_payload": 400,
     "account_required": 400,
     "already_paid": 400,
     "manual_payment_incomplete": 400,

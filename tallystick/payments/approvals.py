@@ -47,6 +47,10 @@ async def record_manual_payment(
         raise Conflict(
             "payment_in_progress", "A payment of this invoice is under way; wait for it."
         )
+    # Another payment may have ended between our first look and our row: look again.
+    now_due = await invoices.get_invoice(conn, account_id, invoice_id)
+    need_payable(now_due)
+    check_manual(amount, now_due.due, reference)
     return payment
 
 

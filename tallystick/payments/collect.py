@@ -152,12 +152,11 @@ class Collector:
             at = await account_now(conn, account_id, wall)
             payment = wish(invoice, method, key, created_at=at)
             if await store.insert(conn, payment):
+                await _need_unchanged(conn, payment)
                 return payment.payment_id, await attempts.begin(conn, payment, wall)
             twin = await store.find_by_key(conn, account_id, key)
         if twin is None:
-            raise Conflict(
-                "payment_in_progress", "A payment of this invoice is under way; wait for it."
-            )
+            raise _in_progress()
         return twin.payment_id, None
 
     async def _method(
@@ -173,6 +172,23 @@ class Collector:
         if not self._gateways.get(method.gateway).capabilities.charges_saved_methods:
             raise Conflict("payment_method_not_chargeable", "This method can not be charged here.")
         return method
+
+
+async def _need_unchanged(conn: Connection, payment: Payment) -> None:
+    """Raise Conflict when the invoice asks for something else by now.
+
+    One live payment of an invoice keeps others out; one that ended after we read the invoice, and
+    before our row was in, may have settled it. Since our row is in, nobody else can.
+    """
+    assert payment.invoice_id is not None  # noqa: S101 - a wish is for an invoice
+    invoice = await invoices.get_invoice(conn, payment.account_id, payment.invoice_id)
+    need_payable(invoice)
+    if invoice.due != payment.amount:
+        raise _in_progress()
+
+
+def _in_progress() -> Conflict:
+    return Conflict("payment_in_progress", "A payment of this invoice is under way; wait for it.")
 
 
 def wish(

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -257,6 +257,16 @@ class Shop:
         """The wrong fields of a problem, with their codes."""
         return [(error["field"], error["code"]) for error in problem["errors"]]
 
+    async def lock_awaited(self) -> None:
+        """Wait until somebody waits for a lock in this database."""
+        waits = (
+            "SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)"
+            " WHERE NOT granted AND datname = current_database()"
+        )
+        async with asyncio.timeout(10):
+            while not await self.rows(waits):  # noqa: ASYNC110 - the database tells nobody of its locks
+                await asyncio.sleep(0.01)
+
     async def rows(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         async with self.db.transaction(WRITER) as conn:
             return list(await conn.fetch(sql, *values))
@@ -364,6 +374,25 @@ async def module_dsn(server_dsn: str, template: str) -> AsyncIterator[str]:
 def settings() -> Settings:
     """The settings of the module's application; a module may have its own."""
     return settings_for()
+
+
+@pytest.fixture(scope="session")
+def own_settings() -> Callable[..., Settings]:
+    """Make settings of a test with changes."""
+    return settings_for
+
+
+@pytest.fixture(scope="session")
+def opened() -> Callable[[Settings, str], AbstractAsyncContextManager[Shop]]:
+    """Open another application with its own gateways on a database."""
+
+    @asynccontextmanager
+    async def open_shop(settings: Settings, dsn: str) -> AsyncIterator[Shop]:
+        wall = Wall()
+        async with open_services(settings, dsn, wall, cost=WEAK) as services:
+            yield Shop(services, wall)
+
+    return open_shop
 
 
 @pytest.fixture(scope="module")

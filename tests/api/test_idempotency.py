@@ -94,21 +94,12 @@ async def test_a_request_still_running_is_told_so(shop: "Shop", admin: httpx.Asy
     async with shop.db.pool.acquire() as conn, conn.transaction():
         await conn.execute("LOCK TABLE accounts IN EXCLUSIVE MODE")
         first = asyncio.create_task(admin.post(ACCOUNTS, json=NEW, headers=key("running")))
-        await waiting_for_a_lock(shop)
+        await shop.lock_awaited()
         second = await admin.post(ACCOUNTS, json=NEW, headers=key("running"))
         shop.refused(second, 409, "request_in_progress")
     assert (await first).status_code == 201
     third = await admin.post(ACCOUNTS, json=NEW, headers=key("running"))
     assert third.headers["idempotent-replayed"] == "true"
-
-
-async def waiting_for_a_lock(shop: "Shop") -> None:
-    async with asyncio.timeout(10):
-        while not await shop.rows(  # noqa: ASYNC110 - the database tells nobody of its locks
-            "SELECT FROM pg_locks JOIN pg_database d ON d.oid = database"
-            " WHERE NOT granted AND d.datname = current_database()"
-        ):
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(

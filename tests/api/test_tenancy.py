@@ -28,6 +28,17 @@ BODIES: Mapping[str, Json] = {
     "/members": {"email": "new@example.com", "name": "New"},
     "/advance": {"to": "2036-01-01T00:00:00Z"},
     "/accounts/{account_id}": {"name": "Renamed"},
+    "/credits/grant": {"credits": "1", "reason": "a gift"},
+    "/credits/adjust": {"amount": "1", "reason": "a gift"},
+    "/credits/refund": {"idempotency_key": "k", "reason": "sorry"},
+    "/credits/settings": {},
+    "/credit-packages/{package_id}": {
+        "code": "c",
+        "name": "n",
+        "credits": "1",
+        "currency": "USD",
+        "amount_cents": 1,
+    },
 }
 PLACE = re.compile(r"\{(\w+)\}")
 
@@ -39,8 +50,19 @@ def operations() -> Iterator[tuple[str, str]]:
                 yield method, path
 
 
-OF_ACCOUNTS = [pair for pair in operations() if pair[1].startswith(BILLING)]
-OF_STAFF = [pair for pair in operations() if not pair[1].startswith(BILLING)]
+# Packages are the business's; reservations need a key of their own scope (test_credits.py).
+ELSEWHERE = ("/credit-packages/", "/credits/reservations/")
+OF_ACCOUNTS = [
+    pair
+    for pair in operations()
+    if pair[1].startswith(BILLING) and not any(part in pair[1] for part in ELSEWHERE)
+]
+# A deduction that is not there is not found either.
+OF_STAFF = [
+    pair
+    for pair in operations()
+    if not pair[1].startswith(BILLING) and not pair[1].endswith("/credits/refund")
+]
 
 
 # What ends an object comes after what reads it.
@@ -96,9 +118,18 @@ async def of_the_business(shop: "Shop") -> dict[str, str]:
     made = await admin.post(
         "/api/v1/admin/test-clocks", json={"name": "c", "now": "2026-01-01T00:00:00Z"}
     )
+    package = {
+        "code": "small", "name": "n", "credits": "1", "currency": "USD", "amount_cents": 1,
+    }  # fmt: skip
+    await admin.post("/api/v1/admin/credit-packages", json=package)
+    listed = await admin.get("/api/v1/admin/credit-packages")
     new = {"name": "k", "scopes": ["billing:read"]}
     key = await admin.post("/api/v1/admin/api-keys", json=new)
-    return {"test_clock_id": made.json()["id"], "api_key_id": key.json()["id"]}
+    return {
+        "test_clock_id": made.json()["id"],
+        "api_key_id": key.json()["id"],
+        "package_id": listed.json()["packages"][0]["id"],
+    }
 
 
 @pytest.fixture(scope="module")
