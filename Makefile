@@ -25,7 +25,7 @@ lint: setup ## style, import directions, unused dependencies, SQL of the migrati
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/lint-imports --no-cache > .venv/imports.log || { cat .venv/imports.log; exit 1; }
 	@$(BIN)/deptry . --no-ansi > .venv/deptry.log 2>&1 || { cat .venv/deptry.log; exit 1; }
-	@$(BIN)/squawk --config tools/squawk.toml tallystick/migrations/*.sql
+	@$(BIN)/squawk --config tools/squawk.toml tallystick/migrations/0*.sql > .venv/squawk.log || { cat .venv/squawk.log; exit 1; }
 
 types: setup ## mypy --strict
 	@$(BIN)/mypy
