@@ -25,6 +25,7 @@ from tallystick.api.services import Services
 from tallystick.console.context import ConsoleContext
 from tallystick.console.problem_pages import with_pages
 from tallystick.console.routes import ROUTES as PAGES
+from tallystick.credits.service import CreditService
 from tallystick.invoices.document import Party
 from tallystick.kernel.clock import Clock, system_clock
 from tallystick.kernel.db import Database, open_database
@@ -59,7 +60,9 @@ async def open_services(
         stack.push_async_callback(gateways.close)
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=JWKS_TIMEOUT_S))
         jwt = _jwt(settings, http, clock)
-        yield _services(settings, db, gateways, jwt=jwt, clock=clock, cost=cost)
+        services = _services(settings, db, gateways, jwt=jwt, clock=clock, cost=cost)
+        stack.push_async_callback(services.credits.close)
+        yield services
 
 
 def _adapters(settings: Settings) -> Iterator[Gateway]:
@@ -119,6 +122,7 @@ def _services(
         card_setup=CardSetup(db, gateways, clock),
         tries=tries,
         collector=Collector(db, gateways, tries, clock),
+        credits=CreditService(db),
     )
 
 

@@ -17,7 +17,14 @@ from tallystick.api.strict import Body
 from tallystick.api.subscriptions import PlanAnswer, plan_answer
 from tallystick.catalog import service as catalog
 from tallystick.catalog.checks import LIMITS_MAX, PRICES_MAX, read_limits, read_prices
-from tallystick.catalog.model import Aggregation, Interval, Meter, NewMeter, NewPlanVersion
+from tallystick.catalog.model import (
+    Aggregation,
+    Interval,
+    Meter,
+    NewMeter,
+    NewPlanVersion,
+    PlanCredits,
+)
 from tallystick.kernel import ids
 from tallystick.kernel.db import WRITER, account_scope
 from tallystick.kernel.errors import BadInput
@@ -75,6 +82,7 @@ class NewPlan(Body, frozen=True, kw_only=True):
         dict[fields.MeterCode, fields.Quantity],
         Meta(extra_json_schema={"maxProperties": LIMITS_MAX}),
     ] = {}
+    credits: PlanCredits | None = None
 
 
 @get("/api/v1/meters", opt={"permission": "billing:read"}, tags=["Usage"], summary="Meters")
@@ -105,6 +113,7 @@ async def create_plan(data: NewPlan, services: Services) -> PlanAnswer:
         interval_count=data.interval_count,
         prices=read_prices(data.prices),
         limits=limits,
+        credits=data.credits,
     )
     with _in_the_words_of_the_body():
         async with services.db.transaction(WRITER) as conn:

@@ -2,7 +2,8 @@
 
 A route of ours alone runs inside one transaction with its claim and its answer: all or nothing.
 A route that calls a gateway (`opt={"gateway": True}`) can not hold a transaction open, so its
-claim is committed first and its answer afterwards; its effects carry keys of their own.
+claim is committed first and its answer afterwards; its effects carry keys of their own. A route
+whose every effect carries the key (`opt={"own_key": True}`: deductions of credits) is left alone.
 """
 
 import hashlib
@@ -57,6 +58,7 @@ class Idempotent(ASGIMiddleware):
         if (
             cast("HTTPScope", scope)["method"] != "POST"
             or key is None
+            or handler.opt.get("own_key")
             or not isinstance(principal, Principal)
         ):
             await next_app(scope, receive, send)

@@ -136,6 +136,8 @@ PARAMETERS: Final[Json] = {
     "account_id": typeid("account"),
     "api_key_id": typeid("api_key"),
     "invoice_id": typeid("invoice"),
+    "package_id": typeid("credit_package"),
+    "reservation_id": typeid("credit_reservation"),
     "line_id": typeid("invoice_line"),
     "payment_id": typeid("payment"),
     "subscription_id": typeid("subscription"),

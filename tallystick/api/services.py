@@ -9,6 +9,7 @@ import msgspec
 from tallystick.accounts.authenticate import Authenticator
 from tallystick.accounts.passwords import Passwords
 from tallystick.accounts.sign_in import SignIn
+from tallystick.credits.service import CreditService
 from tallystick.invoices.document import Party
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
@@ -43,6 +44,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     card_setup: CardSetup
     tries: Attempts
     collector: Collector
+    credits: CreditService
 
 
 def page_origins(settings: Settings) -> tuple[str, ...]:

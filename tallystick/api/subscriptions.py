@@ -14,7 +14,7 @@ from tallystick.api.answers import major, plain
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.catalog import service as catalog
-from tallystick.catalog.model import PlanVersion
+from tallystick.catalog.model import PlanCredits, PlanVersion
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
 from tallystick.money.rounding import round_decimal
@@ -40,6 +40,7 @@ class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
     amount_cents: int
     prices: list[dict[str, Any]]
     limits: dict[str, str]
+    credits: PlanCredits | None
 
 
 class PlanList(msgspec.Struct, frozen=True):
@@ -151,6 +152,7 @@ def plan_answer(version: PlanVersion) -> PlanAnswer:
         amount_cents=fee,
         prices=[_price(price) for price in version.prices],
         limits={meter: plain(limit) for meter, limit in version.limits.items()},
+        credits=version.credits,
     )
 
 

@@ -44,14 +44,11 @@ class Prices:
         """Return the costs; who debits by them learns from the database if they are old."""
         return self._book or await self.reload()
 
-    async def book_on(self, conn: Connection) -> CostBook:
-        """Return the costs, read on an open transaction where they were not yet: of its account."""
-        return self._book or await read_book(conn)
-
     async def reload(self) -> CostBook:
-        """Read the costs anew, with the count of changes that they are of."""
+        """Read the costs anew, unless those in memory are still the newest."""
         async with self._db.own_transaction(WRITER) as conn:
-            self._book = await read_book(conn)
+            if self._book is None or self._book.epoch != await offer_store.epoch(conn):
+                self._book = await read_book(conn)
         return self._book
 
 
@@ -59,6 +56,12 @@ async def read_book(conn: Connection) -> CostBook:
     """Return all costs; the count is read first, so that a change between makes it old."""
     epoch = await offer_store.epoch(conn)
     return CostBook(epoch, await offer_store.costs(conn))
+
+
+async def list_costs(conn: Connection) -> tuple[Cost, ...]:
+    """Return all versions of all costs, by operation, model and version."""
+    found = await offer_store.costs(conn)
+    return tuple(sorted(found, key=lambda one: (one.operation, one.model or "", one.version)))
 
 
 async def set_cost(conn: Connection, new: NewCost, account_id: UUID | None, now: datetime) -> Cost:

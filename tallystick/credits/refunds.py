@@ -106,7 +106,7 @@ async def adjust(
 
     Raises PaymentRequired `insufficient_credits` for more than can be spent, BadInput.
     """
-    units = to_units(abs(amount), "amount")
+    units = to_units(abs(amount))
     if amount > 0:
         new = NewGrant(source="manual", units=units, reason=reason)
         return await grant(conn, account_id, new, key=f"adjust:{key}", at=at)

@@ -10,7 +10,7 @@ from tallystick.credits import account_store, reservation_store
 from tallystick.credits.debits import insufficient
 from tallystick.credits.grants import key_conflict
 from tallystick.credits.model import Debited, Reservation, ReservationStatus
-from tallystick.credits.service import CreditService, Deduct, check, priced
+from tallystick.credits.service import CreditService, Deduct, check
 from tallystick.credits.watch import save_and_watch
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import BadInput, Conflict
@@ -34,7 +34,7 @@ async def reserve(
         raise BadInput.field("ttl_seconds", "out_of_range", f"must be from 1 to {SECONDS_MAX}")
     state = await account_store.lock(conn, wanted.account_id)
     known = await reservation_store.find_by_key(conn, wanted.account_id, wanted.key)
-    debit = priced(wanted, await credits_.book_on(conn))
+    debit = await credits_.priced_on(conn, wanted)
     if known is not None:
         if (known.operation, known.model) != (wanted.operation, wanted.model):
             raise key_conflict()

@@ -33,7 +33,7 @@ from tallystick.credits.model import (
 from tallystick.credits.prices import Prices, read_book
 from tallystick.credits.watch import save_and_watch
 from tallystick.kernel.db import Connection, Database
-from tallystick.kernel.errors import BadInput, Conflict, TallystickError
+from tallystick.kernel.errors import BadInput, Conflict, NotFound, TallystickError
 from tallystick.kernel.ids import new_id
 from tallystick.kernel.paging import After, Page, PageRequest, make_page
 from tallystick.ledger import service as ledger
@@ -86,13 +86,12 @@ class CreditService:
         or `database_unavailable`, after which the same key is safe to send again.
         """
         check(wanted)
-        book = await self._prices.book() if wanted.credits is None else None
         for _ in range(_REPRICED_MAX):
-            debit = priced(wanted, book)
+            debit = await self._priced(wanted)
             answer = await self._committer.submit(NewDebit(new_id(), debit))
             if answer.outcome is not Outcome.STALE:
                 return need_debited(debit, answer)
-            book = await self._prices.reload()
+            await self._prices.reload()
         raise Conflict("credit_costs_changing", "Costs change all the time; send it again.")
 
     async def deduct_many(self, wanted: Sequence[Deduct]) -> list[Debited | TallystickError]:
@@ -110,18 +109,28 @@ class CreditService:
     async def deduct_within(self, conn: Connection, wanted: Deduct) -> Debited:
         """Take credits as a part of the open transaction; else as `deduct`."""
         check(wanted)
-        book = await self.book_on(conn) if wanted.credits is None else None
         for _ in range(_REPRICED_MAX):
-            debit = priced(wanted, book)
-            answer = await debit_within(conn, debit)
+            answer = await debit_within(conn, await self.priced_on(conn, wanted))
             if answer.outcome is not Outcome.STALE:
                 return answer
-            book = await read_book(conn)
         raise Conflict("credit_costs_changing", "Costs change all the time; send it again.")
 
-    async def book_on(self, conn: Connection) -> CostBook:
-        """Return the costs as this process last read them, or reads them now on `conn`."""
-        return await self._prices.book_on(conn)
+    async def priced_on(self, conn: Connection, wanted: Deduct) -> Debit:
+        """Return the debit with its credits, by the costs as the open transaction sees them."""
+        return priced(wanted, await read_book(conn) if wanted.credits is None else None)
+
+    async def _priced(self, wanted: Deduct) -> Debit:
+        """Return the debit with its credits; whoever is refused is so by the newest costs."""
+        if wanted.credits is not None:
+            return priced(wanted, None)
+        book = await self._prices.book()
+        try:
+            return priced(wanted, book)
+        except (NotFound, BadInput):
+            newest = await self._prices.reload()
+            if newest is book:
+                raise
+            return priced(wanted, newest)
 
     async def close(self) -> None:
         """Take nothing more, and commit what was taken."""

@@ -112,12 +112,22 @@ def test_every_body_refuses_what_it_does_not_know() -> None:
                     )
 
 
+NO_MONEY = {
+    "percent", "credits", "usable", "reserved", "owed", "overdraft", "available", "remaining",
+    "balance_after", "adjusted", "plan_credits_per_month", "credits_used_this_month",
+    "credits_remaining", "total_credits",
+}  # fmt: skip
+
+
 def test_an_amount_is_never_there_without_its_cents() -> None:
-    """A decimal number of major units stands beside the exact whole number of minor units."""
+    """A decimal number of major units stands beside the exact whole number of minor units.
+
+    Credits are no money: they are exact as they stand.
+    """
     for name, schema in DESCRIPTION["components"]["schemas"].items():
         for field, told in schema.get("properties", {}).items():
             kinds = [told, *told.get("anyOf", [])]
-            if any(kind.get("type") == "number" for kind in kinds) and field != "percent":
+            if any(kind.get("type") == "number" for kind in kinds) and field not in NO_MONEY:
                 assert f"{field}_cents" in schema["properties"], f"{name}.{field}"
 
 

@@ -29,7 +29,7 @@ BODIES: Mapping[str, Json] = {
     "/advance": {"to": "2036-01-01T00:00:00Z"},
     "/accounts/{account_id}": {"name": "Renamed"},
     "/credits/grant": {"credits": "1", "reason": "a gift"},
-    "/credits/adjust": {"amount": "1", "reason": "a gift"},
+    "/credits/adjust": {"credits": "1", "reason": "a gift"},
     "/credits/refund": {"idempotency_key": "k", "reason": "sorry"},
     "/credits/settings": {},
     "/credit-packages/{package_id}": {
