@@ -90,7 +90,8 @@ async def test_the_page_is_told_what_its_form_needs(shop: "Shop", gateway: "Stri
         "publishable_key": "pk_test_tallystick",
         "script_url": f"{gateway.url}/stripe.js",
     }
-    for body in ({}, None):
+    bodies: tuple[Json | None, ...] = ({}, None)
+    for body in bodies:
         begun = await owner.post(f"{BILLING}/setup-intent/card", json=body)
         assert begun.status_code == 201
         assert set(begun.json()) == {"client_secret", "publishable_key", "script_url"}
