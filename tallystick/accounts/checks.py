@@ -149,7 +149,7 @@ def _is_tax(name: str | None, percent: Decimal | None) -> bool:
     return _is_name(name) and percent.is_finite() and 0 <= percent <= _PERCENT_MAX
 
 
-def check_key_name(name: str) -> None:
+def check_name(name: str) -> None:
     """Raise BadInput for a name that is empty, too long or not printable."""
     if not _is_name(name):
         raise BadInput.field("name", "invalid_length", "must have 1 to 200 characters")

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tallystick.accounts import identity_store as store
-from tallystick.accounts.checks import check_key_name, check_scopes
+from tallystick.accounts.checks import check_name, check_scopes
 from tallystick.accounts.model import ApiKey, KeyScope
 from tallystick.accounts.service import get_account
 from tallystick.accounts.tokens import API_KEY_PREFIX, new_token, token_hash
@@ -27,7 +27,7 @@ async def create_api_key(
     `account_id` None makes a key of the business, which may name any account. Raises BadInput for
     the name or the scopes (`admin` only without an account), NotFound for the account.
     """
-    check_key_name(name)
+    check_name(name)
     check_scopes(scopes, account_id)
     if account_id is not None:
         await get_account(conn, account_id)

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from tallystick.accounts import identity_store as store
-from tallystick.accounts.checks import clean_email, is_external_id
+from tallystick.accounts.checks import check_name, clean_email, is_external_id
 from tallystick.accounts.model import NewUser, StaffRole, User
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import BadInput, Conflict
@@ -16,9 +16,10 @@ from tallystick.kernel.ids import new_id, unknown
 async def create_user(conn: Connection, new: NewUser, now: datetime) -> User:
     """Make a user; hash the password first (`Passwords.hash`).
 
-    Raises BadInput for the e-mail address or the external id, Conflict `user_exists` when one of
-    them is taken.
+    Raises BadInput for the name, the e-mail address or the external id, Conflict `user_exists`
+    when one of them is taken.
     """
+    check_name(new.name)
     if not is_external_id(new.external_id, "usr_"):
         raise BadInput.field("external_id", "invalid_external_id", "can not be used as a name")
     tidied = msgspec.structs.replace(new, email=clean_email(new.email))

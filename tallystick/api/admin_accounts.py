@@ -10,6 +10,7 @@ from litestar import get, patch, post
 from msgspec import UNSET, UnsetType
 
 from tallystick.accounts import service, users
+from tallystick.accounts.checks import check_name
 from tallystick.accounts.model import Account, AccountChange, NewAccount, NewUser, Role
 from tallystick.api import fields
 from tallystick.api.answers import Pagination, pagination
@@ -149,6 +150,7 @@ async def change_account(
 async def add_member(account_id: str, data: NewMember, services: Services) -> MemberAnswer:
     """Let a person into the account, as member or owner."""
     wanted = ids.parse("account", account_id)
+    check_name(data.name)
     password_hash = await services.passwords.hash(data.password) if data.password else None
     new = NewUser(email=data.email, name=data.name, password_hash=password_hash)
     async with services.db.transaction(WRITER) as conn:

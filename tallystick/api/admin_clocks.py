@@ -8,7 +8,7 @@ from litestar import get, post
 from msgspec import Meta
 
 from tallystick.accounts import service
-from tallystick.accounts.checks import check_key_name
+from tallystick.accounts.checks import check_name
 from tallystick.api import fields
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
@@ -51,7 +51,7 @@ class ClockAnswer(msgspec.Struct, frozen=True):
 @post(f"{BASE}/test-clocks", opt=ADMIN, tags=TAGS, summary="Make a test clock")
 async def create_clock(data: NewClock, services: Services) -> ClockAnswer:
     """Make a clock and put accounts on it."""
-    check_key_name(data.name)
+    check_name(data.name)
     now = fields.check_instant("now", data.now)
     async with services.db.transaction(WRITER) as conn:
         clock = await test_clocks.create(conn, new_id(), data.name, now, services.clock())
