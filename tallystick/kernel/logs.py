@@ -32,6 +32,8 @@ _CARD_GROUPS: Final = re.compile(
     r"(?<![\d.])[2-6]\d{3}(?:(?:[ -]\d{4}){3}(?:[ -]\d{3})?|[ -]\d{6}[ -]\d{5})(?!\d)"
 )
 _CARD_DIGITS: Final = re.compile(r"(?<![\d.])[2-6]\d{12,18}(?!\d|\.\d)")
+# Libraries that tell of every call: addresses with ids, and bodies with people in them.
+_TALKATIVE: Final = ("stripe", "httpx", "httpcore")
 _PLAIN: Final = (float, Decimal, date, timedelta, UUID)
 
 
@@ -104,3 +106,5 @@ def configure_logs(*, json: bool, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
