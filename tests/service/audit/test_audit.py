@@ -227,7 +227,8 @@ async def test_nobody_writes_an_entry_by_hand(db: Database, account: Account) ->
 # Their own record: they only grow, and each row says when and why. Or no person's work: counters,
 # queues and copies that can be made again.
 NOT_AUDITED = {
-    "billing_audit", "idempotency_keys", "invoice_lines", "invoice_pdfs", "invoice_series",
+    "billing_audit", "credit_allocations", "credit_cost_epoch", "credit_reservations",
+    "credit_usage_log", "idempotency_keys", "invoice_lines", "invoice_pdfs", "invoice_series",
     "outbox", "outbox_done", "schema_migrations", "webhook_inbox",
 }  # fmt: skip
 
