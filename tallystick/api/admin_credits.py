@@ -25,12 +25,14 @@ from tallystick.credits.prices import NewCost
 from tallystick.kernel import ids
 from tallystick.kernel.clock import account_now
 from tallystick.kernel.db import STAFF, WRITER, Actor, acting, actor
+from tallystick.kernel.errors import BadInput, FieldError
 
 BASE: Final = "/api/v1/admin"
 TAGS: Final = ["Admin: credits"]
 READ: Final = {"permission": "staff:read"}
 FINANCE: Final = {"permission": "staff:finance"}
 ADMIN: Final = {"permission": "staff:admin"}
+TOP_UP: Final = ("top_up_below", "top_up_package", "top_up_month_max_cents")
 FIGURES: Final = ("unit_size", "credits_per_unit", "minimum", "step")
 Priority = Annotated[
     int,
@@ -239,6 +241,7 @@ async def refund(
 async def set_settings(account_id: str, data: SettingsBody, services: Services) -> SettingsBody:
     """Set what holds for an account's credits."""
     wanted = ids.parse("account", account_id)
+    _need_whole_top_up(data)
     package = data.top_up_package
     new = Settings(
         overdraft_max=_units("overdraft", data.overdraft) or 0,
@@ -249,6 +252,8 @@ async def set_settings(account_id: str, data: SettingsBody, services: Services) 
     )
     async with services.db.transaction(WRITER) as conn:
         await accounts.get_account(conn, wanted)
+        if new.top_up_package_id is not None:
+            await packages.get_package(conn, new.top_up_package_id)
         now = await account_now(conn, wanted, services.clock())
         await service.set_settings(conn, wanted, new, now)
     return data
@@ -339,6 +344,16 @@ def _package(data: PackageBody) -> NewPackage:
     given = msgspec.structs.asdict(data)
     units, amount = to_units(decimal("credits", given.pop("credits"))), given.pop("amount_cents")
     return NewPackage(**given, amount_minor=amount, units=units)
+
+
+def _need_whole_top_up(data: SettingsBody) -> None:
+    """Raise BadInput for a top-up of which something is not said."""
+    given = {name: getattr(data, name) for name in TOP_UP}
+    missing = [name for name, value in given.items() if value is None]
+    if missing and len(missing) < len(TOP_UP):
+        message = f"is part of a top-up, with {', '.join(TOP_UP)}"
+        errors = [FieldError(name, "missing", message) for name in missing]
+        raise BadInput("validation_failed", f"{missing[0]}: {message}", errors=errors)
 
 
 def _units(field: str, text: str | None) -> int | None:

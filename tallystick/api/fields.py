@@ -90,7 +90,7 @@ Token = Annotated[
         }
     ),
 ]
-Minor = Annotated[int, Meta(extra_json_schema={"minimum": 1, "description": "Minor units."})]
+Minor = Annotated[int, Meta(ge=1, le=10**15, description="Minor units.")]
 Instant = Annotated[
     datetime,
     Meta(

@@ -84,6 +84,8 @@ def _tidy_parameters(operation: Json) -> None:
             parameter.pop(name, None)
         schema = parts.PARAMETERS.get(parameter["name"], parameter["schema"])
         parameter["schema"] = _without_null(schema)
+        if parameter["schema"].keys() == {"type", "maxLength"}:
+            parameter["schema"]["minLength"] = 1  # to leave it out says nothing, to empty it wrong
 
 
 def _without_null(schema: Json) -> Json:

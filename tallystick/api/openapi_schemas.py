@@ -106,6 +106,12 @@ def _add_rules(found: Json) -> None:
         "then": {"required": ["property"], "properties": {"property": {"type": "string"}}},
         "else": {"properties": {"property": {"type": "null"}}},
     }
+    for name in ("DeductBody", "ReserveBody"):
+        figures = found[name]["properties"]
+        found[name]["anyOf"] = [
+            {"required": [figure], "properties": {figure: figures[figure]["anyOf"][0]}}
+            for figure in ("quantity", "credits")
+        ]
     found["NewKey"]["not"] = {  # what belongs to an account does not rule the business
         "required": ["account"],
         "properties": {

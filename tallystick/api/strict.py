@@ -7,6 +7,7 @@ stay convertible, but an unknown one is refused: a typo must not be ignored.
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +24,10 @@ INGEST_BYTES_MAX: Final = 8 << 20
 _QUERY_NAMES: Final = "query_names"
 _QUERY_INTEGERS: Final = "query_integers"
 _QUERY_OPTIONAL: Final = "query_optional"
+_QUERY_TIMES: Final = "query_times"
+_TIME: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
 _NUL: Final = "\0"
 
@@ -94,6 +99,13 @@ def collect_query_names(app: Litestar) -> None:
                 handler.opt[_QUERY_OPTIONAL] = frozenset(
                     p.field_alias for p in query if p.default is None
                 )
+                signature = handler.parsed_fn_signature.parameters
+                handler.opt[_QUERY_TIMES] = frozenset(
+                    p.field_alias
+                    for p in query
+                    if p.field_name in signature
+                    and signature[p.field_name].has_inner_subclass_of(datetime)
+                )
                 # Each of our whole numbers has one as its default.
                 handler.opt[_QUERY_INTEGERS] = frozenset(
                     p.field_alias for p in query if type(p.default) is int
@@ -131,8 +143,11 @@ def _query_faults(
             yield FieldError(name, "repeated", "may be sent once")
         elif _NUL in texts[0]:
             yield FieldError(name, "control_character", "must not hold NUL")
-        # The framework would read `null` as nothing, and `1.0` and `1e1` as whole numbers.
+        # The framework would read `null` as nothing, `1.0` and `1e1` as whole numbers, and a
+        # number as so many seconds since 1970.
         elif name in handler.opt[_QUERY_OPTIONAL] and texts[0].lower() in {"", "null"}:
             yield FieldError(name, "invalid", "is no value; leave the parameter out")
+        elif name in handler.opt[_QUERY_TIMES] and not _TIME.fullmatch(texts[0]):
+            yield FieldError(name, "invalid_time", "must be an RFC 3339 instant with its offset")
         elif name in integers and not _INTEGER.fullmatch(texts[0]):
             yield FieldError(name, "invalid", "must be a whole number")

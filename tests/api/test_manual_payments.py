@@ -115,6 +115,7 @@ async def test_everything_missing_is_named_at_once(shop: "Shop") -> None:
         ({"amount_cents": -1}, "amount_cents"),
         ({"amount_cents": 5401}, "amount_cents"),
         ({"amount_cents": 10**18}, "amount_cents"),
+        ({"amount_cents": 10**30}, "amount_cents"),
         ({"currency": "eur"}, "currency"),
         ({"transaction_reference": "x" * 201}, "transaction_reference"),
         ({"transaction_reference": "  \n"}, "transaction_reference"),
@@ -134,17 +135,11 @@ async def test_what_can_not_be_is_422_and_named_as_it_was_sent(
     assert await shop.counts() == before
 
 
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [({"amount_cents": 10**19}, "amount_too_large"), ({"currency": "xyz"}, "unknown_currency")],
-    ids=str,
-)
-async def test_an_amount_or_currency_that_can_not_be_is_422(
-    shop: "Shop", changes: Json, code: str
-) -> None:
+async def test_a_currency_that_is_none_is_422(shop: "Shop") -> None:
     tenant, invoice = await shop.billed()
     owner = shop.as_person(tenant.owner)
-    shop.refused(await owner.post(MANUAL, json=transfer(invoice, **changes)), 422, code)
+    answer = await owner.post(MANUAL, json=transfer(invoice, currency="xyz"))
+    shop.refused(answer, 422, "unknown_currency")
 
 
 async def test_a_paid_invoice_is_400(shop: "Shop") -> None:
