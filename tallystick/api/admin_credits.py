@@ -39,6 +39,16 @@ Priority = Annotated[
     Meta(extra_json_schema={"minimum": -grants.PRIORITY_MAX, "maximum": grants.PRIORITY_MAX}),
 ]
 Days = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": packages.DAYS_MAX})]
+PackageAmount = Annotated[
+    int,
+    Meta(
+        extra_json_schema={
+            "minimum": 1,
+            "maximum": packages.AMOUNT_MAX,
+            "description": "Minor units.",
+        }
+    ),
+]
 PackageId = Annotated[
     str, Meta(extra_json_schema={"pattern": "^cpkg_[0-7][0-9a-hjkmnp-tv-z]{25}$"})
 ]
@@ -161,7 +171,7 @@ class PackageBody(Body, frozen=True, kw_only=True):
     name: fields.Line
     credits: credit_fields.Credits
     currency: fields.Currency
-    amount_cents: fields.Minor
+    amount_cents: PackageAmount
     priority: Priority = 100
     expires_after_days: Days | None = None
     is_active: bool = True
