@@ -69,7 +69,8 @@ class _Waiting(msgspec.Struct, Generic[W, A], frozen=True):
 class GroupCommitter(Generic[W, A]):
     """Commits the works of many callers in batches, over one connection of its own.
 
-    One for each process and each kind of work; many processes may do so at once.
+    One for each process and each kind of work; many processes may do so at once. With one lane,
+    works are decided in the order in which they were submitted.
     """
 
     def __init__(
@@ -81,8 +82,10 @@ class GroupCommitter(Generic[W, A]):
         repeat: "Repeat[W, A]",
         batch_max: int = BATCH_MAX,
         waiting_max: int = WAITING_MAX,
+        lanes: int = LANES,
     ) -> None:
         self._db = db
+        self._lanes = lanes
         self._run = run
         self._key = key
         self._repeat = repeat
@@ -110,7 +113,7 @@ class GroupCommitter(Generic[W, A]):
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(work, self._key(work), answer))
         lanes = len(self._runners)
-        if lanes == 0 or (lanes < LANES and len(self._waiting) >= LANE_WAITING_MIN):
+        if lanes == 0 or (lanes < self._lanes and len(self._waiting) >= LANE_WAITING_MIN):
             # In a context of its own: it works for everybody, not for whoever came first.
             runner = asyncio.create_task(self._commit_all(), context=contextvars.Context())
             self._runners.add(runner)
