@@ -34,10 +34,10 @@ from tallystick.credits.prices import Prices, read_book
 from tallystick.credits.watch import save_and_watch
 from tallystick.kernel.db import Connection, Database
 from tallystick.kernel.errors import BadInput, Conflict, NotFound, TallystickError
+from tallystick.kernel.group_commit import WAITING_MAX, GroupCommitter
 from tallystick.kernel.ids import new_id
 from tallystick.kernel.paging import After, Page, PageRequest, make_page
 from tallystick.ledger import service as ledger
-from tallystick.ledger.committer import WAITING_MAX, GroupCommitter
 from tallystick.pricing.bounds import used_quantity
 
 TEXT_LENGTH_MAX: Final = 200

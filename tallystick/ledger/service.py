@@ -6,10 +6,10 @@ from uuid import UUID
 
 from tallystick.kernel.db import Connection, Database
 from tallystick.kernel.errors import BadInput, Conflict, PaymentRequired
+from tallystick.kernel.group_commit import WAITING_MAX, GroupCommitter
 from tallystick.kernel.ids import new_id, show, unknown
 from tallystick.kernel.paging import After, Page, PageRequest, make_page
 from tallystick.ledger import store
-from tallystick.ledger.committer import WAITING_MAX, GroupCommitter
 from tallystick.ledger.model import (
     CARRIES_BALANCE,
     CREDIT,

@@ -23,8 +23,8 @@ from hypothesis.stateful import (
 from tallystick import verify
 from tallystick.kernel.db import WRITER, Database, open_database
 from tallystick.kernel.errors import PaymentRequired
+from tallystick.kernel.group_commit import LANE_WAITING_MIN
 from tallystick.ledger import service
-from tallystick.ledger.committer import LANE_WAITING_MIN
 from tallystick.ledger.model import (
     CREDIT,
     CREDITS,

@@ -83,9 +83,11 @@ class GroupCommitter(Generic[W, A]):
         batch_max: int = BATCH_MAX,
         waiting_max: int = WAITING_MAX,
         lanes: int = LANES,
+        busy_code: str = "ledger_busy",
     ) -> None:
         self._db = db
         self._lanes = lanes
+        self._busy_code = busy_code
         self._run = run
         self._key = key
         self._repeat = repeat
@@ -100,13 +102,13 @@ class GroupCommitter(Generic[W, A]):
         """Return the work's answer once it is committed; an exception of its own raises here.
 
         Work that was taken is committed whether or not its caller still waits: a caller that was
-        cancelled may ask with the same key. Raises Unavailable `ledger_busy` when too many wait,
+        cancelled may ask with the same key. Raises Unavailable: the busy code when too many wait,
         `database_unavailable` when the database stays away: whether the work was committed is then
         not known, and the same key is safe to send again.
         """
         if self._is_closed or len(self._waiting) >= self._waiting_max:
             raise Unavailable(
-                "ledger_busy",
+                self._busy_code,
                 "Too much is waiting to be written; send it again in a moment.",
                 extra={"retry_after": 1},
             )
@@ -189,7 +191,7 @@ class GroupCommitter(Generic[W, A]):
                 if number == TRIES_MAX and isinstance(error, MET_ANOTHER) and len(works) > 1:
                     raise
                 if number == TRIES_MAX:
-                    raise _gave_up(error) from error
+                    raise self._gave_up(error) from error
             await asyncio.sleep(RETRY_DELAY_S * 2 ** (number - 1))
         raise AssertionError  # the last try has returned or raised
 
@@ -204,6 +206,17 @@ class GroupCommitter(Generic[W, A]):
             if not conn.is_closed():
                 self._idle.append(conn)
 
+    def _gave_up(self, error: Exception) -> Unavailable:
+        if isinstance(error, MET_ANOTHER):
+            return Unavailable(
+                self._busy_code,
+                "Others are writing to the same place right now; send it again in a moment.",
+                extra={"retry_after": 1},
+            )
+        return Unavailable(
+            "database_unavailable", "The database can not be reached; try again shortly."
+        )
+
 
 def _tell(one: "_Waiting[W, A]", answer: A) -> None:
     if not one.answer.done():  # its caller may have gone
@@ -213,15 +226,3 @@ def _tell(one: "_Waiting[W, A]", answer: A) -> None:
 def _fail(one: "_Waiting[W, A]", error: Exception) -> None:
     if not one.answer.done():
         one.answer.set_exception(error)
-
-
-def _gave_up(error: Exception) -> Unavailable:
-    if isinstance(error, MET_ANOTHER):
-        return Unavailable(
-            "ledger_busy",
-            "Others are writing to the same place right now; send it again in a moment.",
-            extra={"retry_after": 1},
-        )
-    return Unavailable(
-        "database_unavailable", "The database can not be reached; try again shortly."
-    )
