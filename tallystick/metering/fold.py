@@ -11,8 +11,8 @@ import structlog
 
 from tallystick.kernel.db import WRITER, Database
 from tallystick.kernel.due import WallKind
-from tallystick.metering import store
-from tallystick.metering.store import Backlog
+from tallystick.metering import totals_store
+from tallystick.metering.totals_store import Backlog
 
 log = structlog.get_logger()
 
@@ -47,16 +47,16 @@ class Fold:
         """Fold what has settled, up to the bound; tell whether more waits."""
         async with self._db.transaction(WRITER) as conn:
             # The lock is a statement of its own: the next one then sees what came before it.
-            upto = await store.lock_free_mark(conn)
+            upto = await totals_store.lock_free_mark(conn)
             if upto is None:
                 return False
-            backlog = await store.find_backlog(conn, upto, self._events_max)
+            backlog = await totals_store.find_backlog(conn, upto, self._events_max)
             if is_of_another_server(upto, backlog):
                 log.warning("usage_totals_rebuilt", upto=upto, next_transaction=backlog.next)
-                await store.forget_totals(conn)
+                await totals_store.forget_totals(conn)
                 return True
             if backlog.first is not None:
-                await store.fold(conn, upto, fold_end(backlog))
+                await totals_store.fold(conn, upto, fold_end(backlog))
             return backlog.cut is not None
 
 

@@ -18,7 +18,7 @@ from tallystick.catalog.service import meters_of_events
 from tallystick.kernel.clock import account_now
 from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.errors import Conflict, FieldError, TooMany
-from tallystick.metering import own_events, store
+from tallystick.metering import events_store, own_events
 from tallystick.metering.bodies import ERRORS_MAX, refuse
 from tallystick.metering.model import EventResult, Shape, Status, UsageEvent
 from tallystick.metering.prepare import Prepared, Rules, Target, prepare, read_rules
@@ -100,7 +100,7 @@ async def _rules(conn: Connection, events: Sequence[UsageEvent]) -> Rules:
 
 async def _copy(conn: Connection, ready: Prepared, _: Sequence[UsageEvent]) -> list[Status]:
     """Write all rows as new ones; a key that is there already ends the transaction."""
-    await store.copy_events(conn, ready.rows)
+    await events_store.copy_events(conn, ready.rows)
     return [Status.ACCEPTED] * len(ready.rows)
 
 
@@ -109,13 +109,13 @@ async def _insert_new(
 ) -> list[Status]:
     """Write the rows whose key is new, the first of each key, and compare the others."""
     firsts = {row[:2]: at for at, row in reversed(list(enumerate(ready.rows)))}
-    written = await store.insert_new_events(conn, [ready.rows[at] for at in firsts.values()])
+    written = await events_store.insert_new_events(conn, [ready.rows[at] for at in firsts.values()])
     statuses = [Status.CONFLICT] * len(ready.rows)
     for key in written:
         statuses[firsts[key]] = Status.ACCEPTED
     others = [at for at, status in enumerate(statuses) if status is not Status.ACCEPTED]
     stated = [events[ready.positions[at]].at for at in others]
-    same = await store.same_as_stored(conn, [ready.rows[at] for at in others], stated)
+    same = await events_store.same_as_stored(conn, [ready.rows[at] for at in others], stated)
     for at, is_same in zip(others, same, strict=True):
         if is_same:
             statuses[at] = Status.DUPLICATE

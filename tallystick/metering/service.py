@@ -8,7 +8,7 @@ from uuid import UUID
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter, NewMeter
 from tallystick.kernel.db import Connection
-from tallystick.metering import store
+from tallystick.metering import totals_store
 from tallystick.metering.hours import whole_hours
 from tallystick.metering.model import Difference, HourlyTotal
 from tallystick.money.exact import canonical
@@ -20,9 +20,9 @@ async def create_meter(conn: Connection, new: NewMeter, now: datetime) -> Meter:
     Waits for a fold that is running, and no fold runs before the transaction ends. Raises BadInput
     naming every bad field, Conflict `meter_code_taken`.
     """
-    upto = await store.lock_mark(conn)
+    upto = await totals_store.lock_mark(conn)
     meter = await catalog.create_meter(conn, new, now)
-    await store.backfill(conn, meter.meter_id, upto)
+    await totals_store.backfill(conn, meter.meter_id, upto)
     return meter
 
 
@@ -32,7 +32,7 @@ async def period_totals(
     """Return by meter code what the account used in [start, end), exactly; zero where nothing."""
     span = (start.astimezone(UTC), end.astimezone(UTC))
     meter_ids = [meter.meter_id for meter in meters]
-    found = await store.period_totals(conn, account_id, meter_ids, span, whole_hours(*span))
+    found = await totals_store.period_totals(conn, account_id, meter_ids, span, whole_hours(*span))
     return {meter.code: canonical(found.get(meter.meter_id, Decimal(0))) for meter in meters}
 
 
@@ -41,7 +41,9 @@ async def hourly_totals(
 ) -> tuple[HourlyTotal, ...]:
     """Return the same of one meter by hours of UTC, in order; hours without events are absent."""
     span = (start.astimezone(UTC), end.astimezone(UTC))
-    return await store.hourly_totals(conn, account_id, meter.meter_id, span, whole_hours(*span))
+    return await totals_store.hourly_totals(
+        conn, account_id, meter.meter_id, span, whole_hours(*span)
+    )
 
 
 async def differences(conn: Connection) -> tuple[Difference, ...]:
@@ -49,4 +51,4 @@ async def differences(conn: Connection) -> tuple[Difference, ...]:
 
     Reads all events: for checks, not for pages.
     """
-    return await store.differences(conn)
+    return await totals_store.differences(conn)

@@ -45,6 +45,8 @@ async def test_signing_in_and_reading_works_by_keyboard_alone(
     visitor = await visit()
     await visitor.goto("/sign-in")
     keyboard, page = visitor.page.keyboard, visitor.page
+    # The field takes the focus by itself, a moment after the page is there.
+    await page.locator("input[type=email]:focus").wait_for()
     await keyboard.type(customer.owner)
     await keyboard.press("Tab")
     await keyboard.type(PASSWORD)

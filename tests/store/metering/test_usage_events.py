@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from tallystick.kernel.db import STAFF, WRITER, Database, Scope, account_scope
-from tallystick.metering import store
+from tallystick.metering import events_store
 from tallystick.metering.prepare import Row, event_key
 
 AT = datetime(2026, 2, 1, tzinfo=UTC)
@@ -24,7 +24,7 @@ async def count(db: Database, scope: Scope) -> int:
 async def test_an_account_sees_its_own_events_only(db: Database) -> None:
     one, other = uuid4(), uuid4()
     async with db.transaction(WRITER) as conn:
-        await store.copy_events(conn, [row(one), row(one, "2"), row(other)])
+        await events_store.copy_events(conn, [row(one), row(one, "2"), row(other)])
     assert await count(db, account_scope(one)) == 2
     assert await count(db, account_scope(other)) == 1
     assert await count(db, STAFF) == 3
@@ -32,7 +32,7 @@ async def test_an_account_sees_its_own_events_only(db: Database) -> None:
 
 async def test_an_event_can_not_be_changed_or_deleted(db: Database, dsn: str) -> None:
     async with db.transaction(WRITER) as conn:
-        await store.copy_events(conn, [row(uuid4())])
+        await events_store.copy_events(conn, [row(uuid4())])
     for sql in ("UPDATE usage_events SET at = now()", "DELETE FROM usage_events"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with db.transaction(WRITER) as conn:
@@ -46,10 +46,10 @@ async def test_an_event_can_not_be_changed_or_deleted(db: Database, dsn: str) ->
 async def test_a_copy_of_a_stored_key_writes_nothing_at_all(db: Database) -> None:
     account_id = uuid4()
     async with db.transaction(WRITER) as conn:
-        await store.copy_events(conn, [row(account_id)])
+        await events_store.copy_events(conn, [row(account_id)])
     with pytest.raises(asyncpg.UniqueViolationError):
         async with db.transaction(WRITER) as conn:
-            await store.copy_events(conn, [row(account_id, "2"), row(account_id)])
+            await events_store.copy_events(conn, [row(account_id, "2"), row(account_id)])
     assert await count(db, WRITER) == 1
 
 
@@ -57,9 +57,9 @@ async def test_of_rows_with_stored_keys_the_new_ones_are_written(db: Database) -
     account_id = uuid4()
     old, new = row(account_id), row(account_id, "2")
     async with db.transaction(WRITER) as conn:
-        assert await store.insert_new_events(conn, [old]) == {old[:2]}
-        assert await store.insert_new_events(conn, [new, old]) == {new[:2]}
-        assert await store.insert_new_events(conn, []) == set()
+        assert await events_store.insert_new_events(conn, [old]) == {old[:2]}
+        assert await events_store.insert_new_events(conn, [new, old]) == {new[:2]}
+        assert await events_store.insert_new_events(conn, []) == set()
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ async def test_a_row_is_compared_with_the_stored_one(
     stored = row(uuid4())
     later = datetime(2026, 2, 2, tzinfo=UTC)
     async with db.transaction(WRITER) as conn:
-        await store.copy_events(conn, [stored])
+        await events_store.copy_events(conn, [stored])
         sent = [change(stored)] * 3
-        told = await store.same_as_stored(conn, sent, [AT, None, later])
+        told = await events_store.same_as_stored(conn, sent, [AT, None, later])
     assert told == [is_same, is_same, False]
 
 

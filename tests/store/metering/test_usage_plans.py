@@ -11,7 +11,7 @@ import pytest
 
 from tallystick.catalog.model import NewMeter
 from tallystick.kernel.db import WRITER, Connection, Database, Scope, account_scope, open_database
-from tallystick.metering import service, store
+from tallystick.metering import events_store, service, totals_store
 from tallystick.metering.fold import Fold
 
 START, END = datetime(2026, 1, 1, 0, 30, tzinfo=UTC), datetime(2026, 1, 31, 23, 45, tzinfo=UTC)
@@ -50,7 +50,7 @@ async def filled(filled_dsn: str) -> AsyncIterator[tuple[Database, UUID]]:
         await asyncio.sleep(0.01)
         await Fold(db, events_max=200_000).run_once()
         async with db.transaction(WRITER) as conn:
-            upto = await store.lock_mark(conn)
+            upto = await totals_store.lock_mark(conn)
     async with db.transaction(WRITER) as conn:
         await conn.execute(FILL, ACCOUNT, FIRST, 100_001, 100_500)
     yield db, meter.meter_id
@@ -82,7 +82,9 @@ async def test_a_total_reads_roll_ups_tail_and_edges_by_their_indexes(
         await analyze(filled_dsn)
     args = (ACCOUNT, [meter_id], START, END, FIRST, LAST)
     async with db.transaction(scope) as conn:
-        plan = await explain(conn, store.PERIOD_TOTALS, *args, generic=generic, analyzed=True)
+        plan = await explain(
+            conn, totals_store.PERIOD_TOTALS, *args, generic=generic, analyzed=True
+        )
     assert not re.search(r"Seq Scan on usage_(events|totals)", plan), plan
     assert "usage_totals_pkey" in plan
     # The account's tail, or everybody's where most of it is this account's.
@@ -106,8 +108,11 @@ async def test_a_fold_walks_new_transactions_only(
 ) -> None:
     db, _ = filled
     async with db.transaction(WRITER) as conn:
-        upto = await store.lock_mark(conn)
-        for sql, args in ((store.FIND_BACKLOG, (upto, 1000)), (store.FOLD, (upto, upto + 100))):
+        upto = await totals_store.lock_mark(conn)
+        for sql, args in (
+            (totals_store.FIND_BACKLOG, (upto, 1000)),
+            (totals_store.FOLD, (upto, upto + 100)),
+        ):
             plan = await explain(conn, sql, *args, generic=generic)
             assert "Seq Scan on usage_events" not in plan, plan
             assert re.search(r"usage_events_\d_tx_idx", plan), plan
@@ -117,6 +122,6 @@ async def test_a_known_event_is_found_by_its_key(filled: tuple[Database, UUID]) 
     db, _ = filled
     row = [[ACCOUNT], [uuid4()], [START], ["call"], ["s"], ["1"], ["{}"]]
     async with db.transaction(WRITER) as conn:
-        plan = await explain(conn, store.SAME_AS_STORED, *row, generic=True)
+        plan = await explain(conn, events_store.SAME_AS_STORED, *row, generic=True)
     assert "Seq Scan on usage_events" not in plan, plan
     assert re.search(r"usage_events_\d_pkey", plan), plan
