@@ -1,5 +1,7 @@
 """Make .venv: pinned packages, checked by hash, and the command .venv/bin/tallystick.
 
+With the word `develop` also what tests, checks and benchmarks need, which is ten times as much.
+
 Runs on a bare Python 3.11+ with its standard library alone. Each fault ends in one sentence.
 """
 
@@ -15,6 +17,7 @@ VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 STAMP = VENV / "setup-of"
 OLDEST = (3, 11)
+LOCKS = {"run": "requirements.lock", "develop": "requirements-dev.lock"}
 
 
 class SetupFailedError(Exception):
@@ -25,12 +28,12 @@ def main() -> int:
     """Bring .venv up to date; quick when it is."""
     try:
         check_python()
-        wanted = fingerprint()
-        if STAMP.is_file() and STAMP.read_text() == wanted:
+        purpose = "develop" if "develop" in sys.argv[1:] else "run"
+        if is_ready(purpose):
             return 0
         make_venv()
-        install()
-        STAMP.write_text(wanted)
+        install(LOCKS[purpose])
+        STAMP.write_text(fingerprint(purpose))
     except SetupFailedError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
@@ -48,10 +51,16 @@ def check_python() -> None:
         raise SetupFailedError(f"Python 3.11 or newer is needed; this is {found}.")
 
 
-def fingerprint() -> str:
+def is_ready(purpose: str) -> bool:
+    """Tell whether .venv holds what this purpose needs; one for developing runs the product too."""
+    done = STAMP.read_text() if STAMP.is_file() else ""
+    return done in {fingerprint(purpose), fingerprint("develop")}
+
+
+def fingerprint(purpose: str) -> str:
     """Return a hash over all that decides what is installed, and where."""
     digest = hashlib.sha256(f"{sys.version}{ROOT}".encode())
-    for name in ("requirements.lock", "tools/uv.lock", "pyproject.toml"):
+    for name in (LOCKS[purpose], "tools/uv.lock", "pyproject.toml"):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
 
@@ -75,8 +84,8 @@ def make_venv() -> None:
     )
 
 
-def install() -> None:
-    """Install the pinned packages and this project."""
+def install(lock: str) -> None:
+    """Install the packages that a lock file pins, and this project."""
     environment = dict(os.environ, VIRTUAL_ENV=str(VENV), UV_NO_PROGRESS="1")
     if not os.access(Path.home(), os.W_OK):
         environment["UV_CACHE_DIR"] = str(VENV / "cache")
@@ -85,8 +94,8 @@ def install() -> None:
     step("installing the installer")
     check([*pip, "--require-hashes", "-r", str(ROOT / "tools" / "uv.lock")], environment)
     step("installing packages (about a minute on a first run)")
-    lock = str(ROOT / "requirements.lock")
-    check([uv, "pip", "sync", "--quiet", "--require-hashes", lock], environment)
+    sync = [uv, "pip", "sync", "--quiet", "--require-hashes", str(ROOT / lock)]
+    check(sync, environment)
     step("installing tallystick")
     project = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
     check([uv, "pip", "install", "--quiet", *project], environment)
@@ -104,7 +113,7 @@ def check(command: list[str], environment: dict[str, str]) -> None:
     log.write_text(output)
     lowered = output.lower()
     if "no space left" in lowered:
-        raise SetupFailedError("the disk is full; about 1 GB is needed.")
+        raise SetupFailedError("the disk is full; 2 GB are enough.")
     if "gcc" in lowered or "compiler" in lowered or "command 'cc' failed" in lowered:
         raise SetupFailedError(
             "a package has no ready-made wheel for this machine and could not be compiled; "
