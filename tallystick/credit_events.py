@@ -9,9 +9,10 @@ import msgspec
 from tallystick.accounts import service as accounts
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import PlanCredits
-from tallystick.credits import grants, packages
+from tallystick.credits import packages
 from tallystick.credits.amounts import to_units
 from tallystick.credits.model import NewGrant
+from tallystick.credits.plan_credits import give_for_period
 from tallystick.invoices import credit_purchase
 from tallystick.invoices.document import Party
 from tallystick.invoices.events import InvoicePaid
@@ -48,10 +49,13 @@ class CreditEvents:
                 return
             now = await self._now(conn, event.account_id)
             counted_from = lifecycle.anchor(subscription, plan)
+            own = period(counted_from, told.period_index)
             new = plan_grant(plan.credits, counted_from, told.period_index, told.subscription_id)
-            if new.expires_at is None or new.expires_at > now:
-                key = f"plan:{told.subscription_id}:{told.period_index}"
-                await grants.grant(conn, event.account_id, new, key=key, at=now)
+            await give_for_period(
+                conn, event.account_id, [new],
+                start=own.start, end=own.end,
+                key=f"plan:{told.subscription_id}:{told.period_index}", at=now,
+            )  # fmt: skip
 
     async def on_invoice_paid(self, event: Event) -> None:
         """Give the credits that the invoice bought, if it bought any."""

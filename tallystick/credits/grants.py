@@ -1,5 +1,6 @@
 """Giving credits, and taking back what is unspent of them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -8,7 +9,7 @@ import structlog
 from msgspec.structs import replace
 
 from tallystick.credits import account_store, grant_store
-from tallystick.credits.burn import usable
+from tallystick.credits.burn import lapsed, usable
 from tallystick.credits.model import Allocation, Grant, NewGrant, Source
 from tallystick.credits.watch import save_and_watch
 from tallystick.kernel.db import Connection
@@ -74,27 +75,51 @@ async def revoke_unspent(
     In 1/100,000 credits, `units_max` at most. The same key takes once and answers the same. What
     has lapsed by `at` is gone already.
     """
-    state = await account_store.lock(conn, account_id)
-    grants = await grant_store.by_reference(conn, account_id, reference, source)
+    await account_store.lock(conn, account_id)
+    found = await grant_store.by_reference(conn, account_id, reference, source)
+    return await _revoke(conn, account_id, found, key=key, at=at, units_max=units_max)
+
+
+async def revoke_granted(
+    conn: Connection,
+    account_id: UUID,
+    grant_keys: Sequence[str],
+    *,
+    key: str,
+    at: datetime,
+    units_max: int | None = None,
+) -> int:
+    """Take back what is unspent of the grants with these keys; else as `revoke_unspent`."""
+    await account_store.lock(conn, account_id)
+    found = await grant_store.by_keys(conn, account_id, grant_keys)
+    return await _revoke(conn, account_id, found, key=key, at=at, units_max=units_max)
+
+
+async def _revoke(
+    conn: Connection,
+    account_id: UUID,
+    grants: Sequence[Grant],
+    *,
+    key: str,
+    at: datetime,
+    units_max: int | None,
+) -> int:
     before = [await _taken_before(conn, one, key) for one in grants]
     if any(before):
         return sum(before)
     left = sum(one.amount for one in grants) if units_max is None else units_max
     taken = 0
     for one in grants:
-        part = min(usable(one, at), left - taken)
+        # What has lapsed is breakage; what is not effective yet is unspent all the same.
+        part = min(one.remaining - lapsed(one, at), left - taken)
         if part > 0:
+            named = _revocation_key(one, key)
             await take_from(
-                conn,
-                one,
-                part,
-                at,
-                key=_revocation_key(one, key),
-                kind="credit_revocation",
-                counter_account=CREDITS_ISSUED,
-            )
+                conn, one, part, at,
+                key=named, kind="credit_revocation", counter_account=CREDITS_ISSUED,
+            )  # fmt: skip
             taken += part
-    await save_and_watch(conn, state, at)
+    await save_and_watch(conn, await account_store.lock(conn, account_id), at)
     return taken
 
 

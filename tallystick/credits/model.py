@@ -130,6 +130,7 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
     operation: str
     model: str | None
+    quantity: Decimal | None
     status: ReservationStatus
     expires_at: datetime
     settled_key: str | None

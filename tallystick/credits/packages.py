@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Final
 from uuid import UUID
 
@@ -22,6 +23,10 @@ log = structlog.get_logger()
 NAME_LENGTH_MAX: Final = 200
 AMOUNT_MAX: Final = 10**12
 DAYS_MAX: Final = 36_500
+OPEN: Final = "open"
+GRANTED: Final = "granted"
+REVERSED: Final = "reversed"
+WHOLE: Final = Fraction(1)
 CODE: Final = r"[a-z][a-z0-9_-]{0,62}"
 
 
@@ -105,7 +110,7 @@ async def record_purchase(
         priority=package.priority,
         expires_after_days=package.expires_after_days,
         is_top_up=is_top_up,
-        status="open",
+        status=OPEN,
         created_at=at,
     )
     return made if await offer_store.insert_purchase(conn, made) else None
@@ -119,7 +124,7 @@ async def grant_paid(
     A purchase that was reversed before gives nothing.
     """
     bought = await offer_store.lock_purchase(conn, account_id, invoice_id)
-    if bought is None or bought.status != "open":
+    if bought is None or bought.status != OPEN:
         return None
     days = bought.expires_after_days
     new = NewGrant(
@@ -131,25 +136,44 @@ async def grant_paid(
         reason="Credits bought",
     )
     # First the status: a top-up is no longer in flight when the balance is looked at again.
-    await offer_store.set_status(conn, bought, "granted")
+    await offer_store.set_status(conn, bought, GRANTED)
     return await grant(conn, account_id, new, key=_key(bought), at=at)
 
 
 async def reverse_purchase(
-    conn: Connection, account_id: UUID, invoice_id: UUID, *, at: datetime
+    conn: Connection,
+    account_id: UUID,
+    invoice_id: UUID,
+    *,
+    key: str,
+    at: datetime,
+    share: Fraction = WHOLE,
 ) -> int:
-    """Take back exactly what is unspent of a purchase, once: its money was refunded or disputed.
+    """Take back what is unspent of a purchase: its money was refunded or disputed.
 
-    Returns how much that is, in 1/100,000 credits. Whatever comes first: a purchase that is
-    reversed before its payment is told of gives nothing any more.
+    `key` names the refund or dispute, which takes once; `share` is the part of the invoice that it
+    is of (half of 100 credits: 50, or what is unspent of them). Returns how much that is, in
+    1/100,000 credits. Whatever comes first: a purchase that is reversed whole before its payment
+    is told of gives nothing any more. Raises NotFound `credit_purchase_not_found`; Conflict
+    `purchase_not_granted` for a part of one whose credits are not there yet.
     """
     bought = await offer_store.lock_purchase(conn, account_id, invoice_id)
     if bought is None:
-        return 0
-    await offer_store.set_status(conn, bought, "reversed")
-    reference = show("invoice", invoice_id)
+        raise unknown("credit_purchase")
+    if share < WHOLE and bought.status == OPEN:
+        raise Conflict(
+            "purchase_not_granted", "Its credits are not given yet; ask again when it is paid."
+        )
+    if share == WHOLE:
+        await offer_store.set_status(conn, bought, REVERSED)
     return await revoke_unspent(
-        conn, account_id, reference=reference, source="purchase", key=_key(bought), at=at
+        conn,
+        account_id,
+        reference=show("invoice", invoice_id),
+        source="purchase",
+        key=f"{_key(bought)}:{key}",
+        at=at,
+        units_max=int(bought.credits * share),
     )
 
 

@@ -11,7 +11,7 @@ from tallystick.credits import account_store, debit_store, grant_store
 from tallystick.credits.amounts import to_units
 from tallystick.credits.burn import burn_order
 from tallystick.credits.debits import debit_within
-from tallystick.credits.grants import grant
+from tallystick.credits.grants import grant, key_conflict
 from tallystick.credits.model import (
     PRIORITY_DEFAULT,
     Allocation,
@@ -104,12 +104,18 @@ async def adjust(
 ) -> Grant | Debited:
     """Add credits (as a manual grant) or, below zero, take them; the same key does so once.
 
-    Raises PaymentRequired `insufficient_credits` for more than can be spent, BadInput.
+    Raises PaymentRequired `insufficient_credits` for more than can be spent, BadInput, Conflict
+    `credit_key_conflict` for a key that adjusted something else.
     """
     units = to_units(abs(amount))
+    await account_store.lock(conn, account_id)
     if amount > 0:
+        if await debit_store.find(conn, account_id, f"adjust:{key}", "adjustment"):
+            raise key_conflict()
         new = NewGrant(source="manual", units=units, reason=reason)
         return await grant(conn, account_id, new, key=f"adjust:{key}", at=at)
+    if await grant_store.by_keys(conn, account_id, [f"adjust:{key}"]):
+        raise key_conflict()
     debit = Debit(
         account_id=account_id,
         key=f"adjust:{key}",

@@ -13,8 +13,8 @@ from tallystick.kernel.db import Connection
 
 INSERT: Final = """
 INSERT INTO credit_reservations (account_id, credit_reservation_id, idempotency_key, amount,
-    operation, model, status, expires_at, settled_key, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    operation, model, quantity, status, expires_at, settled_key, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 END: Final = """
 UPDATE credit_reservations SET status = $3, settled_key = $4

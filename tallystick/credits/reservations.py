@@ -36,7 +36,7 @@ async def reserve(
     known = await reservation_store.find_by_key(conn, wanted.account_id, wanted.key)
     debit = await credits_.priced_on(conn, wanted)
     if known is not None:
-        if (known.operation, known.model) != (wanted.operation, wanted.model):
+        if not _is_same(known, wanted, debit.units):
             raise key_conflict()
         return known
     balance = await account_store.balance(conn, wanted.account_id, wanted.at)
@@ -49,6 +49,7 @@ async def reserve(
         amount=debit.units,
         operation=wanted.operation,
         model=wanted.model,
+        quantity=wanted.quantity,
         status=ReservationStatus.ACTIVE,
         expires_at=wanted.at + timedelta(seconds=seconds),
         settled_key=None,
@@ -120,6 +121,15 @@ async def get_reservation(conn: Connection, account_id: UUID, reservation_id: UU
 
 async def _watch(conn: Connection, account_id: UUID, at: datetime) -> None:
     await save_and_watch(conn, await account_store.lock(conn, account_id), at)
+
+
+def _is_same(known: Reservation, wanted: Deduct, units: int) -> bool:
+    """Tell whether both say the same; a price may have changed between the first and a retry."""
+    said = (known.operation, known.model, known.quantity)
+    is_priced = wanted.credits is None
+    return said == (wanted.operation, wanted.model, wanted.quantity) and (
+        is_priced or known.amount == units
+    )
 
 
 def _need_active(found: Reservation, at: datetime) -> None:

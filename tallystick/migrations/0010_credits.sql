@@ -133,6 +133,7 @@ CREATE TABLE credit_reservations (
     amount bigint NOT NULL CHECK (amount > 0),
     operation text NOT NULL,
     model text,
+    quantity numeric,
     status text NOT NULL CHECK (status IN ('active', 'settled', 'released', 'expired')),
     expires_at timestamptz NOT NULL,
     settled_key text,

@@ -772,6 +772,7 @@ CREATE TABLE public.credit_reservations (
     amount bigint NOT NULL,
     operation text NOT NULL,
     model text,
+    quantity numeric,
     status text NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     settled_key text,

@@ -25,7 +25,7 @@ from msgspec.structs import replace
 from tallystick.accounts import service as accounts
 from tallystick.accounts.model import NewAccount
 from tallystick.credits import grant_store, grants, reservations, service
-from tallystick.credits.burn import burn, usable
+from tallystick.credits.burn import burn, lapsed, usable
 from tallystick.credits.jobs import CreditLapses
 from tallystick.credits.model import Debited, Grant, NewGrant, Outcome, Settings
 from tallystick.credits.service import CreditService, Deduct
@@ -249,8 +249,6 @@ class Credits(RuleBasedStateMachine):
         if not self.model:
             return
         one = list(self.model.values())[pick % len(self.model)]
-        if one.effective_at > self.now:
-            return
 
         async def work() -> tuple[int, int]:
             async with self.db.transaction(WRITER) as conn:
@@ -262,7 +260,7 @@ class Credits(RuleBasedStateMachine):
         first, second = self.run(work())
         assert first == second
         if one.credit_grant_id not in self.revoked:
-            assert first == usable(one, self.now)
+            assert first == one.remaining - lapsed(one, self.now)
             if first:
                 self.revoked.add(one.credit_grant_id)
                 self.shrink(one.credit_grant_id, first)

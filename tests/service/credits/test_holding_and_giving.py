@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
@@ -180,6 +181,47 @@ async def test_what_is_unspent_is_taken_back_once(bank: Bank) -> None:
             )
         assert taken == 600_000
     assert (await bank.balance(account)).available == 1_000_000
+
+
+async def test_what_is_not_effective_yet_is_unspent_too(bank: Bank) -> None:
+    account = await bank.account()
+    later = NOW + HOUR
+    await bank.grant(account, "10", effective_at=later, source="purchase", reference="inv_1")
+    async with bank.db.transaction(WRITER) as conn:
+        taken = await grants.revoke_unspent(
+            conn, account, reference="inv_1", source="purchase", key="dispute", at=NOW
+        )
+    assert taken == 1_000_000
+    assert (await bank.balance(account, later)).available == 0
+
+
+async def test_a_key_that_held_something_else_is_a_conflict(bank: Bank) -> None:
+    account = await bank.account()
+    await bank.grant(account, "10")
+    await reserve(bank, account, "6", "r")
+    with pytest.raises(Conflict) as refused:
+        await reserve(bank, account, "5", "r")
+    assert refused.value.code == "credit_key_conflict"
+
+
+@pytest.mark.parametrize(("first", "other"), [("5", "-5"), ("-5", "5"), ("5", "4"), ("-5", "-4")])
+async def test_a_key_that_adjusted_something_else_is_a_conflict(
+    bank: Bank, first: str, other: str
+) -> None:
+    account = await bank.account()
+    await bank.grant(account, "10")
+
+    async def adjust(amount: str) -> None:
+        async with bank.db.transaction(WRITER) as conn:
+            named = {"reason": "r", "key": "a", "at": NOW}
+            await refunds.adjust(conn, account, Decimal(amount), **named)  # type: ignore[arg-type]  # by name
+
+    await adjust(first)
+    await adjust(first)
+    with pytest.raises(Conflict) as refused:
+        await adjust(other)
+    assert refused.value.code == "credit_key_conflict"
+    assert (await bank.balance(account)).available == 1_000_000 + 100_000 * int(first)
 
 
 async def test_an_overdraft_in_use_can_not_be_taken_away(bank: Bank) -> None:

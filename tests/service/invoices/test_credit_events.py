@@ -15,13 +15,14 @@ from tallystick.credit_events import CreditEvents
 from tallystick.credits import packages, service
 from tallystick.credits.model import Package, Settings
 from tallystick.credits.service import CreditService, Deduct
+from tallystick.invoices import credit_purchase
 from tallystick.invoices import service as invoices
 from tallystick.invoices.credit_purchase import purchase
 from tallystick.invoices.events import InvoicePaid
 from tallystick.invoices.model import Invoice
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import WRITER
-from tallystick.kernel.errors import BadInput
+from tallystick.kernel.errors import BadInput, Conflict, NotFound
 from tallystick.kernel.outbox import Event, Teller
 from tallystick.pricing.model import FlatPrice
 
@@ -74,10 +75,14 @@ class Giver:
             ids = invoice.account_id, invoice.invoice_id
             await invoices.settle(conn, *ids, invoice.due, self.now)
 
-    async def reverse(self, invoice: Invoice) -> int:
+    async def reverse(
+        self, invoice: Invoice, key: str = "dispute", refunded_minor: int | None = None
+    ) -> int:
         async with self.world.db.transaction(WRITER) as conn:
             ids = invoice.account_id, invoice.invoice_id
-            return await packages.reverse_purchase(conn, *ids, at=self.now)
+            return await credit_purchase.reverse(
+                conn, *ids, key=key, at=self.now, refunded_minor=refunded_minor
+            )
 
     async def use(self, account: Account, amount: str, key: str) -> None:
         credits_ = CreditService(self.world.db)
@@ -210,6 +215,48 @@ async def test_a_reversal_that_comes_before_the_payment_is_told_leaves_nothing(
     assert await giver.reverse(invoice) == 0
     await giver.tell()
     assert await giver.available(account) == 0
+
+
+async def test_a_refund_in_part_takes_its_share_back_and_a_later_one_the_rest(
+    giver: Giver, world: World
+) -> None:
+    account = await world.account()
+    invoice = await giver.buy(account, await giver.package())
+    with pytest.raises(Conflict) as early:
+        await giver.reverse(invoice, "refund 1", 225)
+    assert early.value.code == "purchase_not_granted"
+    await giver.pay(invoice)
+    await giver.tell()
+    await giver.use(account, "30", "u")
+    for _ in range(2):
+        assert await giver.reverse(invoice, "refund 1", 225) == 2_500_000
+    assert await giver.available(account) == 45
+    assert await giver.reverse(invoice, "refund 2", 675) == 4_500_000
+    assert await giver.available(account) == 0
+    with pytest.raises(BadInput):
+        await giver.reverse(invoice, "refund 3", 901)
+
+
+async def test_an_invoice_that_bought_no_credits_has_none_to_reverse(
+    giver: Giver, world: World
+) -> None:
+    account = await world.account()
+    await world.subscribe(account, await plan(world))
+    await world.bill(END)
+    with pytest.raises(NotFound) as unknown:
+        await giver.reverse((await world.invoices(account))[0])
+    assert unknown.value.code == "credit_purchase_not_found"
+
+
+async def test_a_key_that_bought_another_package_is_a_conflict(giver: Giver, world: World) -> None:
+    account = await world.account()
+    first = await giver.package()
+    await giver.buy(account, first)
+    other = packages.NewPackage(code="large", name="Large", units=1, currency="EUR", amount_minor=1)
+    async with world.db.transaction(WRITER) as conn:
+        large = await packages.create_package(conn, other, START)
+    with pytest.raises(Conflict):
+        await giver.buy(account, large)
 
 
 async def watched(giver: Giver, world: World, month_max: int) -> Account:
