@@ -5,27 +5,34 @@ Online and offline run the same checks over the same records; the memory is that
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
+from uuid import UUID
 
 import msgspec
 
+from tallystick.credits import verify_store as credits_
+from tallystick.credits.verify import (
+    CreditAccountRecord,
+    CreditCheck,
+    CreditClaimRecord,
+    CreditRecord,
+    Record,
+)
 from tallystick.invoices import verify_store as invoices
 from tallystick.kernel.db import Connection, open_database
 from tallystick.kernel.errors import SetupError
 from tallystick.ledger import anchors, verify_store
-from tallystick.ledger.records import (
-    DECODER,
-    ENCODER,
-    InvoiceRecord,
-    IssueRecord,
-    Record,
-)
+from tallystick.ledger.records import CreditMoveRecord, InvoiceRecord, IssueRecord
 from tallystick.ledger.verify import BookCheck, Difference
 from tallystick.settings import Settings
 
 Advance = Callable[[int], None]  # so many more records were read
 Tell = Callable[[Difference], None]
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(Record)
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -66,14 +73,20 @@ async def snapshot(dsn: str) -> AsyncIterator[Connection]:
 
 async def record_count(conn: Connection) -> int:
     """Return how much there is to read, for whoever shows progress."""
-    return await verify_store.chain_record_count(conn)
+    return sum(
+        [
+            await verify_store.book_record_count(conn),
+            await credits_.record_count(conn),
+            await invoices.issued_count(conn),
+        ]
+    )
 
 
 async def verify_database(
     conn: Connection, anchor: anchors.Anchor | None, tell: Tell, advance: Advance
 ) -> Findings:
     """Check the books of the database, telling each difference when it is met."""
-    check = BookCheck(anchor.heads() if anchor else None)
+    check = _Check(anchor)
     seen = _Seen(tell)
     async for record in stored_records(conn):
         seen.take(check.feed(record))
@@ -90,7 +103,7 @@ def verify_export(
 
     Raises SetupError for a file that is no export, or that was cut off.
     """
-    check = BookCheck(anchor.heads() if anchor else None)
+    check = _Check(anchor)
     seen = _Seen(tell)
     for record, size in _exported_records(path):
         seen.take(check.feed(record))
@@ -108,10 +121,10 @@ async def export_ledger(conn: Connection, path: Path, advance: Advance) -> int:
     count = 0
     with path.open("wb") as out:
         async for record in stored_records(conn):
-            out.write(ENCODER.encode(record) + b"\n")
+            out.write(_ENCODER.encode(record) + b"\n")
             count += 1
             advance(1)
-        out.write(ENCODER.encode({"type": "end", "count": count}) + b"\n")
+        out.write(_ENCODER.encode({"type": "end", "count": count}) + b"\n")
     return count
 
 
@@ -135,12 +148,33 @@ async def stored_records(conn: Connection) -> AsyncIterator[Record]:
         verify_store.links(conn),
         lambda balance, link: balance.key <= link.key,
     )
-    async for chained in chains:
+    by_account = _merged(
+        chains, _credits(conn), lambda chained, other: chained.account_id <= other.account_id
+    )
+    async for chained in by_account:
         yield chained
     async for loose in verify_store.loose_entries(conn):
         yield loose
+    async for orphan in verify_store.orphans(conn):
+        yield orphan
     async for one in _merged(invoices.issued(conn), verify_store.issues(conn), _comes_first):
         yield one
+
+
+def _credits(conn: Connection) -> AsyncIterator[CreditRecord | CreditMoveRecord]:
+    """Return of each account its row, then entry by entry what is claimed and what was moved."""
+    entries = _merged(
+        credits_.claims(conn),
+        verify_store.credit_moves(conn),
+        lambda claim, move: _entry_key(claim) <= _entry_key(move),
+    )
+    return _merged(
+        credits_.accounts(conn), entries, lambda row, entry: row.account_id <= entry.account_id
+    )
+
+
+def _entry_key(record: CreditClaimRecord | CreditMoveRecord) -> tuple[UUID, UUID]:
+    return record.account_id, record.ledger_entry_id
 
 
 def _comes_first(invoice: InvoiceRecord, issue: IssueRecord) -> bool:
@@ -172,13 +206,30 @@ def _exported_records(path: Path) -> Iterator[tuple[Record, int]]:
                     return
                 break
             try:
-                yield DECODER.decode(line), len(line)
+                yield _DECODER.decode(line), len(line)
             except msgspec.DecodeError as error:
                 raise SetupError(
                     "export_invalid", f"{path}, line {count + 1}: not a record of the books."
                 ) from error
             count += 1
     raise SetupError("export_incomplete", f"{path} does not end as an export ends: it was cut off.")
+
+
+class _Check:
+    """The books, and the credits beside them."""
+
+    def __init__(self, anchor: anchors.Anchor | None) -> None:
+        self._books = BookCheck(anchor.heads() if anchor else None)
+        self._credits = CreditCheck()
+
+    def feed(self, record: Record) -> Iterator[Difference]:
+        told = self._credits.feed(record)
+        if isinstance(record, CreditAccountRecord | CreditClaimRecord):
+            return told
+        return chain(self._books.feed(record), told)
+
+    def end(self) -> Iterator[Difference]:
+        return chain(self._books.end(), self._credits.end())
 
 
 class _Seen:

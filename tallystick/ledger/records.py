@@ -1,9 +1,12 @@
 """The books as a stream of records, one after the other: from the database, or from an export.
 
-In this order, so that a check of any size needs the memory of one record:
-1. of each balance, by account, ledger account and unit: the balance, then its postings by number;
+In this order, so that a check of any size needs the memory of one account:
+1. of each account: of each balance, by ledger account and unit, the balance, then its postings by
+   number; then what `credits/` knows of the account (`credits/verify.py`) beside what each entry
+   moved on its credits;
 2. the entries that touch no balance;
-3. of each invoice, by account and id: the invoice, then the entry of its issue.
+3. the postings of the house whose entry is gone;
+4. of each invoice, by account and id: the invoice, then the entry of its issue.
 """
 
 from datetime import datetime
@@ -93,6 +96,26 @@ class LinkRecord(msgspec.Struct, frozen=True, tag="link"):
         return self.account_id, self.ledger_account, self.unit
 
 
+class OrphanRecord(msgspec.Struct, frozen=True, tag="orphan"):
+    """A posting on one of the house's ledger accounts whose entry is gone."""
+
+    account_id: UUID
+    ledger_entry_id: UUID
+    ledger_account: str
+    unit: str
+    amount: int
+
+
+class CreditMoveRecord(msgspec.Struct, frozen=True, tag="credit_move"):
+    """What one entry moved on the account's credits: positive, it took them."""
+
+    account_id: UUID
+    ledger_entry_id: UUID
+    idempotency_key: str
+    kind: str
+    amount: int
+
+
 class InvoiceRecord(msgspec.Struct, frozen=True, tag="invoice"):
     """What an issued invoice says: amounts in minor units."""
 
@@ -110,6 +133,12 @@ class IssueRecord(msgspec.Struct, frozen=True, tag="issue"):
     entry: EntryRecord
 
 
-Record = BalanceRecord | LinkRecord | EntryRecord | InvoiceRecord | IssueRecord
-ENCODER = msgspec.json.Encoder()
-DECODER: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+BookRecord = (
+    BalanceRecord
+    | LinkRecord
+    | EntryRecord
+    | OrphanRecord
+    | CreditMoveRecord
+    | InvoiceRecord
+    | IssueRecord
+)

@@ -16,12 +16,13 @@ from tallystick.kernel.ids import show
 from tallystick.ledger.model import RECEIVABLE, TAX_PAYABLE
 from tallystick.ledger.records import (
     BalanceRecord,
+    BookRecord,
     EntryRecord,
     InvoiceRecord,
     IssueRecord,
     Key,
     LinkRecord,
-    Record,
+    OrphanRecord,
 )
 
 Verdict = Literal["integrity", "completeness"]
@@ -66,7 +67,7 @@ class BookCheck:
         self._last: LinkRecord | None = None
         self._invoice: InvoiceRecord | None = None
 
-    def feed(self, record: Record) -> Iterator[Difference]:
+    def feed(self, record: BookRecord) -> Iterator[Difference]:
         """Check one more record."""
         if isinstance(record, BalanceRecord | LinkRecord):
             if record.key != self._key:
@@ -80,10 +81,12 @@ class BookCheck:
                 self._last = record
         elif isinstance(record, EntryRecord):
             yield from off_balance(record)
+        elif isinstance(record, OrphanRecord):
+            yield _orphan(record)
         elif isinstance(record, InvoiceRecord):
             yield from self._end_invoice()
             self._invoice = record
-        else:
+        elif isinstance(record, IssueRecord):
             yield from self._issue(record)
 
     def end(self) -> Iterator[Difference]:
@@ -194,6 +197,13 @@ def off_balance(entry: EntryRecord) -> Iterator[Difference]:
         if total:
             text = f"{_entry(entry.ledger_entry_id)} sums to {total} {unit}"
             yield Difference("integrity", "entry_unbalanced", entry.account_id, text)
+
+
+def _orphan(posting: OrphanRecord) -> Difference:
+    text = f"{show('account', posting.account_id)} {posting.ledger_account}: "
+    text += f"{posting.amount} {posting.unit} are posted, "
+    text += f"and the entry {_entry(posting.ledger_entry_id)} is gone"
+    return Difference("completeness", "entry_missing", posting.account_id, text)
 
 
 def _where(key: Key, sequence: int) -> str:

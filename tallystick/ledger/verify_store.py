@@ -6,7 +6,15 @@ from typing import Final, TypeVar
 import asyncpg
 
 from tallystick.kernel.db import Connection
-from tallystick.ledger.records import BalanceRecord, EntryRecord, IssueRecord, Line, LinkRecord
+from tallystick.ledger.records import (
+    BalanceRecord,
+    CreditMoveRecord,
+    EntryRecord,
+    IssueRecord,
+    Line,
+    LinkRecord,
+    OrphanRecord,
+)
 from tallystick.ledger.verify import Head
 
 ROWS_AT_ONCE: Final = 500
@@ -38,13 +46,31 @@ WHERE NOT EXISTS (SELECT FROM ledger_postings AS p
                   WHERE p.account_id = e.account_id AND p.ledger_entry_id = e.ledger_entry_id
                         AND carries_balance(p.ledger_account))
 """  # noqa: S608 - our own columns
+ORPHANS: Final = """
+SELECT p.account_id, p.ledger_entry_id, p.ledger_account, p.unit, p.amount
+FROM ledger_postings AS p
+WHERE NOT carries_balance(p.ledger_account)
+      AND NOT EXISTS (SELECT FROM ledger_entries AS e
+                      WHERE e.account_id = p.account_id AND e.ledger_entry_id = p.ledger_entry_id)
+ORDER BY p.account_id, p.ledger_entry_id, p.line
+"""
+CREDIT_MOVES: Final = """
+SELECT e.account_id, e.ledger_entry_id, e.idempotency_key, e.kind, p.amount
+FROM (SELECT account_id, ledger_entry_id, sum(amount)::bigint AS amount FROM ledger_postings
+      WHERE ledger_account = 'credits' GROUP BY account_id, ledger_entry_id) AS p
+JOIN ledger_entries AS e USING (account_id, ledger_entry_id)
+ORDER BY e.account_id, e.ledger_entry_id
+"""
 ISSUES: Final = f"""
 SELECT {_ENTRY} FROM ledger_entries AS e WHERE e.kind = 'invoice_issued'
 ORDER BY e.account_id, e.idempotency_key COLLATE "C"
 """  # noqa: S608 - our own columns
+# A posting of credits is read twice: in its chain, and beside what `credits/` knows of it.
 COUNTS: Final = """
 SELECT (SELECT count(*) FROM ledger_balances)
-       + (SELECT count(*) FROM ledger_postings WHERE carries_balance(ledger_account))
+       + (SELECT count(*) FILTER (WHERE carries_balance(ledger_account))
+                 + count(*) FILTER (WHERE ledger_account = 'credits') FROM ledger_postings)
+       + (SELECT count(*) FROM ledger_entries WHERE kind = 'invoice_issued')
 """
 HEADS: Final = """
 SELECT account_id, ledger_account, unit, sequence, balance, hash FROM ledger_balances
@@ -72,6 +98,18 @@ async def loose_entries(conn: Connection) -> AsyncIterator[EntryRecord]:
         yield row
 
 
+async def orphans(conn: Connection) -> AsyncIterator[OrphanRecord]:
+    """Yield the postings of the house whose entry is gone."""
+    async for row in _rows(conn, ORPHANS, lambda row: OrphanRecord(**dict(row))):
+        yield row
+
+
+async def credit_moves(conn: Connection) -> AsyncIterator[CreditMoveRecord]:
+    """Yield what each entry moved on its account's credits, by account and entry."""
+    async for row in _rows(conn, CREDIT_MOVES, lambda row: CreditMoveRecord(**dict(row))):
+        yield row
+
+
 async def issues(conn: Connection) -> AsyncIterator[IssueRecord]:
     """Yield the entries of issued invoices, by account and invoice."""
     async for row in _rows(conn, ISSUES, lambda row: IssueRecord(_entry(row))):
@@ -84,8 +122,8 @@ async def heads(conn: Connection) -> AsyncIterator[Head]:
         yield row
 
 
-async def chain_record_count(conn: Connection) -> int:
-    """Return how many records the chains will give: most of the work."""
+async def book_record_count(conn: Connection) -> int:
+    """Return about how many records the books will give, for whoever shows progress."""
     count: int = await conn.fetchval(COUNTS, timeout=TIMEOUT_S)
     return count
 

@@ -1,7 +1,5 @@
 """Whatever is done to the books behind their back is found, online and on an export."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -9,13 +7,12 @@ import asyncpg
 import pytest
 
 from tallystick import verify
+from tallystick.credits import grants
+from tallystick.credits.model import NewGrant
 from tallystick.kernel.db import WRITER, Database, account_scope
 from tallystick.kernel.errors import NotFound, SetupError
 from tallystick.ledger import anchors, service, verify_store
 from tallystick.ledger.model import (
-    CREDIT,
-    CREDITS,
-    CREDITS_ISSUED,
     GATEWAY_FEES,
     PREPAID,
     RECEIVABLE,
@@ -24,9 +21,8 @@ from tallystick.ledger.model import (
     Posting,
     clearing,
 )
-from tallystick.ledger.verify import Difference
 
-AT = datetime(2026, 3, 1, 12, 30, 0, 123456, tzinfo=UTC)
+from .conftest import AT, Found, new_account
 
 
 def move(key: str, debit: str, credit: str, amount: int, unit: str = "EUR") -> Entry:
@@ -37,38 +33,19 @@ def move(key: str, debit: str, credit: str, amount: int, unit: str = "EUR") -> E
 @pytest.fixture
 async def books(db: Database) -> UUID:
     """A clean book: an account with three chains, another one, and an entry of the house alone."""
-    account, other, ledger = uuid4(), uuid4(), service.Ledger(db)
+    account, other = (await new_account(db)).account_id, uuid4()
+    ledger = service.Ledger(db)
     for number in range(1, 6):
         await ledger.post(account, move(f"owe{number}", RECEIVABLE, REVENUE, number))
     await ledger.post(account, move("top-up", clearing("manual"), PREPAID, 100))
     await ledger.post(account, move("use", PREPAID, RECEIVABLE, 7))
-    await ledger.post(account, move("grant", CREDITS_ISSUED, CREDITS, 150_000, CREDIT))
+    async with db.transaction(WRITER) as conn:
+        given = NewGrant(source="manual", units=150_000, reason="réf")
+        await grants.grant(conn, account, given, key="given", at=AT)
     await ledger.post(account, move("fee", GATEWAY_FEES, clearing("stripe"), 3))
     await ledger.post(other, move("owe1", RECEIVABLE, REVENUE, 1))
     await ledger.close()
     return account
-
-
-@pytest.fixture
-async def forger(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """The owner of the database, with every trigger switched off."""
-    owner = await asyncpg.connect(dsn)
-    await owner.execute("SET session_replication_role = replica")
-    yield owner
-    await owner.close()
-
-
-async def found(dsn: str, folder: Path, anchor: anchors.Anchor | None = None) -> list[Difference]:
-    """Verify online and on an export; both say the same."""
-    online: list[Difference] = []
-    offline: list[Difference] = []
-    export = folder / "books.ndjson"
-    async with verify.snapshot(dsn) as conn:
-        await verify.verify_database(conn, anchor, online.append, lambda _: None)
-        await verify.export_ledger(conn, export, lambda _: None)
-    verify.verify_export(export, anchor, offline.append, lambda _: None)
-    assert online == offline
-    return online
 
 
 async def anchored(dsn: str, folder: Path) -> anchors.Anchor:
@@ -79,10 +56,10 @@ async def anchored(dsn: str, folder: Path) -> anchors.Anchor:
 
 
 @pytest.mark.usefixtures("books")
-async def test_clean_books_pass(dsn: str, tmp_path: Path) -> None:
+async def test_clean_books_pass(dsn: str, tmp_path: Path, found: Found) -> None:
     anchor = await anchored(dsn, tmp_path)
     assert anchor.head_count == 4
-    assert await found(dsn, tmp_path, anchor) == []
+    assert await found(anchor) == []
 
 
 FORGERIES = {
@@ -154,6 +131,34 @@ FORGERIES = {
         "DELETE FROM ledger_balances WHERE ledger_account = 'prepaid'",
         {"balance_missing"},
     ),
+    "an entry of the house alone, but not its postings": (
+        "DELETE FROM ledger_entries WHERE idempotency_key = 'fee'",
+        {"entry_missing"},
+    ),
+    "a posting of the house out of nowhere": (
+        (
+            "INSERT INTO ledger_postings (account_id, ledger_entry_id, line, ledger_account, unit,"
+            " amount) SELECT account_id, gen_random_uuid(), 1, 'revenue', 'EUR', -5"
+            " FROM ledger_balances LIMIT 1"
+        ),
+        {"entry_missing"},
+    ),
+    "a posting of the house in another unit": (
+        (
+            "INSERT INTO ledger_postings (account_id, ledger_entry_id, line, ledger_account, unit,"
+            " amount) SELECT account_id, ledger_entry_id, 3, 'revenue', 'JPY', -5"
+            " FROM ledger_entries WHERE idempotency_key = 'owe4'"
+        ),
+        {"entry_unbalanced", "hash_differs"},
+    ),
+    "an entry without any posting": (
+        (
+            "INSERT INTO ledger_entries (account_id, ledger_entry_id, idempotency_key, kind,"
+            " reference, reason, at) SELECT account_id, gen_random_uuid(), 'ghost', 'test_move',"
+            " '', '', at FROM ledger_entries LIMIT 1"
+        ),
+        {"postings_missing"},
+    ),
     "an entry of the house alone": (
         "UPDATE ledger_postings SET amount = 4 WHERE ledger_account = 'gateway_fees'",
         {"entry_unbalanced"},
@@ -164,17 +169,17 @@ FORGERIES = {
 @pytest.mark.usefixtures("books")
 @pytest.mark.parametrize(("forgery", "codes"), FORGERIES.values(), ids=FORGERIES.keys())
 async def test_a_forgery_is_found(
-    dsn: str, forger: asyncpg.Connection, tmp_path: Path, forgery: str, codes: set[str]
+    forger: asyncpg.Connection, found: Found, forgery: str, codes: set[str]
 ) -> None:
     await forger.execute(forgery)
-    differences = await found(dsn, tmp_path)
+    differences = await found()
     assert {one.code for one in differences} == codes
     assert all("acct_" in one.detail or "le_" in one.detail for one in differences)
 
 
 @pytest.mark.usefixtures("books")
 async def test_a_tail_cut_off_with_its_balance_is_seen_by_the_anchor_alone(
-    dsn: str, forger: asyncpg.Connection, tmp_path: Path
+    dsn: str, forger: asyncpg.Connection, tmp_path: Path, found: Found
 ) -> None:
     anchor = await anchored(dsn, tmp_path)
     await forger.execute(
@@ -189,15 +194,15 @@ async def test_a_tail_cut_off_with_its_balance_is_seen_by_the_anchor_alone(
         " ORDER BY account_id, ledger_account, sequence DESC) AS p"
         " WHERE (b.account_id, b.ledger_account) = (p.account_id, p.ledger_account)"
     )
-    assert await found(dsn, tmp_path) == []
-    differences = await found(dsn, tmp_path, anchor)
+    assert await found() == []
+    differences = await found(anchor)
     assert [(one.verdict, one.code) for one in differences] == [
         ("completeness", "anchored_head_missing")
     ] * 2
 
 
 async def test_a_chain_computed_anew_over_a_forged_amount_is_seen_by_the_anchor(
-    db: Database, dsn: str, forger: asyncpg.Connection, tmp_path: Path
+    db: Database, dsn: str, forger: asyncpg.Connection, tmp_path: Path, found: Found
 ) -> None:
     account, ledger = uuid4(), service.Ledger(db)
     await ledger.post(account, move("a", RECEIVABLE, REVENUE, 10))
@@ -205,8 +210,8 @@ async def test_a_chain_computed_anew_over_a_forged_amount_is_seen_by_the_anchor(
     await forger.execute("TRUNCATE ledger_postings, ledger_entries, ledger_balances")
     await ledger.post(account, move("a", RECEIVABLE, REVENUE, 1))
     await ledger.close()
-    assert await found(dsn, tmp_path) == []
-    assert [one.code for one in await found(dsn, tmp_path, anchor)] == ["anchor_differs"]
+    assert await found() == []
+    assert [one.code for one in await found(anchor)] == ["anchor_differs"]
 
 
 @pytest.mark.usefixtures("books")
@@ -234,8 +239,8 @@ async def test_the_signing_key_is_the_owners_alone_and_stays(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("books")
-async def test_an_export_that_was_cut_off_is_refused(dsn: str, tmp_path: Path) -> None:
-    await found(dsn, tmp_path)
+async def test_an_export_that_was_cut_off_is_refused(tmp_path: Path, found: Found) -> None:
+    await found()
     export = tmp_path / "books.ndjson"
     lines = export.read_bytes().splitlines(keepends=True)
     for kept in (lines[:-1], lines[1:]):
@@ -245,7 +250,7 @@ async def test_an_export_that_was_cut_off_is_refused(dsn: str, tmp_path: Path) -
 
 
 async def test_a_reversal_mirrors_the_entry_once_and_both_stay(
-    db: Database, dsn: str, books: UUID, tmp_path: Path
+    db: Database, books: UUID, found: Found
 ) -> None:
     async with db.transaction(WRITER) as conn:
         entry_id = await conn.fetchval(
@@ -258,4 +263,4 @@ async def test_a_reversal_mirrors_the_entry_once_and_both_stay(
         assert await service.balance(conn, books, RECEIVABLE, "EUR") == before - 5
         with pytest.raises(NotFound):
             await service.reverse(conn, uuid4(), entry_id, "another's", AT)
-    assert await found(dsn, tmp_path) == []
+    assert await found() == []
