@@ -11,6 +11,7 @@ from tallystick.accounts import caller_store as store
 from tallystick.accounts.caller_store import AccountName, Seat
 from tallystick.accounts.identity_store import find_user_by_subject
 from tallystick.accounts.jwt_tokens import JwtVerifier, invalid_token
+from tallystick.accounts.key_lookup import KeyLookup
 from tallystick.accounts.model import Credentials, Method, Principal, User
 from tallystick.accounts.tokens import (
     API_KEY_PREFIX,
@@ -29,6 +30,7 @@ class Authenticator:
 
     def __init__(self, db: Database, clock: Clock, jwt: JwtVerifier | None = None) -> None:
         self._db = db
+        self._keys = KeyLookup(db)
         self._clock = clock
         self._jwt = jwt
 
@@ -56,8 +58,7 @@ class Authenticator:
     async def _by_key(self, secret: str, account: str | None) -> Principal:
         if len(secret) > TOKEN_LENGTH_MAX:
             raise _invalid_key()
-        async with self._db.reading() as conn:
-            found = await store.find_key(conn, token_hash(secret), _account_name(account))
+        found = await self._keys.find(token_hash(secret), _account_name(account))
         if found is None:
             raise _invalid_key()
         seat = found.seat

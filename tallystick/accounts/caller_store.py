@@ -1,9 +1,10 @@
-"""SQL that recognises a caller: one statement for a key, two for a person (writer's scope).
+"""SQL that recognises a caller: one statement for keys, two for a person (writer's scope).
 
 The account that was asked for is found by id or external id; that the caller may name it is
 decided in `authenticate.py`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -16,14 +17,17 @@ from tallystick.accounts.model import Account, KeyScope, Role, User
 from tallystick.accounts.store import to_account
 from tallystick.kernel.db import Connection
 
-FIND_KEY: Final = """
+FIND_KEYS: Final = """
 SELECT k.api_key_id, k.account_id AS key_account_id, k.scopes, a.*, c.now_at AS clock_at
-FROM api_keys k
+FROM unnest($1::bytea[], $2::uuid[], $3::text[]) WITH ORDINALITY
+     AS w (key_hash, account_id, external_id, position)
+LEFT JOIN api_keys k ON k.key_hash = w.key_hash AND k.revoked_at IS NULL
 LEFT JOIN accounts a ON a.account_id = CASE
-    WHEN $2::uuid IS NULL AND $3::text IS NULL THEN k.account_id
-    ELSE coalesce($2, (SELECT account_id FROM accounts WHERE external_id = $3)) END
+    WHEN w.account_id IS NULL AND w.external_id IS NULL THEN k.account_id
+    ELSE coalesce(w.account_id,
+                  (SELECT o.account_id FROM accounts o WHERE o.external_id = w.external_id)) END
 LEFT JOIN test_clocks c USING (test_clock_id)
-WHERE k.key_hash = $1 AND k.revoked_at IS NULL
+ORDER BY w.position
 """
 FIND_SESSIONS: Final = """
 SELECT s.token_hash, u.* FROM sessions s JOIN users u USING (user_id)
@@ -68,15 +72,18 @@ class FoundKey(msgspec.Struct, frozen=True):
     seat: Seat | None
 
 
-async def find_key(conn: Connection, key_hash: bytes, name: AccountName | None) -> FoundKey | None:
-    """Return the key, not revoked, with the named account, or with its own."""
-    wanted = name or AccountName(None, None)
-    row = await conn.fetchrow(FIND_KEY, key_hash, wanted.account_id, wanted.external_id)
-    if row is None:
-        return None
-    return FoundKey(
-        row["api_key_id"], row["key_account_id"], tuple(row["scopes"]), _seat(row, role=None)
+async def find_keys(
+    conn: Connection, wanted: Sequence[tuple[bytes, AccountName | None]]
+) -> list[FoundKey | None]:
+    """Return each key, not revoked, with the named account, or with its own; by position."""
+    names = [name or AccountName(None, None) for _, name in wanted]
+    rows = await conn.fetch(
+        FIND_KEYS,
+        [key_hash for key_hash, _ in wanted],
+        [name.account_id for name in names],
+        [name.external_id for name in names],
     )
+    return [_key(row) for row in rows]
 
 
 async def find_session_users(
@@ -96,6 +103,13 @@ async def named_seat(conn: Connection, user_id: UUID, name: AccountName) -> Seat
     """Return the named account, with what the user is to it (maybe nothing)."""
     row = await conn.fetchrow(NAMED_ACCOUNT, user_id, name.account_id, name.external_id)
     return None if row is None else _sure(row)
+
+
+def _key(row: asyncpg.Record) -> FoundKey | None:
+    if row["api_key_id"] is None:
+        return None
+    scopes = tuple(row["scopes"])
+    return FoundKey(row["api_key_id"], row["key_account_id"], scopes, _seat(row, role=None))
 
 
 def _seat(row: asyncpg.Record, role: Role | None) -> Seat | None:

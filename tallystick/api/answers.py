@@ -23,7 +23,12 @@ class JsonResponse(Response[Any]):
         """Return the body's bytes."""
         if isinstance(content, bytes | str):
             return super().render(content, media_type, enc_hook)
-        return _ENCODER.encode(content)
+        return encode(content)
+
+
+def encode(content: Any) -> bytes:
+    """Write JSON; decimals are numbers with all their digits, never through a float."""
+    return _ENCODER.encode(content)
 
 
 class Pagination(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from litestar import Litestar, Request, Response, Router
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
@@ -11,7 +12,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from tallystick import __version__
-from tallystick.api import errors, meta
+from tallystick.api import credit_use, errors, meta
 from tallystick.api.answers import JsonResponse
 from tallystick.api.auth import (
     Authenticate,
@@ -27,6 +28,7 @@ from tallystick.api.edge import Edge, Metrics, content_policy
 from tallystick.api.idempotent import Idempotent
 from tallystick.api.options import Options, collect_methods
 from tallystick.api.paged import provide_page
+from tallystick.api.plain_routes import PlainRoute, PlainRoutes
 from tallystick.api.rate_limit import RateLimiter
 from tallystick.api.services import Services, page_origins
 from tallystick.api.strict import (
@@ -108,6 +110,7 @@ def build_litestar(
         request_max_body_size=BODY_BYTES_MAX,
         openapi_config=openapi,
         logging_config=None,
+        state=State({"limiter": limiter}),
     )
     collect_methods(app)
     check_every_route_is_guarded(app)
@@ -116,5 +119,14 @@ def build_litestar(
 
 
 def build_asgi(app: Litestar, services: Services, metrics: Metrics) -> ASGIApp:
-    """Put the edge around the application."""
-    return Edge(app, metrics, content_policy(page_origins(services.settings)))
+    """Put the plain routes before the application, and the edge around both."""
+    limiter: RateLimiter = app.state.limiter
+    plain = PlainRoutes(app, services.authenticator, limiter, _plain_routes(services))
+    return Edge(plain, metrics, content_policy(page_origins(services.settings)))
+
+
+def _plain_routes(services: Services) -> Mapping[str, PlainRoute]:
+    if not services.settings.billing_enabled:
+        return {}
+    deduct = credit_use.plain_deduct(services)
+    return {f"{base}/credits/deduct": deduct for base in (BILLING, CONTROL_PANEL)}

@@ -9,11 +9,14 @@ from litestar import Request, Response, post
 from msgspec import Meta
 
 from tallystick.accounts.model import Account, Principal
+from tallystick.accounts.policy import account_of
 from tallystick.api import credit_fields
-from tallystick.api.answers import JsonResponse, plain
+from tallystick.api.answers import JsonResponse, encode, plain
+from tallystick.api.captured import Captured
 from tallystick.api.credit_fields import optional_decimal
+from tallystick.api.plain_routes import Asked, PlainRoute, json_answer
 from tallystick.api.services import Services
-from tallystick.api.strict import Body
+from tallystick.api.strict import Body, decode
 from tallystick.credits import reservations, service
 from tallystick.credits.amounts import to_credits
 from tallystick.credits.model import Debited, Outcome, Reservation
@@ -131,12 +134,22 @@ async def deduct(
 ) -> Response[DebitAnswer]:
     """Take credits. 402 `insufficient_credits` says how many are `required` and `available`."""
     wanted = _wanted(data, account, request_key(request), principal.now(services.clock()))
-    try:
-        answer = await services.credits.deduct(wanted)
-    except Conflict as error:
-        raise _as_idempotency(error) from error
+    answer = await _deduct(services, wanted)
     headers = _REPLAYED if answer.outcome is Outcome.REPLAYED else None
     return JsonResponse(_debit(wanted, answer), headers=headers)
+
+
+def plain_deduct(services: Services) -> PlainRoute:
+    """Return `deduct` as it runs without the framework."""
+
+    async def work(asked: Asked) -> Captured:
+        account, now = account_of(asked.principal), asked.principal.now(services.clock())
+        wanted = _wanted(decode(asked.body, DeductBody), account, asked.key or fresh_key(), now)
+        answer = await _deduct(services, wanted)
+        is_replayed = answer.outcome is Outcome.REPLAYED
+        return json_answer(encode(_debit(wanted, answer)), _REPLAYED if is_replayed else {})
+
+    return PlainRoute("credits:write", work)
 
 
 @post("/credits/deduct/batch", opt=TAKE, tags=TAGS, status_code=200, summary="Use credits, many")
@@ -231,7 +244,19 @@ async def release(
 
 def request_key(request: Request[Any, Any, Any]) -> str:
     """Return the caller's key, or a fresh one for who does not ask again."""
-    return request.headers.get("idempotency-key") or str(ids.new_id())
+    return request.headers.get("idempotency-key") or fresh_key()
+
+
+def fresh_key() -> str:
+    """Return a key that nobody else has."""
+    return str(ids.new_id())
+
+
+async def _deduct(services: Services, wanted: Deduct) -> Debited:
+    try:
+        return await services.credits.deduct(wanted)
+    except Conflict as error:
+        raise _as_idempotency(error) from error
 
 
 def _wanted(data: DeductBody, account: Account, key: str, now: datetime) -> Deduct:

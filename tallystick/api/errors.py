@@ -66,6 +66,15 @@ class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     errors: list[FieldError] = []
 
 
+def answer_to(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Answer whatever was raised, where no framework chooses between the functions below."""
+    if isinstance(error, TallystickError):
+        return domain_error(request, error)
+    if isinstance(error, MoneyError):
+        return money_error(request, error)
+    return unexpected_error(request, error)
+
+
 def domain_error(request: Request[Any, Any, Any], error: TallystickError) -> Response[Any]:
     """Answer with the error as it was raised."""
     status = STATUS_BY_CODE.get(error.code, STATUS_BY_KIND[error.kind])

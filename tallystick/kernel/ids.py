@@ -18,6 +18,7 @@ HOUSE: Final = UUID(int=0)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES: Final = {letter: value for value, letter in enumerate(_ALPHABET)}
+_PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _LENGTH: Final = 26
 
 PREFIXES: Final = {
@@ -47,8 +48,9 @@ PREFIXES: Final = {
 def uuid7(at: datetime, random: Callable[[int], int] = secrets.randbits) -> UUID:
     """Return a UUIDv7 of the instant `at` (UTC, milliseconds), its other 74 bits from `random`."""
     millis = (at - _EPOCH) // timedelta(milliseconds=1)
-    value = (millis & ((1 << 48) - 1)) << 80 | 0x7 << 76 | random(12) << 64 | 0b10 << 62
-    return UUID(int=value | random(62))
+    bits = random(74)  # at once: each call asks the system, which can take longer than all the rest
+    value = (millis & ((1 << 48) - 1)) << 80 | 0x7 << 76 | bits >> 62 << 64 | 0b10 << 62
+    return UUID(int=value | bits & ((1 << 62) - 1))
 
 
 def new_id() -> UUID:
@@ -59,8 +61,8 @@ def new_id() -> UUID:
 def show(kind: str, value: UUID) -> str:
     """Write an id for the outside: `show("invoice", id) == "inv_01h4..."`."""
     number = value.int
-    letters = [_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)]
-    return f"{PREFIXES[kind]}_{''.join(letters)}"
+    pairs = [_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)]
+    return f"{PREFIXES[kind]}_{''.join(pairs)}"
 
 
 def parse(kind: str, text: str) -> UUID:
