@@ -5,6 +5,7 @@ A TypeID is a prefix, an underscore and the 128 bits in 26 characters of Crockfo
 """
 
 import secrets
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -20,6 +21,8 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES: Final = {letter: value for value, letter in enumerate(_ALPHABET)}
 _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 _LENGTH: Final = 26
+_TAIL_BITS: Final = 74
+_STEP_BITS: Final = 32
 
 PREFIXES: Final = {
     "account": "acct",
@@ -53,9 +56,50 @@ def uuid7(at: datetime, random: Callable[[int], int] = secrets.randbits) -> UUID
     return UUID(int=value | bits & ((1 << 62) - 1))
 
 
+class Rising:
+    """Makes UUIDv7s each of which sorts behind all those made before (RFC 9562, 6.2, method 2).
+
+    What is made in one millisecond, or after the clock was put back, counts the last one's random
+    bits up by a random step; so a list by id is in the order in which this process made the ids.
+    """
+
+    def __init__(
+        self, now: Callable[[], datetime], random: Callable[[int], int] = secrets.randbits
+    ) -> None:
+        self._now = now
+        self._random = random
+        self._millis = 0
+        self._tail = 0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> UUID:
+        """Return the next one."""
+        millis = (self._now() - _EPOCH) // timedelta(milliseconds=1)
+        with self._lock:
+            if millis > self._millis:
+                self._millis, self._tail = millis, self._random(_TAIL_BITS)
+            else:
+                self._tail += 1 + self._random(_STEP_BITS)
+            if self._tail >> _TAIL_BITS:  # no higher one is left in this millisecond
+                self._millis, self._tail = self._millis + 1, self._random(_TAIL_BITS)
+            return _uuid7(self._millis, self._tail)
+
+
+def _uuid7(millis: int, tail: int) -> UUID:
+    """Put version and variant around the milliseconds and the 74 bits of the tail."""
+    value = (millis & ((1 << 48) - 1)) << 80 | 0x7 << 76 | (tail >> 62) << 64 | 0b10 << 62
+    return UUID(int=value | tail & ((1 << 62) - 1))
+
+
+_rising: Final = Rising(lambda: datetime.now(UTC))
+
+
 def new_id() -> UUID:
-    """Return a fresh UUIDv7 of this moment: ids are made by wall time, also on a test clock."""
-    return uuid7(datetime.now(UTC))
+    """Return a fresh UUIDv7 of this moment, behind all that this process made before.
+
+    Ids are made by wall time, also on a test clock.
+    """
+    return _rising()
 
 
 def show(kind: str, value: UUID) -> str:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallystick.kernel.errors import NotFound
-from tallystick.kernel.ids import PREFIXES, parse, show, uuid7
+from tallystick.kernel.ids import PREFIXES, Rising, new_id, parse, show, uuid7
 
 kinds = st.sampled_from(sorted(PREFIXES))
 instants = st.datetimes(
@@ -70,6 +70,30 @@ def test_an_id_carries_its_millisecond_exactly(at: datetime) -> None:
     assert value.version == 7
     assert value.variant == "specified in RFC 4122"
     assert value.int >> 80 == (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+@given(
+    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
+    st.sampled_from([0, 2**74 - 1, 2**74 - 2**31]),
+)
+def test_ids_of_one_process_rise_whatever_its_clock_does(steps_ms: list[int], tail: int) -> None:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+
+    def now() -> datetime:
+        nonlocal at
+        at += timedelta(milliseconds=steps_ms.pop(0))
+        return at
+
+    count = len(steps_ms)
+    make = Rising(now, lambda bits: tail if bits == 74 else 2**bits - 1)
+    ids = [make() for _ in range(count)]
+    assert ids == sorted(set(ids))
+    assert all(one.version == 7 and one.variant == "specified in RFC 4122" for one in ids)
+
+
+def test_new_ids_rise() -> None:
+    ids = [new_id() for _ in range(2000)]
+    assert ids == sorted(set(ids))
 
 
 def test_the_specifications_example_is_written_the_same() -> None:
