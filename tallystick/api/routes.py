@@ -20,12 +20,14 @@ from tallystick.api import (
     payments,
     subscriptions,
     usage,
+    usage_overview,
     webhooks,
 )
 
 ACCOUNT_ROUTES: Final = (
     *subscriptions.ACCOUNT_ROUTES,
     *usage.ACCOUNT_ROUTES,
+    *usage_overview.ACCOUNT_ROUTES,
     *invoices.ACCOUNT_ROUTES,
     *payments.ACCOUNT_ROUTES,
     *ledger.ACCOUNT_ROUTES,

@@ -116,6 +116,8 @@ NO_MONEY = {
     "percent", "credits", "usable", "reserved", "owed", "overdraft", "available", "remaining",
     "balance_after", "adjusted", "plan_credits_per_month", "credits_used_this_month",
     "credits_remaining", "total_credits",
+    # The Ops Center seed's units of usage, and a unit price, which has no whole cents.
+    "included_credits", "used", "overage", "price_per_1k",
 }  # fmt: skip
 
 
