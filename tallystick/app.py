@@ -30,6 +30,7 @@ from tallystick.invoices.document import Party
 from tallystick.kernel.clock import Clock, system_clock
 from tallystick.kernel.db import Database, open_database
 from tallystick.kernel.errors import SetupError
+from tallystick.ledger.service import Ledger
 from tallystick.metering.ingest import Ingest
 from tallystick.payments.attempts import Attempts
 from tallystick.payments.collect import Collector
@@ -61,6 +62,7 @@ async def open_services(
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=JWKS_TIMEOUT_S))
         jwt = _jwt(settings, http, clock)
         services = _services(settings, db, gateways, jwt=jwt, clock=clock, cost=cost)
+        stack.push_async_callback(services.ledger.close)
         stack.push_async_callback(services.credits.close)
         yield services
 
@@ -122,6 +124,7 @@ def _services(
         card_setup=CardSetup(db, gateways, clock),
         tries=tries,
         collector=Collector(db, gateways, tries, clock),
+        ledger=Ledger(db),
         credits=CreditService(db),
     )
 

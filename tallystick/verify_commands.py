@@ -52,7 +52,7 @@ def _conclude(findings: verify.Findings, *, is_anchored: bool) -> bool:
 
 
 def _verdict(count: int) -> str:
-    return f"{count} differences" if count else "no difference"
+    return {0: "no difference", 1: "1 difference"}.get(count, f"{count} differences")
 
 
 def _print(difference: Difference) -> None:

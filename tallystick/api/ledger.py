@@ -7,17 +7,18 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request, Response, get, post
 
 from tallystick.accounts.model import Account, Principal
 from tallystick.api import fields
-from tallystick.api.answers import Pagination, major, pagination
+from tallystick.api.answers import JsonResponse, Pagination, major, pagination
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.invoices import service as invoices
 from tallystick.kernel import ids
 from tallystick.kernel.db import Connection, account_scope
-from tallystick.kernel.errors import BadInput, NotFound
+from tallystick.kernel.errors import BadInput, Conflict, NotFound
+from tallystick.kernel.idempotency import KEY_LENGTH_MAX
 from tallystick.kernel.paging import PageRequest
 from tallystick.ledger import service
 from tallystick.ledger.model import (
@@ -38,7 +39,12 @@ from tallystick.payments import service as payments
 
 TAGS: Final = ["Balance"]
 READ: Final = {"permission": "billing:read"}
-WRITE: Final = {"permission": "billing:write"}
+# The key goes into the entry itself, which is committed together with others': a transaction of
+# the request around it would only hold a connection.
+CHARGE: Final = {"permission": "billing:write", "own_key": True}
+_REPLAYED: Final = {"Idempotent-Replayed": "true"}
+_CAUSES: Final = {prefix: kind for kind, prefix in ids.PREFIXES.items()}
+_OF_OPERATIONS: Final = frozenset({"credit_usage", "credit_adjustment", "credit_transfer"})
 _CREDIT_PLACES: Final = Decimal(1) / CREDIT_SCALE
 
 
@@ -83,11 +89,13 @@ class PostingAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     `receivable`: positive, more is owed; `prepaid` and `credits`: positive, the customer holds
     more. `balance` is what stands there behind it. The unit is a currency, or `credit`: then
-    there are no `_cents`.
+    there are no `_cents`. `sequence` numbers the movements of this ledger account in this unit
+    from 1, without a gap.
     """
 
     ledger_account: str
     unit: str
+    sequence: int
     amount: Decimal
     amount_cents: int | None
     balance: Decimal
@@ -97,13 +105,16 @@ class PostingAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class EntryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One entry: when, why, what caused it, and what it moved.
 
-    `reference` is the public id of its cause (an invoice, a payment); `invoice_number` its number,
-    where that is an invoice.
+    `cause` says what that was: `invoice`, `payment`, `credit_grant`, `credit_purchase`,
+    `subscription`, `account` (a transfer from or to it), `ledger_entry` (which it reverses, or
+    gives back); `operation`, whose name is the reference then; `other`. `reference` is its public
+    id, `invoice_number` an invoice's number.
     """
 
     id: str
     kind: str
     description: str
+    cause: str
     reference: str
     invoice_number: str | None
     at: datetime
@@ -146,37 +157,54 @@ async def list_ledger(services: Services, account: Account, paging: PageRequest)
     return EntryList(answers, pagination(found), found.total)
 
 
-@post("/_dev/add-charge", opt=WRITE, tags=TAGS, summary="Add a charge (development only)")
+@post("/_dev/add-charge", opt=CHARGE, tags=TAGS, summary="Add a charge (development only)")
 async def add_charge(
     data: Charge,
     request: Request[Any, Any, Any],
     services: Services,
     account: Account,
     principal: Principal,
-) -> EntryAnswer:
+) -> Response[EntryAnswer]:
     """Let the account owe this much more. Only with `TALLYSTICK_DEV`; otherwise 404."""
     if not services.settings.dev:
         raise NotFound("route_not_found", "There is nothing at this address.")
+    key = request.headers.get("idempotency-key") or str(ids.new_id())
+    entry = _charge(data, account, key, principal.now(services.clock()))
+    try:
+        is_new = await services.ledger.post(account.account_id, entry)
+    except Conflict as error:
+        raise _key_conflict() from error
+    async with services.db.transaction(account_scope(account.account_id)) as conn:
+        found = await service.find_entry(conn, account.account_id, entry.idempotency_key)
+    assert found is not None  # noqa: S101 - it is committed
+    if found.reason != entry.reason:
+        raise _key_conflict()
+    return JsonResponse(_entry_answer(found, {}), headers=None if is_new else _REPLAYED)
+
+
+def _charge(data: Charge, account: Account, key: str, at: datetime) -> Entry:
+    """Return the entry of a charge; raises BadInput."""
     if not 0 < data.amount_cents <= AMOUNT_MAX:
         raise BadInput.field("amount_cents", "out_of_range", "must be more than 0")
+    if len(key) > KEY_LENGTH_MAX:
+        message = f"must be 1 to {KEY_LENGTH_MAX} visible ASCII characters"
+        raise BadInput.field("Idempotency-Key", "invalid", message)
     currency = known_currency((data.currency or account.currency).upper()).code
-    entry_id = ids.new_id()
-    reference = ids.show("ledger_entry", entry_id)
-    entry = Entry(
-        idempotency_key=f"dev_charge:{request.headers.get('idempotency-key') or reference}",
+    return Entry(
+        idempotency_key=f"dev_charge:{key}",
         kind="dev_charge",
         reference="dev",
         reason=data.description,
-        at=principal.now(services.clock()),
+        at=at,
         postings=(
             Posting(RECEIVABLE, currency, data.amount_cents),
             Posting(REVENUE, currency, -data.amount_cents),
         ),
     )
-    async with services.db.transaction(account_scope(account.account_id)) as conn:
-        await service.post(conn, account.account_id, entry, ledger_entry_id=entry_id)
-        found = await service.get_entry(conn, account.account_id, entry_id)
-    return _entry_answer(found, {})
+
+
+def _key_conflict() -> Conflict:
+    return Conflict("idempotency_conflict", "This Idempotency-Key came with another request.")
 
 
 async def _balances(conn: Connection, account: Account) -> list[CurrencyBalance]:
@@ -236,12 +264,21 @@ def _entry_answer(entry: PostedEntry, numbers: Mapping[str, str]) -> EntryAnswer
         id=ids.show("ledger_entry", entry.ledger_entry_id),
         kind=entry.kind,
         description=entry.reason,
+        cause=cause(entry),
         reference=entry.reference,
         invoice_number=numbers.get(entry.reference),
         at=entry.at,
         created=entry.recorded_at,
         postings=[_posting_answer(posting) for posting in own],
     )
+
+
+def cause(entry: PostedEntry) -> str:
+    """Return what kind of thing the entry's reference names."""
+    if entry.kind in _OF_OPERATIONS:
+        return "operation"
+    prefix, _, letters = entry.reference.partition("_")
+    return _CAUSES.get(prefix, "other") if letters else "other"
 
 
 def _posting_answer(posting: Posted) -> PostingAnswer:
@@ -252,6 +289,7 @@ def _posting_answer(posting: Posted) -> PostingAnswer:
     return PostingAnswer(
         ledger_account=posting.ledger_account,
         unit=posting.unit.lower(),
+        sequence=posting.sequence or 0,
         amount=_shown(amount, posting.unit),
         amount_cents=amount if is_money else None,
         balance=_shown(balance, posting.unit),

@@ -13,6 +13,7 @@ from tallystick.credits.service import CreditService
 from tallystick.invoices.document import Party
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
+from tallystick.ledger.service import Ledger
 from tallystick.metering.ingest import Ingest
 from tallystick.payments.attempts import Attempts
 from tallystick.payments.collect import Collector
@@ -44,6 +45,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     card_setup: CardSetup
     tries: Attempts
     collector: Collector
+    ledger: Ledger
     credits: CreditService
 
 

@@ -46,6 +46,12 @@ def _check_posting(posting: Posting) -> None:
     if name not in known and not (unit != CREDIT and _CLEARING.fullmatch(name)):
         raise BadEntry("ledger_account_unknown", f"There is no ledger account {name!r} in {unit}.")
     if posting.amount == 0 or abs(posting.amount) > AMOUNT_MAX:
-        raise BadEntry(
-            "ledger_amount_out_of_range", "A posting moves between 1 and 2^63 - 1 minor units."
-        )
+        raise out_of_range()
+
+
+def out_of_range() -> BadEntry:
+    """Return the error for an amount, or a balance behind it, that no bigint holds."""
+    return BadEntry(
+        "ledger_amount_out_of_range",
+        "A posting moves between 1 and 2^63 - 1 minor units, and leaves no balance beyond that.",
+    )

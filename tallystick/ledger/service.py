@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import asyncpg
+
 from tallystick.kernel.db import Connection, Database
 from tallystick.kernel.errors import BadInput, Conflict, PaymentRequired
 from tallystick.kernel.group_commit import WAITING_MAX, GroupCommitter
@@ -19,7 +21,7 @@ from tallystick.ledger.model import (
     Posting,
     ReceivableSums,
 )
-from tallystick.ledger.posting import check_entry
+from tallystick.ledger.posting import check_entry, out_of_range
 
 POSTED: Final = "posted"
 REPLAYED: Final = "replayed"
@@ -36,12 +38,15 @@ async def post(
 
     A replay is known by its key, kind, reference and postings; its instant and reason may differ.
     Locks the balances that it touches until the transaction ends. Raises BadEntry for what does
-    not balance, Conflict for a key that was posted with another content, PaymentRequired for more
-    prepaid money, or more credits, than there are.
+    not balance or takes a balance beyond 2^63, Conflict for a key that was posted with another
+    content, PaymentRequired for more prepaid money, or more credits, than there are.
     """
     check_entry(entry)
     new = store.NewEntry(account_id, ledger_entry_id or new_id(), entry)
-    (outcome,) = await store.post_entries(conn, [new])
+    try:
+        (outcome,) = await store.post_entries(conn, [new])
+    except asyncpg.NumericValueOutOfRangeError as error:
+        raise out_of_range() from error
     return _was_posted(entry, outcome)
 
 
@@ -83,7 +88,11 @@ class Ledger:
         """
         check_entry(entry)
         new = store.NewEntry(account_id, new_id(), entry)
-        return _was_posted(entry, await self._committer.submit(new))
+        try:
+            outcome = await self._committer.submit(new)
+        except asyncpg.NumericValueOutOfRangeError as error:
+            raise out_of_range() from error
+        return _was_posted(entry, outcome)
 
     async def close(self) -> None:
         """Take no more entries, and commit those that were taken."""

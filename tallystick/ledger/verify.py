@@ -165,7 +165,7 @@ class BookCheck:
     def _issue(self, record: IssueRecord) -> Iterator[Difference]:
         entry, invoice = record.entry, self._invoice
         if invoice is None or entry.idempotency_key != f"invoice:{invoice.invoice_id}:issued":
-            text = f"{_entry(entry.ledger_entry_id)} is of {entry.reference}, which is no invoice"
+            text = f"{_named(entry)} is of {entry.reference}, which is no invoice"
             yield Difference("completeness", "invoice_missing", entry.account_id, text)
             return
         self._invoice = None
@@ -191,11 +191,11 @@ def off_balance(entry: EntryRecord) -> Iterator[Difference]:
     for line in entry.postings:
         sums[line.unit] += line.amount
     if not entry.postings:
-        text = f"{_entry(entry.ledger_entry_id)} has no postings"
+        text = f"{_named(entry)} has no postings"
         yield Difference("completeness", "postings_missing", entry.account_id, text)
     for unit, total in sums.items():
         if total:
-            text = f"{_entry(entry.ledger_entry_id)} sums to {total} {unit}"
+            text = f"{_named(entry)} sums to {total} {unit}"
             yield Difference("integrity", "entry_unbalanced", entry.account_id, text)
 
 
@@ -212,6 +212,10 @@ def _where(key: Key, sequence: int) -> str:
 
 def _entry(ledger_entry_id: UUID) -> str:
     return show("ledger_entry", ledger_entry_id)
+
+
+def _named(entry: EntryRecord) -> str:
+    return f"{show('account', entry.account_id)} {_entry(entry.ledger_entry_id)}"
 
 
 def _invoice(invoice: InvoiceRecord) -> str:

@@ -11,7 +11,7 @@ from tallystick.kernel.ids import new_id
 from tallystick.kernel.paging import PageRequest, read_cursor
 from tallystick.ledger import service, store
 from tallystick.ledger.model import PREPAID, RECEIVABLE, REVENUE, Entry, Posting, clearing
-from tallystick.ledger.posting import BadEntry
+from tallystick.ledger.posting import AMOUNT_MAX, BadEntry
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -95,6 +95,24 @@ async def test_prepaid_money_can_be_used_up_and_not_beyond(db: Database) -> None
     assert await balance(db, account, PREPAID) == 0
     await ledger.post(account, move("top-up 2", clearing("manual"), PREPAID, 1))
     assert await ledger.post(account, move("more", PREPAID, REVENUE, 1))
+
+
+async def test_a_balance_that_no_number_holds_is_refused_alone(db: Database) -> None:
+    account, ledger = uuid4(), service.Ledger(db)
+    assert await ledger.post(account, owe("most", AMOUNT_MAX))
+    good, bad = await asyncio.gather(
+        ledger.post(uuid4(), owe("good", 1)),
+        ledger.post(account, owe("more", 1)),
+        return_exceptions=True,
+    )
+    assert good is True
+    assert isinstance(bad, BadEntry)
+    with pytest.raises(BadEntry) as caught:
+        async with db.transaction(account_scope(account)) as conn:
+            await service.post(conn, account, owe("more", 1))
+    assert caught.value.code == "ledger_amount_out_of_range"
+    assert await balance(db, account, RECEIVABLE) == AMOUNT_MAX
+    await ledger.close()
 
 
 async def test_an_unbalanced_entry_is_refused_before_the_database_is_asked(db: Database) -> None:
