@@ -1,10 +1,12 @@
 """Decimals of requests about credits: strings, so that no client's number loses a digit."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Final
 
 from msgspec import Meta
 
+from tallystick.api.fields import check_instant
 from tallystick.credits.prices import NAME_LENGTH_MAX
 from tallystick.credits.service import KEY_LENGTH_MAX, TEXT_LENGTH_MAX
 from tallystick.kernel.errors import BadInput
@@ -91,6 +93,11 @@ def decimal(field: str, text: str) -> Decimal:
     if not plain or len(text) > _NUMBER_LENGTH_MAX:
         raise BadInput.field(field, "not_a_decimal_string", 'must be a string such as "1.5".')
     return Decimal(text)
+
+
+def optional_instant(field: str, at: datetime | None) -> datetime | None:
+    """Return the instant, None for nothing; else as `fields.check_instant`."""
+    return None if at is None else check_instant(field, at)
 
 
 def optional_decimal(field: str, text: str | None) -> Decimal | None:

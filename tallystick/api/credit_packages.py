@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request, get, post
 
 from tallystick.accounts.model import Account, Principal
+from tallystick.api import credit_examples
 from tallystick.api.answers import major
 from tallystick.api.credit_use import request_key
 from tallystick.api.invoices import InvoiceAnswer, invoice_answer
@@ -94,7 +95,7 @@ async def list_packages(services: Services, account: Account) -> PackageList:
 
 @post(
     "/credit-packages/{package_id:str}/purchase",
-    opt={"permission": "billing:write"},
+    opt={"permission": "billing:write", "example": credit_examples.PURCHASE},
     tags=TAGS,
     summary="Buy credits",
 )

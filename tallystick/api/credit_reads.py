@@ -8,6 +8,7 @@ from litestar import get
 from litestar.params import Parameter, QueryParameter
 
 from tallystick.accounts.model import Account, Principal
+from tallystick.api import credit_examples
 from tallystick.api.answers import pagination, plain
 from tallystick.api.credit_answers import (
     CreditBalanceAnswer,
@@ -44,7 +45,12 @@ Until = Annotated[datetime | None, QueryParameter(name="to", description="before
 Name = Annotated[str | None, Parameter(max_length=200)]
 
 
-@get("/credits/balance", opt=READ, tags=TAGS, summary="Credits")
+@get(
+    "/credits/balance",
+    opt={**READ, "answer_example": credit_examples.BALANCE},
+    tags=TAGS,
+    summary="Credits",
+)
 async def read_balance(
     services: Services, account: Account, principal: Principal
 ) -> CreditBalanceAnswer:

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from tallystick.accounts.model import Account, Principal
 from tallystick.accounts.policy import account_of
-from tallystick.api import credit_fields
+from tallystick.api import credit_examples, credit_fields
 from tallystick.api.answers import JsonResponse, encode, plain
 from tallystick.api.captured import Captured
 from tallystick.api.credit_fields import optional_decimal
@@ -124,7 +124,13 @@ class ReservationAnswer(msgspec.Struct, frozen=True, kw_only=True):
     created: datetime
 
 
-@post("/credits/deduct", opt=TAKE, tags=TAGS, status_code=200, summary="Use credits")
+@post(
+    "/credits/deduct",
+    opt={**TAKE, "example": credit_examples.DEDUCT, "answer_example": credit_examples.DEDUCTED},
+    tags=TAGS,
+    status_code=200,
+    summary="Use credits",
+)
 async def deduct(
     data: DeductBody,
     request: Request[Any, Any, Any],
@@ -152,7 +158,13 @@ def plain_deduct(services: Services) -> PlainRoute:
     return PlainRoute("credits:write", work)
 
 
-@post("/credits/deduct/batch", opt=TAKE, tags=TAGS, status_code=200, summary="Use credits, many")
+@post(
+    "/credits/deduct/batch",
+    opt={**TAKE, "example": credit_examples.BATCH, "answer_example": credit_examples.BATCHED},
+    tags=TAGS,
+    status_code=200,
+    summary="Use credits, many",
+)
 async def deduct_batch(
     data: BatchBody,
     request: Request[Any, Any, Any],
@@ -171,7 +183,12 @@ async def deduct_batch(
     return BatchAnswer(results, len(results))
 
 
-@post("/credits/reserve", opt=HOLD, tags=TAGS, summary="Hold credits")
+@post(
+    "/credits/reserve",
+    opt={**HOLD, "example": credit_examples.RESERVE, "answer_example": credit_examples.RESERVED},
+    tags=TAGS,
+    summary="Hold credits",
+)
 async def reserve(
     data: ReserveBody,
     request: Request[Any, Any, Any],
@@ -188,7 +205,7 @@ async def reserve(
 
 @post(
     "/credits/reservations/{reservation_id:str}/settle",
-    opt=HOLD,
+    opt={**HOLD, "example": credit_examples.SETTLE, "answer_example": credit_examples.DEDUCTED},
     tags=TAGS,
     status_code=200,
     summary="Use what was held",

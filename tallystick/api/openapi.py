@@ -109,6 +109,8 @@ def _complete(operation: Json, method: str, handler: HTTPRouteHandler) -> None:
     data = handler.parsed_fn_signature.parameters.get("data")
     if data is not None and data.is_optional:
         operation["requestBody"]["required"] = False
+    if "example" in opt:
+        _add_example(operation["requestBody"], opt["example"])
     is_public = bool(opt.get("public"))
     operation["responses"] = _responses(operation["responses"], method, opt)
     operation["security"] = [] if is_public else _security(method)
@@ -137,11 +139,20 @@ def _responses(found: Json, method: str, opt: Json) -> Json:
         names.append("Idempotent-Replayed")
     headers = parts.headers(*names)
     told = {status: {**answer, "headers": headers} for status, answer in answers.items()}
+    if "answer_example" in opt:
+        good = next(answer for status, answer in told.items() if status.startswith("2"))
+        _add_example(good, opt["answer_example"])
     return {**told, "default": {"$ref": "#/components/responses/Refused"}}
 
 
 def _content(answer: Json) -> Json:
     return {"content": answer["content"]} if "content" in answer else {}
+
+
+def _add_example(described: Json, example: Json) -> None:
+    described["content"] = {
+        kind: {**content, "example": example} for kind, content in described["content"].items()
+    }
 
 
 def _security(method: str) -> list[Json]:

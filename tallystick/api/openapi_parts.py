@@ -137,6 +137,8 @@ PARAMETERS: Final[Json] = {
     "api_key_id": typeid("api_key"),
     "invoice_id": typeid("invoice"),
     "package_id": typeid("credit_package"),
+    "cost_id": typeid("credit_cost"),
+    "transaction_id": typeid("ledger_entry"),
     "reservation_id": typeid("credit_reservation"),
     "line_id": typeid("invoice_line"),
     "payment_id": typeid("payment"),

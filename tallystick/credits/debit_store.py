@@ -22,6 +22,11 @@ SELECT ledger_entry_id, idempotency_key, operation, model, quantity, credits, cr
     description, metadata, at, available_after
 FROM credit_usage_log WHERE account_id = $1 AND idempotency_key = $2 AND kind = $3
 """
+BY_ENTRY: Final = """
+SELECT ledger_entry_id, idempotency_key, operation, model, quantity, credits, credit_cost_id,
+    description, metadata, at, available_after
+FROM credit_usage_log WHERE account_id = $1 AND at = $2 AND ledger_entry_id = $3
+"""
 _FILTER: Final = """account_id = $1 AND kind = 'usage'
   AND ($2::text IS NULL OR operation = $2) AND ($3::text IS NULL OR model = $3)
   AND ($4::timestamptz IS NULL OR at >= $4) AND ($5::timestamptz IS NULL OR at < $5)"""
@@ -105,6 +110,14 @@ async def debit(conn: Connection, batch: Sequence[NewDebit]) -> list[Debited]:
 async def find(conn: Connection, account_id: UUID, key: str, kind: DebitKind) -> UsageRow | None:
     """Return the debit with this key."""
     row = await conn.fetchrow(BY_KEY, account_id, key, kind)
+    return _usage_row(row) if row else None
+
+
+async def by_entry(
+    conn: Connection, account_id: UUID, entry_id: UUID, at: datetime
+) -> UsageRow | None:
+    """Return the debit, of any kind, that this entry (of this instant) posted."""
+    row = await conn.fetchrow(BY_ENTRY, account_id, at, entry_id)
     return _usage_row(row) if row else None
 
 

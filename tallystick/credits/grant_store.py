@@ -35,6 +35,9 @@ BY_REFERENCE: Final = """
 SELECT * FROM credit_grants WHERE account_id = $1 AND reference = $2 AND source = $3
 ORDER BY created_at, credit_grant_id
 """
+BY_ENTRY: Final = """
+SELECT * FROM credit_grants WHERE account_id = $1 AND created_at = $2 AND ledger_entry_id = $3
+"""
 REFUNDS: Final = """
 SELECT * FROM credit_grants WHERE account_id = $1 AND refunded_entry_id = $2
 ORDER BY created_at, credit_grant_id
@@ -106,6 +109,13 @@ async def by_reference(
 ) -> tuple[Grant, ...]:
     """Return the grants that this caused, oldest first."""
     return _grants(await conn.fetch(BY_REFERENCE, account_id, reference, source))
+
+
+async def by_entry(
+    conn: Connection, account_id: UUID, entry_id: UUID, at: datetime
+) -> Grant | None:
+    """Return the grant that this entry (of this instant) gave."""
+    return next(iter(_grants(await conn.fetch(BY_ENTRY, account_id, at, entry_id))), None)
 
 
 async def refunds_of(conn: Connection, account_id: UUID, entry_id: UUID) -> tuple[Grant, ...]:

@@ -15,6 +15,8 @@ EPOCH: Final = "SELECT epoch FROM credit_cost_epoch"
 LOCK_EPOCH: Final = "SELECT epoch FROM credit_cost_epoch FOR NO KEY UPDATE"
 COSTS: Final = "SELECT * FROM credit_costs"
 OVERRIDES: Final = "SELECT * FROM credit_cost_overrides"
+COST: Final = "SELECT * FROM credit_costs WHERE credit_cost_id = $1"
+OVERRIDE: Final = "SELECT * FROM credit_cost_overrides WHERE credit_cost_id = $1"
 INSERT_COST: Final = """
 INSERT INTO credit_costs (credit_cost_id, operation, model, version, unit, unit_size,
     credits_per_unit, minimum, rounding, step, effective_at, is_active, created_at)
@@ -93,6 +95,15 @@ async def costs(conn: Connection) -> tuple[Cost, ...]:
     general = [{**row, "account_id": None} for row in await conn.fetch(COSTS)]
     own = [dict(row) for row in await conn.fetch(OVERRIDES)]
     return tuple(msgspec.convert(fields, Cost) for fields in (*general, *own))
+
+
+async def cost(conn: Connection, cost_id: UUID) -> Cost | None:
+    """Return one version of a cost that the scope may see."""
+    row = await conn.fetchrow(COST, cost_id)
+    if row is not None:
+        return msgspec.convert({**row, "account_id": None}, Cost)
+    own = await conn.fetchrow(OVERRIDE, cost_id)
+    return msgspec.convert(dict(own), Cost) if own else None
 
 
 async def last_version(

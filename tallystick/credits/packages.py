@@ -82,6 +82,27 @@ async def list_packages(
     return await offer_store.packages(conn, currency_code, active_only=active_only)
 
 
+async def check_top_up(conn: Connection, package_id: UUID, currency_code: str) -> None:
+    """Raise unless the package can be bought by an account billed in this currency.
+
+    NotFound `credit_package_not_found`, Conflict `package_currency_differs`.
+    """
+    package = await get_package(conn, package_id)
+    if not package.is_active:
+        raise unknown("credit_package")
+    need_currency(package, currency_code)
+
+
+def need_currency(package: Package, currency_code: str) -> None:
+    """Raise Conflict `package_currency_differs` unless the package is sold in this currency."""
+    if package.currency != currency_code:
+        raise Conflict(
+            "package_currency_differs",
+            f"The package is sold in {package.currency}, the account is billed in "
+            f"{currency_code}; choose another one.",
+        )
+
+
 async def purchase_by_key(conn: Connection, account_id: UUID, key: str) -> Purchase | None:
     """Return the purchase that this request made before."""
     return await offer_store.purchase_by_key(conn, account_id, key)

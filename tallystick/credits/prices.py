@@ -12,7 +12,7 @@ from tallystick.credits.amounts import CREDITS_MAX, DECIMALS
 from tallystick.credits.costs import STEP_DEFAULT, Cost, CostBook, Rounding
 from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.errors import BadInput, FieldError
-from tallystick.kernel.ids import new_id
+from tallystick.kernel.ids import new_id, unknown
 
 NAME_LENGTH_MAX: Final = 100
 DECIMALS_MAX: Final = 12
@@ -89,6 +89,28 @@ async def set_cost(conn: Connection, new: NewCost, account_id: UUID | None, now:
     )
     await offer_store.insert_cost(conn, cost)
     return cost
+
+
+async def get_cost(conn: Connection, cost_id: UUID) -> Cost:
+    """Return one version of a cost; raises NotFound `credit_cost_not_found`."""
+    found = await offer_store.cost(conn, cost_id)
+    if found is None:
+        raise unknown("credit_cost")
+    return found
+
+
+async def end_cost(
+    conn: Connection, cost_id: UUID, effective_at: datetime | None, now: datetime
+) -> Cost:
+    """Write a version that ends the cost of this one's operation and model, else as `set_cost`.
+
+    Operations are priced by what is more general then (any model, everybody), or not at all.
+    """
+    was = await get_cost(conn, cost_id)
+    kept = msgspec.structs.asdict(was)
+    wanted = {name: kept[name] for name in NewCost.__struct_fields__}
+    new = NewCost(**wanted | {"effective_at": effective_at, "is_active": False})
+    return await set_cost(conn, new, was.account_id, now)
 
 
 def _text_faults(new: NewCost) -> list[FieldError]:

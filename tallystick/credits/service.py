@@ -11,6 +11,7 @@ import msgspec
 
 from tallystick.credits import account_store, debit_store, grant_store
 from tallystick.credits.amounts import to_units
+from tallystick.credits.burn import burn_order
 from tallystick.credits.costs import CostBook
 from tallystick.credits.debit_store import NewDebit, UsageFilter
 from tallystick.credits.debits import (
@@ -203,6 +204,15 @@ async def set_settings(conn: Connection, account_id: UUID, new: Settings, at: da
     return new
 
 
+async def set_own_settings(
+    conn: Connection, account_id: UUID, new: Settings, at: datetime
+) -> Settings:
+    """Set alert and top-up as the account itself may; its overdraft stays as it is."""
+    state = await account_store.lock(conn, account_id)
+    kept = msgspec.structs.replace(new, overdraft_max=state.overdraft_max)
+    return await set_settings(conn, account_id, kept, at)
+
+
 async def usage_log(
     conn: Connection, account_id: UUID, wanted: UsageFilter, request: PageRequest
 ) -> Page[UsageRow]:
@@ -229,6 +239,11 @@ async def list_grants(conn: Connection, account_id: UUID, request: PageRequest) 
     rows = await grant_store.page(conn, account_id, request)
     total = await grant_store.count(conn, account_id)
     return make_page(rows, total, request, lambda one: After(one.created_at, one.credit_grant_id))
+
+
+async def live_grants(conn: Connection, account_id: UUID) -> tuple[Grant, ...]:
+    """Return the grants with anything left, in the order in which they are used."""
+    return tuple(sorted(await grant_store.live(conn, account_id), key=burn_order))
 
 
 def _check_text(field: str, text: str, *, length_min: int = 0) -> None:

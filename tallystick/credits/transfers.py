@@ -46,7 +46,7 @@ async def transfer(
     answer = await debit_within(conn, debit)
     parts = await grant_store.allocations(conn, from_account, answer.ledger_entry_id)
     if sum(part.units for part in parts) < units:
-        raise BadInput.field("amount", "overdraft_not_movable", "is more than there is to move")
+        raise BadInput.field("credits", "overdraft_not_movable", "is more than there is to move")
     ids = [part.credit_grant_id for part in parts]
     origins = await grant_store.by_ids(conn, from_account, ids)
     moved: list[Grant] = []

@@ -36,12 +36,7 @@ async def purchase(
     package = await packages.get_package(conn, package_id)
     if not package.is_active:
         raise unknown("credit_package")
-    if package.currency != account.currency:
-        raise Conflict(
-            "package_currency_differs",
-            f"The package is sold in {package.currency}, the account is billed in "
-            f"{account.currency}; choose another one.",
-        )
+    packages.need_currency(package, account.currency)
     return await _buy(conn, account, package, seller=seller, key=key, is_top_up=False, at=at)
 
 

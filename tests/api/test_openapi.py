@@ -70,6 +70,39 @@ def test_every_operation_has_a_name_of_its_own() -> None:
     assert len(names) == len(set(names))
 
 
+def examples() -> Iterator[tuple[str, Json, Json]]:
+    """Yield each example of a body or an answer, with the schema that it is an example of."""
+    for method, path, operation in operations():
+        described = [operation.get("requestBody", {}), *operation["responses"].values()]
+        for content in (one.get("content", {}).values() for one in described):
+            yield from (
+                (f"{method} {path}", one["schema"], one["example"])
+                for one in content
+                if "example" in one
+            )
+
+
+def test_every_example_is_what_its_schema_says() -> None:
+    components = {"components": DESCRIPTION["components"]}
+    wrong = [
+        (place, error.message)
+        for place, schema, example in examples()
+        for error in Draft202012Validator({**schema, **components}).iter_errors(example)
+    ]
+    assert wrong == []
+
+
+def test_every_request_about_credits_has_an_example() -> None:
+    without = [
+        path
+        for _, path, operation in operations()
+        if "credit" in path
+        and "requestBody" in operation
+        and "example" not in operation["requestBody"]["content"]["application/json"]
+    ]
+    assert without == []
+
+
 @pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS)
 def test_an_operation_is_described(method: str, path: str, operation: Json) -> None:
     assert operation["summary"]
@@ -115,7 +148,8 @@ def test_every_body_refuses_what_it_does_not_know() -> None:
 NO_MONEY = {
     "percent", "credits", "usable", "reserved", "owed", "overdraft", "available", "remaining",
     "balance_after", "adjusted", "plan_credits_per_month", "credits_used_this_month",
-    "credits_remaining", "total_credits",
+    "credits_remaining", "total_credits", "alert_below", "top_up_below", "cap", "taken",
+    "overdrawn",
     # The Ops Center seed's units of usage, and a unit price, which has no whole cents.
     "included_credits", "used", "overage", "price_per_1k",
 }  # fmt: skip

@@ -107,6 +107,13 @@ async def known(shop: "Shop", live: str) -> Known:
     }
     payment = (await owner.post("/api/v1/billing/payments/manual", json=manual)).json()
     admin = shop.with_key(shop.house_keys["admin"])
+    cost = {"operation": "fuzzed", "credits_per_unit": "1"}
+    made_cost = (await admin.post("/api/v1/admin/credit-costs", json=cost)).json()
+    package = {"code": "fuzzed", "name": "P", "credits": "5", "currency": "USD", "amount_cents": 1}
+    made_package = (await admin.post("/api/v1/admin/credit-packages", json=package)).json()
+    give = f"/api/v1/admin/accounts/{tenant.id}/credits/grant"
+    await admin.post(give, json={"credits": "1000", "reason": "to be used"})
+    change = (await owner.get("/api/v1/billing/credits/transactions")).json()["transactions"][0]
     clock = {"name": "c", "now": "2026-01-01T00:00:00Z"}
     made = (await admin.post("/api/v1/admin/test-clocks", json=clock)).json()
     return Known(
@@ -119,6 +126,9 @@ async def known(shop: "Shop", live: str) -> Known:
         account=tenant.id,
         places={
             "account_id": shop.globex.id,
+            "cost_id": made_cost["id"],
+            "package_id": made_package["id"],
+            "transaction_id": change["id"],
             "invoice_id": invoice["id"],
             "line_id": invoice["lines"][0]["id"],
             "payment_id": payment["id"],
@@ -216,12 +226,32 @@ def keep_event_rules(body: Any, known: Known) -> Any:
     return {**body, **named}
 
 
+def keep_transfer_rules(body: Json, known: Known) -> Json:
+    """Credits go to another account."""
+    return {**body, "to_account": known.account}
+
+
+def keep_package_rules(body: Json, _: Known) -> Json:
+    """The code and the currency of a package never change."""
+    return {**body, "code": "fuzzed", "currency": "USD"}
+
+
+def keep_cost_rules(body: Json, _: Known) -> Json:
+    """A version holds from now on, and an account's own one is of an account that exists."""
+    return {**body, "effective_at": "2199-12-31T00:00:00Z"}
+
+
 RULES: Mapping[str, Callable[[Any, Known], Any]] = {
     "/api/v1/admin/plans": keep_plan_rules,
     "/api/v1/admin/accounts/{account_id}": keep_tax_rules,
     "/api/v1/admin/test-clocks/{test_clock_id}/advance": keep_clock_rules,
     "/api/v1/admin/accounts/{account_id}/credits/grant": keep_grant_rules,
     "/api/v1/admin/accounts/{account_id}/credits/settings": keep_top_up_rules,
+    "/api/v1/admin/accounts/{account_id}/credits/transfer": keep_transfer_rules,
+    "/api/v1/admin/credit-packages/{package_id}": keep_package_rules,
+    "/api/v1/admin/credit-costs": keep_cost_rules,
+    "/api/v1/admin/credit-costs/{cost_id}/end": keep_cost_rules,
+    "/api/v1/billing/credits/settings": keep_top_up_rules,
     "/api/v1/billing/credits/deduct": keep_use_rules,
     "/api/v1/billing/credits/reserve": keep_use_rules,
     "/api/v1/events": keep_event_rules,

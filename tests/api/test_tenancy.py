@@ -57,11 +57,12 @@ OF_ACCOUNTS = [
     for pair in operations()
     if pair[1].startswith(BILLING) and not any(part in pair[1] for part in ELSEWHERE)
 ]
-# A deduction that is not there is not found either.
+# A deduction, a purchase or another account that is not there is not found either.
+NAMED_IN_BODY = ("/credits/refund", "/credits/reverse", "/credits/transfer")
 OF_STAFF = [
     pair
     for pair in operations()
-    if not pair[1].startswith(BILLING) and not pair[1].endswith("/credits/refund")
+    if not pair[1].startswith(BILLING) and not pair[1].endswith(NAMED_IN_BODY)
 ]
 
 
@@ -95,10 +96,21 @@ async def own(shop: "Shop") -> Owned:
             "line_id": invoice["lines"][0]["id"],
             "subscription_id": invoice["subscription"],
             "payment_id": payment.json()["id"],
+            "transaction_id": await granted(shop, tenant),
             "method_id": await saved_card(shop, tenant),
             **await of_the_business(shop),
         },
     )
+
+
+async def granted(shop: "Shop", tenant: "Tenant") -> str:
+    admin = shop.with_key(shop.house_keys["admin"])
+    give = f"/api/v1/admin/accounts/{tenant.id}/credits/grant"
+    await admin.post(give, json={"credits": "1", "reason": "to be explained"})
+    reader = shop.with_key(tenant.keys["billing:read"])
+    listed = await reader.get(f"{BILLING}/credits/transactions")
+    found: str = listed.json()["transactions"][0]["id"]
+    return found
 
 
 async def saved_card(shop: "Shop", tenant: "Tenant") -> str:
@@ -125,7 +137,11 @@ async def of_the_business(shop: "Shop") -> dict[str, str]:
     listed = await admin.get("/api/v1/admin/credit-packages")
     new = {"name": "k", "scopes": ["billing:read"]}
     key = await admin.post("/api/v1/admin/api-keys", json=new)
+    cost = await admin.post(
+        "/api/v1/admin/credit-costs", json={"operation": "write", "credits_per_unit": "1"}
+    )
     return {
+        "cost_id": cost.json()["id"],
         "test_clock_id": made.json()["id"],
         "api_key_id": key.json()["id"],
         "package_id": listed.json()["packages"][0]["id"],
