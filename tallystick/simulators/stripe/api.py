@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import msgspec
 import structlog
 
+from tallystick.simulators.http import ConnectionCut, Reply, Request, as_json
 from tallystick.simulators.stripe.call import API_VERSION, Call, Handler, Route
 from tallystick.simulators.stripe.errors import (
     Json,
@@ -21,7 +22,6 @@ from tallystick.simulators.stripe.errors import (
 from tallystick.simulators.stripe.expanding import expanded
 from tallystick.simulators.stripe.faults import Fault, Faults
 from tallystick.simulators.stripe.form import Raw, decode
-from tallystick.simulators.stripe.http import ConnectionCut, Reply, Request, as_json
 from tallystick.simulators.stripe.idempotency import Claim, Idempotency, claim
 from tallystick.simulators.stripe.intents import for_page
 from tallystick.simulators.stripe.params import EXPAND, Shape, read, text

@@ -8,12 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from tallystick.simulators.stripe import pages
-from tallystick.simulators.stripe.api import Api
-from tallystick.simulators.stripe.control import Control
-from tallystick.simulators.stripe.deliveries import RETRY_GAPS, Deliveries
-from tallystick.simulators.stripe.faults import Faults
-from tallystick.simulators.stripe.http import (
+from tallystick.simulators.http import (
     CUT,
     ConnectionCut,
     Receive,
@@ -24,6 +19,11 @@ from tallystick.simulators.stripe.http import (
     receive_request,
     send_reply,
 )
+from tallystick.simulators.stripe import pages
+from tallystick.simulators.stripe.api import Api
+from tallystick.simulators.stripe.control import Control
+from tallystick.simulators.stripe.deliveries import RETRY_GAPS, Deliveries
+from tallystick.simulators.stripe.faults import Faults
 from tallystick.simulators.stripe.ids import Ids
 from tallystick.simulators.stripe.state import Clock, State
 from tallystick.simulators.stripe.state_store import StateFile

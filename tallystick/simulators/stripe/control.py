@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from tallystick.simulators.http import Reply, Request, as_json
 from tallystick.simulators.stripe.api import Api
 from tallystick.simulators.stripe.deliveries import Deliveries
 from tallystick.simulators.stripe.events import queue_delivery
 from tallystick.simulators.stripe.faults import Fault
-from tallystick.simulators.stripe.http import Reply, Request, as_json
 from tallystick.simulators.stripe.state import State
 
 # What GET /_sim/<name> lists, whole and newest first.

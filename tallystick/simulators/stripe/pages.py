@@ -6,10 +6,10 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
+from tallystick.simulators.http import Reply, Request
 from tallystick.simulators.stripe.api import Api
 from tallystick.simulators.stripe.cards import listed_numbers
 from tallystick.simulators.stripe.errors import Json
-from tallystick.simulators.stripe.http import Reply, Request
 
 SCRIPTS = frozenset({"/stripe.js", "/v3", "/v3/", "/endive/stripe.js"})
 PARTS = ("helpers.js", "element.js", "stripe.js")

@@ -1,4 +1,4 @@
-"""The little of HTTP that the simulator needs between its ASGI server and its handlers."""
+"""The little of HTTP that the simulators need between the ASGI server and their handlers."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
