@@ -23,7 +23,7 @@ from tallystick.credits.model import Debited, Outcome, Reservation
 from tallystick.credits.service import BATCH_MAX, Deduct
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
-from tallystick.kernel.errors import Conflict, TallystickError
+from tallystick.kernel.errors import BadInput, Conflict, FieldError, TallystickError
 
 TAGS: Final = ["Credits"]
 # These carry their key into the debit itself, which is one commit of many: a transaction of the
@@ -175,7 +175,7 @@ async def deduct_batch(
     """Take credits for up to 1,000 items; one that is refused leaves the others alone."""
     key, now = request_key(request), principal.now(services.clock())
     wanted = [
-        _wanted(item, account, item.idempotency_key or f"{key}:{number}", now)
+        _wanted_item(number, item, account, item.idempotency_key or f"{key}:{number}", now)
         for number, item in enumerate(data.items)
     ]
     answers = await services.credits.deduct_many(wanted)
@@ -288,6 +288,18 @@ def _wanted(data: DeductBody, account: Account, key: str, now: datetime) -> Dedu
         description=data.description,
         metadata=_json(data.metadata),
     )
+
+
+def _wanted_item(number: int, item: BatchItem, account: Account, key: str, now: datetime) -> Deduct:
+    """Return what an item wants; a number that is none is named with the item's place."""
+    try:
+        return _wanted(item, account, key, now)
+    except BadInput as error:
+        errors = [
+            FieldError(f"items[{number}].{one.field}", one.code, one.message)
+            for one in error.errors
+        ]
+        raise BadInput(error.code, f"items[{number}].{error.detail}", errors=errors) from error
 
 
 def _json(metadata: dict[str, Any] | None) -> str | None:

@@ -231,6 +231,9 @@ WRONG: list[tuple[str, Json, str]] = [
      "metadata"),
     ("/credits/deduct/batch", {"items": []}, "items"),
     ("/credits/deduct/batch", {"items": [{"operation": 1}]}, "items[0].operation"),
+    ("/credits/deduct/batch", {"items": [{"operation": "w", "credits": "1"},
+                                         {"operation": "w", "credits": "1e5"}]},
+     "items[1].credits"),
     ("/credits/reserve", {"operation": "w", "credits": "1", "ttl_seconds": 0}, "ttl_seconds"),
 ]  # fmt: skip
 
