@@ -123,7 +123,7 @@ def verify(
     ] = None,
     export: Annotated[Path | None, typer.Option(help="Check this export, not a database.")] = None,
 ) -> None:
-    """Recompute the books: sums, balances, chains, invoices; exit code 1 on any difference."""
+    """Recompute the books: sums, balances, chains, credits, invoices; exit code 1 if not clean."""
     from tallystick.processes import database
     from tallystick.verify_commands import verify_books, verify_file
 

@@ -185,10 +185,10 @@ async def receivable_sums(conn: Connection, account_id: UUID) -> tuple[Receivabl
 async def list_entries(
     conn: Connection, account_id: UUID, request: PageRequest, *, ledger_account: str | None = None
 ) -> Page[PostedEntry]:
-    """Return a page of the account's entries, newest first: by when they were recorded.
+    """Return a page of the account's entries, newest first: by id, which is when they were made.
 
-    With a ledger account only those that touch it.
-    That is the order of the running balances; on a test clock `at` may tell another one.
+    With a ledger account only those that touch it. On a test clock `at` may tell another order;
+    where two were made at the same moment by two processes, `sequence` tells which was first.
     """
     rows = await store.entries(conn, account_id, request, ledger_account)
     total = await store.entry_count(conn, account_id, ledger_account)

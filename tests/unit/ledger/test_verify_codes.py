@@ -1,0 +1,24 @@
+"""Every difference that `verify` can tell stands in docs/verify.md, and no other."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+from tallystick.ledger.verify import Verdict
+
+ROOT = Path(__file__).parents[3]
+SOURCES = ("tallystick/ledger/verify.py", "tallystick/credits/verify.py")
+SAID = re.compile(
+    r'(?:Difference\(\s*"\w+",\s*|"(?:integrity|completeness)",\s*|_difference\(|_missing\(move,\s*)'
+    r'"(\w+)"'
+)
+LISTED = re.compile(r"`(\w+)`")
+
+
+def test_each_difference_is_documented() -> None:
+    said = {code for path in SOURCES for code in SAID.findall((ROOT / path).read_text())}
+    said -= set(get_args(Verdict))
+    text = (ROOT / "docs/verify.md").read_text()
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    assert len(said) > 20
+    assert said == {code for row in rows for code in LISTED.findall(row)}
