@@ -19,7 +19,8 @@ from tallystick.accounts.checks import (
     NAME_LENGTH_MAX,
     PAYMENT_DUE_DAYS_MAX,
 )
-from tallystick.catalog.checks import EVENT_TYPE_LENGTH_MAX, INTERVAL_COUNT_MAX
+from tallystick.catalog.checks import INTERVAL_COUNT_MAX
+from tallystick.catalog.meter_checks import EVENT_TYPE_LENGTH_MAX
 from tallystick.kernel.errors import BadInput
 from tallystick.payments.approvals import REASON_LENGTH_MAX, REFERENCE_LENGTH_MAX
 

@@ -1,24 +1,14 @@
-"""What a meter and a version of a plan must be; all faults are told at once."""
+"""What a version of a plan must be; all faults are told at once."""
 
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Final, get_args
-from uuid import UUID
 
 import msgspec
 
-from tallystick.catalog.model import (
-    Aggregation,
-    Interval,
-    Meter,
-    NewMeter,
-    NewPlanVersion,
-    PlanCredits,
-    Rollover,
-)
+from tallystick.catalog.model import Interval, NewPlanVersion, PlanCredits, Rollover
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.money.currency import currency
 from tallystick.money.errors import UnknownCurrency
@@ -27,33 +17,15 @@ from tallystick.pricing.model import FlatPrice, Price
 from tallystick.pricing.validate import read_price, validate
 
 NAME_LENGTH_MAX: Final = 200
-EVENT_TYPE_LENGTH_MAX: Final = 255
 INTERVAL_COUNT_MAX: Final = 120
 PRICES_MAX: Final = 100
 LIMITS_MAX: Final = 100
 CREDITS_MAX: Final = 10**12
 CREDIT_DECIMALS_MAX: Final = 5
 PERIODS_MAX: Final = 120
-_METER_CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _CODE: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _NUMBER: Final = re.compile(r"-?[0-9]{1,64}(\.[0-9]{1,64})?")
-_CODE_MESSAGE: Final = "must be 1 to 63 of a-z, 0-9, _ (and -, except for meters), a letter first"
-
-
-def make_meter(new: NewMeter, meter_id: UUID, created_at: datetime) -> Meter:
-    """Return the meter with its defaults filled in; raises BadInput naming every bad field."""
-    meter = Meter(
-        meter_id=meter_id,
-        code=new.code,
-        name=new.code if new.name is None else new.name,
-        unit=new.unit,
-        event_type=new.code if new.event_type is None else new.event_type,
-        aggregation=new.aggregation,
-        property=new.property,
-        created_at=created_at,
-    )
-    _raise_any(list(_meter_problems(meter)))
-    return meter
+_CODE_MESSAGE: Final = "must be 1 to 63 of a-z, 0-9, _ and -, a letter first"
 
 
 def read_prices(data: Sequence[object]) -> tuple[Price, ...]:
@@ -71,7 +43,7 @@ def read_limits(data: Mapping[str, object]) -> dict[str, Decimal]:
         for code, value in data.items()
         if not (isinstance(value, str) and _NUMBER.fullmatch(value))
     ]
-    _raise_any(wrong)
+    raise_any(wrong)
     return {code: Decimal(str(value)) for code, value in data.items()}
 
 
@@ -81,7 +53,7 @@ def check_plan_version(new: NewPlanVersion, meter_codes: Collection[str]) -> New
     `meter_codes` are the meters that exist. Raises BadInput naming every field that can not be
     taken, such as `prices[1].meter` or `limits.api_calls`.
     """
-    _raise_any(
+    raise_any(
         [
             *_plan_problems(new),
             *_price_problems(new, meter_codes),
@@ -101,26 +73,10 @@ def mentioned_meters(new: NewPlanVersion) -> set[str]:
     return {price.meter for price in new.prices if price.meter is not None} | set(new.limits)
 
 
-def _meter_problems(meter: Meter) -> Iterator[FieldError]:
-    if not _METER_CODE.fullmatch(meter.code):
-        yield FieldError("code", "invalid_code", _CODE_MESSAGE)
-    yield from _text_problems("name", meter.name, NAME_LENGTH_MAX)
-    yield from _text_problems("unit", meter.unit, NAME_LENGTH_MAX)
-    yield from _text_problems("event_type", meter.event_type, EVENT_TYPE_LENGTH_MAX)
-    if meter.aggregation not in get_args(Aggregation):
-        yield FieldError("aggregation", "unknown_aggregation", "must be sum or count")
-    elif meter.aggregation == "count" and meter.property is not None:
-        yield FieldError("property", "property_of_count", "a count reads no property; leave it out")
-    elif meter.aggregation == "sum" and meter.property is None:
-        yield FieldError("property", "missing", "say which property of the events is summed")
-    if meter.property is not None:
-        yield from _text_problems("property", meter.property, NAME_LENGTH_MAX)
-
-
 def _plan_problems(new: NewPlanVersion) -> Iterator[FieldError]:
     if not _CODE.fullmatch(new.plan_code):
         yield FieldError("plan_code", "invalid_code", _CODE_MESSAGE)
-    yield from _text_problems("plan_name", new.plan_name, NAME_LENGTH_MAX)
+    yield from text_problems("plan_name", new.plan_name, NAME_LENGTH_MAX)
     try:
         currency(new.currency)
     except UnknownCurrency as error:
@@ -213,7 +169,8 @@ def _is_credits(value: Decimal) -> bool:
     return isinstance(exponent, int) and -exponent <= CREDIT_DECIMALS_MAX
 
 
-def _text_problems(field: str, text: str, length_max: int) -> Iterator[FieldError]:
+def text_problems(field: str, text: str, length_max: int) -> Iterator[FieldError]:
+    """Yield what is wrong with a text that people read on one line."""
     if not (text.strip() and len(text) <= length_max and text.isprintable()):
         message = f"must have 1 to {length_max} characters that can be printed"
         yield FieldError(field, "invalid_text", message)
@@ -237,6 +194,7 @@ def _bad_input(found: Sequence[FieldError]) -> BadInput:
     return BadInput("validation_failed", detail, errors=found)
 
 
-def _raise_any(found: Sequence[FieldError]) -> None:
+def raise_any(found: Sequence[FieldError]) -> None:
+    """Raise BadInput with these faults, if there are any."""
     if found:
         raise _bad_input(found)

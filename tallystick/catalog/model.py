@@ -8,16 +8,53 @@ from uuid import UUID
 
 import msgspec
 
+from tallystick.catalog.expression import Program
 from tallystick.pricing.model import Price
 
-Aggregation = Literal["sum", "count"]
+Aggregation = Literal[
+    "count", "sum", "max", "min", "average", "latest", "unique_count", "weighted_sum"
+]
+"""How the events of a period become one quantity.
+
+`latest` is the value of the last event, `unique_count` the number of different values whose last
+event does not remove them (`operation_type` is `remove`), `weighted_sum` the mean over time of a
+level that each event raises or lowers by its value.
+"""
+FilterOperator = Literal["is", "is_not", "exists", "is_absent"]
+RoundingMode = Literal["round", "ceil", "floor"]
 Interval = Literal["day", "week", "month", "year"]
 Rollover = Literal["none", "all", "up_to"]
 """What becomes of a plan's credits when their period ends: lost, kept, or kept up to a maximum."""
 
 
+class MeterFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which events are counted: those whose property is, or is not, one of the values.
+
+    Values are compared as text: 5 is "5", true is "true". A property that is absent, null, a list
+    or an object is no value: `is_not` holds for it, `is` does not.
+    """
+
+    property: str
+    operator: FilterOperator = "is"
+    values: tuple[str, ...] = ()
+
+
+class Rounding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a period's quantity is rounded, once; `round` half away from zero.
+
+    A precision below zero rounds to tens, hundreds and so on.
+    """
+
+    mode: RoundingMode
+    precision: int = 0
+
+
 class NewMeter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is asked of a new meter; `name` and `event_type` default to the code."""
+    """What is asked of a new meter; `name` and `event_type` default to the code.
+
+    What is not counted is measured by a `property` or by an `expression` of several. Without
+    `allow_negative`, values below zero are taken where they mean something: not by a plain `sum`.
+    """
 
     code: str
     name: str | None = None
@@ -25,10 +62,20 @@ class NewMeter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     event_type: str | None = None
     aggregation: Aggregation = "count"
     property: str | None = None
+    expression: str | None = None
+    filters: tuple[MeterFilter, ...] = ()
+    group_by: tuple[str, ...] = ()
+    rounding: Rounding | None = None
+    recurring: bool = False
+    allow_negative: bool | None = None
 
 
 class Meter(msgspec.Struct, frozen=True, kw_only=True):
-    """What is counted: events of one type, their number or the sum of one property."""
+    """What is counted: the events of one type that pass all filters, and how.
+
+    `group_by` are the properties by which totals can be told apart. `recurring`: what was before
+    the period counts too, as of seats. `program` is what `expression` says, in steps.
+    """
 
     meter_id: UUID
     code: str
@@ -38,6 +85,13 @@ class Meter(msgspec.Struct, frozen=True, kw_only=True):
     aggregation: str
     property: str | None
     created_at: datetime
+    expression: str | None = None
+    program: Program | None = None
+    filters: tuple[MeterFilter, ...] = ()
+    group_by: tuple[str, ...] = ()
+    rounding: Rounding | None = None
+    recurring: bool = False
+    allow_negative: bool = False
 
 
 class PlanCredits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -8,7 +8,8 @@ from datetime import datetime
 from uuid import UUID
 
 from tallystick.catalog import store
-from tallystick.catalog.checks import check_plan_version, make_meter, mentioned_meters
+from tallystick.catalog.checks import check_plan_version, mentioned_meters
+from tallystick.catalog.meter_checks import make_meter
 from tallystick.catalog.model import Meter, NewMeter, NewPlanVersion, PlanVersion
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict

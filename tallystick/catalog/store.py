@@ -12,8 +12,10 @@ from tallystick.catalog.model import Meter, NewPlanVersion, PlanVersion
 from tallystick.kernel.db import Connection
 
 INSERT_METER: Final = """
-INSERT INTO meters (meter_id, code, name, unit, event_type, aggregation, property, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (code) DO NOTHING RETURNING meter_id
+INSERT INTO meters (meter_id, code, name, unit, event_type, aggregation, property, created_at,
+    expression, program, filters, group_by, rounding, recurring, allow_negative)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+ON CONFLICT (code) DO NOTHING RETURNING meter_id
 """
 LIST_METERS: Final = "SELECT * FROM meters ORDER BY code"
 METERS_BY_CODES: Final = "SELECT * FROM meters WHERE code = ANY ($1::text[]) ORDER BY code"
@@ -57,7 +59,9 @@ async def insert_meter(conn: Connection, meter: Meter) -> bool:
     """Write a meter; False when its code is taken."""
     return None is not await conn.fetchval(
         INSERT_METER, meter.meter_id, meter.code, meter.name, meter.unit, meter.event_type,
-        meter.aggregation, meter.property, meter.created_at,
+        meter.aggregation, meter.property, meter.created_at, meter.expression,
+        _json(meter.program), _json(meter.filters), list(meter.group_by), _json(meter.rounding),
+        meter.recurring, meter.allow_negative,
     )  # fmt: skip
 
 
@@ -111,7 +115,19 @@ async def current_versions(conn: Connection) -> tuple[PlanVersion, ...]:
 
 
 def _meters(rows: Sequence[asyncpg.Record]) -> tuple[Meter, ...]:
-    return tuple(Meter(**row) for row in rows)
+    return tuple(_meter(row) for row in rows)
+
+
+def _meter(row: asyncpg.Record) -> Meter:
+    fields = dict(row)
+    for name in ("program", "filters", "rounding"):
+        fields[name] = msgspec.json.decode(fields[name]) if fields[name] else None
+    return msgspec.convert({**fields, "filters": fields["filters"] or ()}, Meter)
+
+
+def _json(value: object) -> str | None:
+    """Return JSON for what there is, NULL for nothing: SQL tells the two apart most quickly."""
+    return msgspec.json.encode(value).decode() if value else None
 
 
 def _version(row: asyncpg.Record | None) -> PlanVersion | None:

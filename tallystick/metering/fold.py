@@ -11,8 +11,8 @@ import structlog
 
 from tallystick.kernel.db import WRITER, Database
 from tallystick.kernel.due import WallKind
-from tallystick.metering import totals_store
-from tallystick.metering.totals_store import Backlog
+from tallystick.metering import fold_store, totals_store
+from tallystick.metering.fold_store import Backlog
 
 log = structlog.get_logger()
 
@@ -50,13 +50,16 @@ class Fold:
             upto = await totals_store.lock_free_mark(conn)
             if upto is None:
                 return False
-            backlog = await totals_store.find_backlog(conn, upto, self._events_max)
+            backlog = await fold_store.find_backlog(conn, upto, self._events_max)
             if is_of_another_server(upto, backlog):
                 log.warning("usage_totals_rebuilt", upto=upto, next_transaction=backlog.next)
-                await totals_store.forget_totals(conn)
+                await fold_store.forget(conn)
+                await totals_store.move_mark(conn, 0)
                 return True
             if backlog.first is not None:
-                await totals_store.fold(conn, upto, fold_end(backlog))
+                end = fold_end(backlog)
+                await fold_store.fold(conn, upto, end)
+                await totals_store.move_mark(conn, end)
             return backlog.cut is not None
 
 

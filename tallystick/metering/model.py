@@ -91,10 +91,14 @@ class HourlyTotal(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """A total that is not the sum of its events: a fault in the program or in the database."""
+    """A roll-up that is not what its events come to: a fault in the program or in the database.
 
+    `what` is `hour`, `month`, `group` or `value`; `kept` and `summed` are JSON, None where nothing.
+    """
+
+    what: str
     account_id: UUID
     meter_id: UUID
     hour: datetime
-    kept: Decimal | None
-    summed: Decimal | None
+    kept: str | None
+    summed: str | None

@@ -1,17 +1,22 @@
 """Meters and totals. A total is exact at every read: what is folded plus what is not yet."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter, NewMeter
 from tallystick.kernel.db import Connection
-from tallystick.metering import totals_store
-from tallystick.metering.hours import whole_hours
+from tallystick.metering import fold_store, reads, totals_store
+from tallystick.metering import recount as recounting
 from tallystick.metering.model import Difference, HourlyTotal
-from tallystick.money.exact import canonical
+from tallystick.metering.reads import GroupTotal, WindowTotal
+from tallystick.metering.windows import WindowSize, cut
+
+_UTC: Final = ZoneInfo("UTC")
 
 
 async def create_meter(conn: Connection, new: NewMeter, now: datetime) -> Meter:
@@ -22,33 +27,106 @@ async def create_meter(conn: Connection, new: NewMeter, now: datetime) -> Meter:
     """
     upto = await totals_store.lock_mark(conn)
     meter = await catalog.create_meter(conn, new, now)
-    await totals_store.backfill(conn, meter.meter_id, upto)
+    await fold_store.backfill(conn, meter.meter_id, upto)
     return meter
 
 
 async def period_totals(
     conn: Connection, account_id: UUID, meters: Sequence[Meter], start: datetime, end: datetime
 ) -> dict[str, Decimal]:
-    """Return by meter code what the account used in [start, end), exactly; zero where nothing."""
-    span = (start.astimezone(UTC), end.astimezone(UTC))
-    meter_ids = [meter.meter_id for meter in meters]
-    found = await totals_store.period_totals(conn, account_id, meter_ids, span, whole_hours(*span))
-    return {meter.code: canonical(found.get(meter.meter_id, Decimal(0))) for meter in meters}
+    """Return by meter code what the account used in [start, end), exactly; zero where nothing.
+
+    Rounded as each meter says. A recurring meter also counts what was before `start`.
+    """
+    return await reads.period_totals(conn, account_id, meters, _span(start, end))
+
+
+async def grouped_totals(
+    conn: Connection,
+    account_id: UUID,
+    meter: Meter,
+    start: datetime,
+    end: datetime,
+    *,
+    group_by: Sequence[str],
+) -> tuple[GroupTotal, ...]:
+    """Return the same of one meter by the values of some of its `group_by` properties.
+
+    Each rounded as the meter says, so that rounded groups need not sum to the total; groups
+    without events are absent. Raises BadInput `not_grouped` for other properties.
+    """
+    found = await reads.windows(conn, account_id, meter, [_span(start, end)], group_by)
+    return tuple(reads.group_total(meter, window) for window in found)
+
+
+async def windows(
+    conn: Connection,
+    account_id: UUID,
+    meter: Meter,
+    start: datetime,
+    end: datetime,
+    *,
+    size: WindowSize,
+    zone: ZoneInfo,
+    group_by: Sequence[str] = (),
+) -> tuple[WindowTotal, ...]:
+    """Return one meter in [start, end) by minutes, hours, days or months of a zone, and by group.
+
+    Not rounded. Windows without events are absent, but for recurring meters, which hold a value
+    from their first event on. Raises BadInput `too_many` windows, `not_grouped`.
+    """
+    spans = cut(start, end, size, zone)
+    return await reads.windows(conn, account_id, meter, spans, group_by)
 
 
 async def hourly_totals(
     conn: Connection, account_id: UUID, meter: Meter, start: datetime, end: datetime
 ) -> tuple[HourlyTotal, ...]:
-    """Return the same of one meter by hours of UTC, in order; hours without events are absent."""
-    span = (start.astimezone(UTC), end.astimezone(UTC))
-    return await totals_store.hourly_totals(
-        conn, account_id, meter.meter_id, span, whole_hours(*span)
-    )
+    """Return one meter in [start, end) by hours of UTC, in order; as `windows` does."""
+    found = await windows(conn, account_id, meter, start, end, size="HOUR", zone=_UTC)
+    return tuple(HourlyTotal(window.start, window.quantity) for window in found)
+
+
+async def percentiles(
+    conn: Connection,
+    account_id: UUID,
+    meter: Meter,
+    start: datetime,
+    end: datetime,
+    *,
+    shares: Sequence[Decimal],
+) -> tuple[Decimal | None, ...]:
+    """Return the values of events in [start, end) at these shares (0.95), by nearest rank.
+
+    Exact, and always a value that an event had; None where there are no events. Reads them all.
+    Raises BadInput `out_of_range` for a share that is not from 0 to 1.
+    """
+    return await reads.percentiles(conn, account_id, meter, _span(start, end), shares)
+
+
+async def recount(
+    conn: Connection, account_id: UUID, event_types: Collection[str], hours: Collection[datetime]
+) -> None:
+    """Make an account's roll-ups of these hours (UTC) anew from its events; the writer's scope.
+
+    After events that are folded already were voided: a maximum can not be subtracted from.
+    """
+    await recounting.recount(conn, account_id, event_types, hours)
 
 
 async def differences(conn: Connection) -> tuple[Difference, ...]:
-    """Return every total that is not the sum of its events; empty means all is well.
+    """Return every roll-up that is not what its events come to; empty means all is well.
 
-    Reads all events: for checks, not for pages.
+    Reads all events that are kept: for checks, not for pages.
     """
-    return await totals_store.differences(conn)
+    months = await recounting.account_months(conn)
+    return tuple([found async for found in recounting.differences(conn, months, _ignore)])
+
+
+def _ignore(_: int) -> None:
+    pass
+
+
+def _span(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    stop = end.astimezone(UTC)
+    return min(start.astimezone(UTC), stop), stop

@@ -6,10 +6,27 @@ CREATE TABLE meters (
     name text NOT NULL,
     unit text NOT NULL,
     event_type text NOT NULL,
-    aggregation text NOT NULL CHECK (aggregation IN ('sum', 'count')),
+    aggregation text NOT NULL CHECK (aggregation IN ('count', 'sum', 'max', 'min', 'average',
+        'latest', 'unique_count', 'weighted_sum')),
     property text,
     created_at timestamptz NOT NULL,
-    CHECK ((aggregation = 'count') = (property IS NULL))
+    -- Instead of a property: a text, and the steps it was parsed to (catalog/expression.py).
+    expression text,
+    program jsonb,
+    -- [{property, operator, values}], all of which an event passes; NULL: every event counts.
+    filters jsonb,
+    -- The properties by which totals are kept apart besides.
+    group_by text[] NOT NULL DEFAULT '{}',
+    -- {mode, precision}; NULL: exact.
+    rounding jsonb,
+    -- What was before a period counts in it.
+    recurring boolean NOT NULL DEFAULT false,
+    -- Values below zero count; else they are no values.
+    allow_negative boolean NOT NULL DEFAULT false,
+    CHECK ((expression IS NULL) = (program IS NULL)),
+    CHECK (num_nonnulls(property, expression) = CASE aggregation WHEN 'count' THEN 0 ELSE 1 END),
+    CHECK (NOT recurring
+        OR aggregation IN ('sum', 'unique_count', 'latest', 'weighted_sum'))
 );
 CREATE INDEX meters_by_event_type ON meters (event_type);
 CALL share_reference_table('meters');

@@ -1,5 +1,10 @@
 -- What all migrations make together; `make schema` writes it, a test compares it.
 
+CREATE TYPE public.usage_point AS (
+	at timestamp with time zone,
+	key uuid,
+	value numeric
+);
 CREATE FUNCTION public.answer_replays(entry_accounts uuid[], entry_ids uuid[], entry_keys text[], entry_kinds text[], entry_references text[], posting_entries integer[], posting_ledger_accounts text[], posting_units text[], posting_amounts bigint[]) RETURNS text[]
     LANGUAGE sql
     AS $$
@@ -526,9 +531,92 @@ CREATE FUNCTION public.usable_credits(remaining bigint, effective_at timestamp w
                 WHEN at >= cap_at THEN least(remaining, cap)
                 ELSE remaining END
 $$;
-CREATE FUNCTION public.usage_quantity(aggregation text, property text, properties jsonb) RETURNS numeric
+CREATE FUNCTION public.usage_compute(program jsonb, signed boolean, properties jsonb) RETURNS numeric
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $_$
+DECLARE
+    stack numeric[] := '{}';
+    height integer := 0;
+    step jsonb;
+    kind text;
+    argument text;
+    one numeric;
+    other numeric;
+    unit numeric;
+BEGIN
+    FOR step IN SELECT jsonb_array_elements(program) LOOP
+        kind := step ->> 0;
+        argument := step ->> 1;
+        IF kind = 'number' OR kind = 'property' THEN
+            IF kind = 'property' THEN argument := properties ->> argument; END IF;
+            IF argument IS NULL OR argument !~ '^-?[0-9]{1,15}(\.[0-9]{1,12}0*)?$' THEN
+                RETURN NULL;
+            END IF;
+            height := height + 1;
+            stack[height] := argument::numeric;
+            CONTINUE;
+        END IF;
+        other := stack[height];
+        IF kind IN ('add', 'subtract', 'multiply', 'divide', 'min', 'max') THEN
+            height := height - 1;
+            one := stack[height];
+        ELSIF kind IN ('round', 'ceil', 'floor') THEN
+            unit := ('1e' || argument)::numeric;
+        END IF;
+        IF kind = 'divide' AND other = 0 THEN RETURN NULL; END IF;
+        stack[height] := CASE kind
+            WHEN 'add' THEN one + other
+            WHEN 'subtract' THEN one - other
+            WHEN 'multiply' THEN one * other
+            WHEN 'divide' THEN sign(one) * sign(other) * 0.000000000001
+                * div(abs(one) * 2000000000000 + abs(other), 2 * abs(other))
+            WHEN 'min' THEN least(one, other)
+            WHEN 'max' THEN greatest(one, other)
+            WHEN 'negate' THEN -other
+            WHEN 'abs' THEN abs(other)
+            WHEN 'round' THEN round(other, argument::integer)
+            WHEN 'ceil' THEN ceil(other * unit) * ('1e' || -argument::integer)::numeric
+            WHEN 'floor' THEN floor(other * unit) * ('1e' || -argument::integer)::numeric
+        END;
+    END LOOP;
+    one := round(stack[1], 12);
+    IF abs(one) >= 1e15 OR (one < 0 AND NOT signed) THEN RETURN NULL; END IF;
+    RETURN one;
+END $_$;
+CREATE FUNCTION public.usage_dimension_key(dimensions jsonb) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN (aggregation = 'count'::text) THEN (1)::numeric WHEN ((properties ->> property) ~ '^[0-9]{1,15}(\.[0-9]{1,12}0*)?$'::text) THEN ((properties ->> property))::numeric ELSE (0)::numeric END;
+    RETURN (encode(SUBSTRING(sha256(convert_to((dimensions)::text, 'UTF8'::name)) FROM 1 FOR 16), 'hex'::text))::uuid;
+CREATE FUNCTION public.usage_text(properties jsonb, property text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (jsonb_typeof((properties -> property)) <> ALL (ARRAY['object'::text, 'array'::text])) THEN (properties ->> property) ELSE NULL::text END;
+CREATE FUNCTION public.usage_dimensions(names text[], properties jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT COALESCE(jsonb_object_agg(n.name, "left"(public.usage_text(usage_dimensions.properties, n.name), 255)), '{}'::jsonb) AS "coalesce"
+    FROM unnest(usage_dimensions.names) n(name);
+END;
+CREATE FUNCTION public.usage_later(public.usage_point, public.usage_point) RETURNS public.usage_point
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN GREATEST($1, $2);
+CREATE FUNCTION public.usage_matches(filters jsonb, properties jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT bool_and(
+         CASE (f.value ->> 'operator'::text)
+             WHEN 'is'::text THEN COALESCE(((f.value -> 'values'::text) ? v.value), false)
+             WHEN 'is_not'::text THEN ((v.value IS NULL) OR (NOT ((f.value -> 'values'::text) ? v.value)))
+             WHEN 'exists'::text THEN (v.value IS NOT NULL)
+             ELSE (v.value IS NULL)
+         END) AS bool_and
+    FROM jsonb_array_elements(usage_matches.filters) f(value),
+     LATERAL public.usage_text(usage_matches.properties, (f.value ->> 'property'::text)) v(value);
+END;
+CREATE FUNCTION public.usage_number(aggregation text, property text, program jsonb, signed boolean, properties jsonb) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (aggregation = 'count'::text) THEN (1)::numeric WHEN (program IS NOT NULL) THEN public.usage_compute(program, signed, properties) WHEN ((properties ->> property) ~ '^[0-9]{1,15}(\.[0-9]{1,12}0*)?$'::text) THEN ((properties ->> property))::numeric WHEN (signed AND ((properties ->> property) ~ '^-[0-9]{1,15}(\.[0-9]{1,12}0*)?$'::text)) THEN ((properties ->> property))::numeric ELSE NULL::numeric END;
+CREATE FUNCTION public.usage_unique(property text, properties jsonb) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (length(public.usage_text(properties, property)) <= 255) THEN public.usage_text(properties, property) ELSE encode(sha256(convert_to(public.usage_text(properties, property), 'UTF8'::name)), 'hex'::text) END;
 CREATE FUNCTION public.wake_worker() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -568,6 +656,12 @@ BEGIN
     END IF;
     RETURN written_count = wanted_count;
 END $$;
+CREATE AGGREGATE public.usage_last(public.usage_point) (
+    SFUNC = public.usage_later,
+    STYPE = public.usage_point,
+    COMBINEFUNC = public.usage_later,
+    PARALLEL = safe
+);
 CREATE TABLE public.accounts (
     account_id uuid NOT NULL,
     external_id text,
@@ -931,8 +1025,21 @@ CREATE TABLE public.meters (
     aggregation text NOT NULL,
     property text,
     created_at timestamp with time zone NOT NULL,
-    CONSTRAINT meters_aggregation_check CHECK ((aggregation = ANY (ARRAY['sum'::text, 'count'::text]))),
-    CONSTRAINT meters_check CHECK (((aggregation = 'count'::text) = (property IS NULL))),
+    expression text,
+    program jsonb,
+    filters jsonb,
+    group_by text[] DEFAULT '{}'::text[] NOT NULL,
+    rounding jsonb,
+    recurring boolean DEFAULT false NOT NULL,
+    allow_negative boolean DEFAULT false NOT NULL,
+    CONSTRAINT meters_aggregation_check CHECK ((aggregation = ANY (ARRAY['count'::text, 'sum'::text, 'max'::text, 'min'::text, 'average'::text, 'latest'::text, 'unique_count'::text, 'weighted_sum'::text]))),
+    CONSTRAINT meters_check CHECK (((expression IS NULL) = (program IS NULL))),
+    CONSTRAINT meters_check1 CHECK ((num_nonnulls(property, expression) =
+CASE aggregation
+    WHEN 'count'::text THEN 0
+    ELSE 1
+END)),
+    CONSTRAINT meters_check2 CHECK (((NOT recurring) OR (aggregation = ANY (ARRAY['sum'::text, 'unique_count'::text, 'latest'::text, 'weighted_sum'::text])))),
     CONSTRAINT meters_code_check CHECK ((code ~ '^[a-z][a-z0-9_]{0,62}$'::text))
 );
 CREATE TABLE public.outbox (
@@ -1176,14 +1283,55 @@ CREATE TABLE public.usage_events_7 (
 CREATE TABLE public.usage_fold (
     one boolean DEFAULT true NOT NULL,
     upto xid8 NOT NULL,
+    archived_before timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT usage_fold_archived_before_check CHECK ((archived_before = date_trunc('month'::text, archived_before, 'UTC'::text))),
     CONSTRAINT usage_fold_one_check CHECK (one)
+);
+CREATE TABLE public.usage_groups (
+    account_id uuid NOT NULL,
+    meter_id uuid NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    dimension_key uuid NOT NULL,
+    dimensions jsonb NOT NULL,
+    event_count bigint NOT NULL,
+    total numeric NOT NULL,
+    low numeric,
+    high numeric,
+    last public.usage_point,
+    held numeric
+);
+CREATE TABLE public.usage_months (
+    account_id uuid NOT NULL,
+    meter_id uuid NOT NULL,
+    month timestamp with time zone NOT NULL,
+    event_count bigint NOT NULL,
+    total numeric NOT NULL,
+    last public.usage_point
 );
 CREATE TABLE public.usage_totals (
     account_id uuid NOT NULL,
     meter_id uuid NOT NULL,
     hour timestamp with time zone NOT NULL,
-    quantity numeric NOT NULL,
-    event_count bigint NOT NULL
+    event_count bigint NOT NULL,
+    total numeric NOT NULL,
+    low numeric,
+    high numeric,
+    last public.usage_point,
+    held numeric
+);
+CREATE TABLE public.usage_values (
+    account_id uuid NOT NULL,
+    meter_id uuid NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    dimension_key uuid NOT NULL,
+    value text NOT NULL,
+    dimensions jsonb NOT NULL,
+    last public.usage_point NOT NULL
+);
+CREATE TABLE public.usage_voids (
+    account_id uuid NOT NULL,
+    key uuid NOT NULL,
+    voided_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 CREATE TABLE public.users (
     user_id uuid NOT NULL,
@@ -1350,8 +1498,16 @@ ALTER TABLE ONLY public.usage_events_7
     ADD CONSTRAINT usage_events_7_pkey PRIMARY KEY (account_id, key);
 ALTER TABLE ONLY public.usage_fold
     ADD CONSTRAINT usage_fold_pkey PRIMARY KEY (one);
+ALTER TABLE ONLY public.usage_groups
+    ADD CONSTRAINT usage_groups_pkey PRIMARY KEY (account_id, meter_id, hour, dimension_key);
+ALTER TABLE ONLY public.usage_months
+    ADD CONSTRAINT usage_months_pkey PRIMARY KEY (account_id, meter_id, month);
 ALTER TABLE ONLY public.usage_totals
     ADD CONSTRAINT usage_totals_pkey PRIMARY KEY (account_id, meter_id, hour);
+ALTER TABLE ONLY public.usage_values
+    ADD CONSTRAINT usage_values_pkey PRIMARY KEY (account_id, meter_id, hour, dimension_key, value);
+ALTER TABLE ONLY public.usage_voids
+    ADD CONSTRAINT usage_voids_pkey PRIMARY KEY (account_id, key);
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_external_id_key UNIQUE (external_id);
 ALTER TABLE ONLY public.users
@@ -1560,8 +1716,14 @@ ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_plan_version_id_fkey FOREIGN KEY (plan_version_id) REFERENCES public.plan_versions(plan_version_id);
+ALTER TABLE ONLY public.usage_groups
+    ADD CONSTRAINT usage_groups_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
+ALTER TABLE ONLY public.usage_months
+    ADD CONSTRAINT usage_months_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.usage_totals
     ADD CONSTRAINT usage_totals_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
+ALTER TABLE ONLY public.usage_values
+    ADD CONSTRAINT usage_values_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.billing_audit ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_accounts ENABLE ROW LEVEL SECURITY;
@@ -1607,13 +1769,21 @@ CREATE POLICY own_rows ON public.payment_methods TO tallystick_account USING ((a
 CREATE POLICY own_rows ON public.payments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscriptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_events TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_groups TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_months TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_totals TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_values TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_voids TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 ALTER TABLE public.payment_attempts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_methods ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscriptions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_groups ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_months ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_totals ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_values ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_voids ENABLE ROW LEVEL SECURITY;
 GRANT USAGE ON SCHEMA public TO tallystick_account;
 GRANT USAGE ON SCHEMA public TO tallystick_staff;
 GRANT USAGE ON SCHEMA public TO tallystick_writer;
@@ -1724,9 +1894,21 @@ GRANT SELECT ON TABLE public.usage_events TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_fold TO tallystick_account;
 GRANT SELECT ON TABLE public.usage_fold TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_fold TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_groups TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_groups TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_groups TO tallystick_staff;
+GRANT SELECT ON TABLE public.usage_months TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_months TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_months TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_totals TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_totals TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_totals TO tallystick_staff;
+GRANT SELECT ON TABLE public.usage_values TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_values TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_values TO tallystick_staff;
+GRANT SELECT ON TABLE public.usage_voids TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_voids TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_voids TO tallystick_staff;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO tallystick_writer;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.webhook_inbox TO tallystick_writer;
 GRANT SELECT ON TABLE public.webhook_inbox TO tallystick_staff;

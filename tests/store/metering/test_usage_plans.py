@@ -11,7 +11,7 @@ import pytest
 
 from tallystick.catalog.model import NewMeter
 from tallystick.kernel.db import WRITER, Connection, Database, Scope, account_scope, open_database
-from tallystick.metering import events_store, service, totals_store
+from tallystick.metering import events_store, fold_store, service, totals_store
 from tallystick.metering.fold import Fold
 
 START, END = datetime(2026, 1, 1, 0, 30, tzinfo=UTC), datetime(2026, 1, 31, 23, 45, tzinfo=UTC)
@@ -83,7 +83,7 @@ async def test_a_total_reads_roll_ups_tail_and_edges_by_their_indexes(
     args = (ACCOUNT, [meter_id], START, END, FIRST, LAST)
     async with db.transaction(scope) as conn:
         plan = await explain(
-            conn, totals_store.PERIOD_TOTALS, *args, generic=generic, analyzed=True
+            conn, totals_store.PERIOD_STATES, *args, generic=generic, analyzed=True
         )
     assert not re.search(r"Seq Scan on usage_(events|totals)", plan), plan
     assert "usage_totals_pkey" in plan
@@ -110,8 +110,8 @@ async def test_a_fold_walks_new_transactions_only(
     async with db.transaction(WRITER) as conn:
         upto = await totals_store.lock_mark(conn)
         for sql, args in (
-            (totals_store.FIND_BACKLOG, (upto, 1000)),
-            (totals_store.FOLD, (upto, upto + 100)),
+            (fold_store.FIND_BACKLOG, (upto, 1000)),
+            *((add, (upto, upto + 100)) for add in fold_store.FOLD),
         ):
             plan = await explain(conn, sql, *args, generic=generic)
             assert "Seq Scan on usage_events" not in plan, plan

@@ -1,18 +1,15 @@
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
 
-from tallystick.catalog.checks import check_plan_version, make_meter, read_limits, read_prices
-from tallystick.catalog.model import NewMeter, NewPlanVersion
+from tallystick.catalog.checks import check_plan_version, read_limits, read_prices
+from tallystick.catalog.model import NewPlanVersion
 from tallystick.kernel.errors import BadInput
 from tallystick.pricing.model import Price
 
-AT = datetime(2026, 1, 1, tzinfo=UTC)
 PER_UNIT: Mapping[str, Any] = {
     "code": "calls", "meter": "api_calls", "currency": "USD", "model": "per_unit", "unit": "0.02",
 }  # fmt: skip
@@ -29,39 +26,6 @@ def faults_of(new: NewPlanVersion) -> set[tuple[str, str]]:
     with pytest.raises(BadInput) as caught:
         check_plan_version(new, {"api_calls"})
     return {(fault.field, fault.code) for fault in caught.value.errors}
-
-
-def meter_faults(**fields: Any) -> set[tuple[str, str]]:
-    with pytest.raises(BadInput) as caught:
-        make_meter(NewMeter(**fields), UUID(int=1), AT)
-    return {(fault.field, fault.code) for fault in caught.value.errors}
-
-
-def test_a_meter_is_named_after_its_code_unless_told_otherwise() -> None:
-    meter = make_meter(NewMeter(code="api_calls"), UUID(int=1), AT)
-    assert (meter.name, meter.event_type, meter.aggregation) == ("api_calls", "api_calls", "count")
-
-
-@pytest.mark.parametrize(
-    ("fields", "fault"),
-    [
-        ({"code": "Api"}, ("code", "invalid_code")),
-        ({"code": "a" * 64}, ("code", "invalid_code")),
-        ({"code": "api\n"}, ("code", "invalid_code")),
-        ({"code": "a", "name": " "}, ("name", "invalid_text")),
-        ({"code": "a", "unit": ""}, ("unit", "invalid_text")),
-        ({"code": "a", "event_type": "t" * 256}, ("event_type", "invalid_text")),
-        ({"code": "a", "event_type": "\0"}, ("event_type", "invalid_text")),
-        ({"code": "a", "aggregation": "max"}, ("aggregation", "unknown_aggregation")),
-        ({"code": "a", "aggregation": "sum"}, ("property", "missing")),
-        ({"code": "a", "property": "n"}, ("property", "property_of_count")),
-        ({"code": "a", "aggregation": "sum", "property": ""}, ("property", "invalid_text")),
-    ],
-)
-def test_a_meter_that_can_not_count_is_refused(
-    fields: dict[str, Any], fault: tuple[str, str]
-) -> None:
-    assert fault in meter_faults(**fields)
 
 
 def test_a_sound_version_has_its_currencies_in_upper_case() -> None:

@@ -1,5 +1,5 @@
 from tallystick.metering.fold import fold_end, is_of_another_server
-from tallystick.metering.totals_store import Backlog
+from tallystick.metering.fold_store import Backlog
 
 
 def test_a_short_backlog_is_folded_up_to_the_oldest_open_transaction() -> None:

@@ -1,0 +1,174 @@
+"""How totals are read: which statement for which meter, and what its rows mean.
+
+Sums and the like of a period are one statement for all meters, recurring ones another, and each
+unique count one more; each total rests on one snapshot.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import groupby
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from tallystick.catalog.model import Meter
+from tallystick.kernel.db import Connection
+from tallystick.kernel.errors import BadInput
+from tallystick.metering import spans_store, totals_store
+from tallystick.metering.hours import floor_hour, floor_month, whole_hours
+from tallystick.metering.quantities import NOTHING, State, followed, quantity, rounded
+from tallystick.metering.spans_store import Dimensions, SpanState, SpanValue
+
+EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""No event is older."""
+Span = tuple[datetime, datetime]
+
+
+class GroupTotal(msgspec.Struct, frozen=True):
+    """What a group used; its dimensions by property, None where events had no value."""
+
+    dimensions: Dimensions
+    quantity: Decimal
+
+
+class WindowTotal(msgspec.Struct, frozen=True):
+    """What was used in the half-open window [start, end), by a group where groups are asked for."""
+
+    start: datetime
+    end: datetime
+    dimensions: Dimensions
+    quantity: Decimal
+
+
+async def period_totals(
+    conn: Connection, account_id: UUID, meters: Sequence[Meter], span: Span
+) -> dict[str, Decimal]:
+    """Return each meter's rounded quantity by its code."""
+    states = await _period_states(conn, account_id, meters, span)
+    return {
+        meter.code: rounded(
+            meter.rounding, quantity(meter, states.get(meter.meter_id, NOTHING), *span)
+        )
+        for meter in meters
+    }
+
+
+async def windows(
+    conn: Connection,
+    account_id: UUID,
+    meter: Meter,
+    spans: Sequence[Span],
+    group_by: Sequence[str],
+) -> tuple[WindowTotal, ...]:
+    """Return each span's quantity by group, not rounded, in order."""
+    for at, name in enumerate(group_by):
+        if name not in meter.group_by:
+            message = f"the meter {meter.code} is not grouped by {name}"
+            raise BadInput.field(f"groupBy[{at}]", "not_grouped", message)
+    if not spans:
+        return ()
+    if not meter.recurring:
+        read = spans_store.uniques if meter.aggregation == "unique_count" else spans_store.states
+        found = await read(conn, account_id, meter.meter_id, spans, group_by)
+        return tuple(_window(meter, spans[one.position - 1], one) for one in found)
+    begin = spans[0][0]
+    carried = [(min(EVER, begin), begin), *spans]
+    if meter.aggregation == "unique_count":
+        seen = await spans_store.values(conn, account_id, meter.meter_id, carried, group_by)
+        found = tuple(_counted(seen, len(carried)))
+    else:
+        parts = await spans_store.states(conn, account_id, meter.meter_id, carried, group_by)
+        found = tuple(_carried(parts, carried))
+    return tuple(_window(meter, carried[one.position - 1], one) for one in found)
+
+
+def group_total(meter: Meter, window: WindowTotal) -> GroupTotal:
+    """Return the group of a read of one span, rounded."""
+    return GroupTotal(window.dimensions, rounded(meter.rounding, window.quantity))
+
+
+async def percentiles(
+    conn: Connection, account_id: UUID, meter: Meter, span: Span, shares: Sequence[Decimal]
+) -> tuple[Decimal | None, ...]:
+    """Return the values at these shares."""
+    for at, share in enumerate(shares):
+        if not 0 <= share <= 1:
+            raise BadInput.field(f"percentiles[{at}]", "out_of_range", "must be from 0 to 1")
+    return tuple(await spans_store.percentiles(conn, account_id, meter.meter_id, span, shares))
+
+
+async def _period_states(
+    conn: Connection, account_id: UUID, meters: Sequence[Meter], span: Span
+) -> dict[UUID, State]:
+    states: dict[UUID, State] = {}
+    plain, carried, unique = _by_kind(meters)
+    hours = whole_hours(*span)
+    if plain:
+        ids = [meter.meter_id for meter in plain]
+        states |= await totals_store.period_states(conn, account_id, ids, span, hours)
+    if carried:
+        ids = [meter.meter_id for meter in carried]
+        carry = (floor_month(span[0]), floor_hour(span[0]))
+        states |= await totals_store.carried_states(
+            conn, account_id, ids, span=span, hours=hours, carry=carry
+        )
+    for meter in unique:
+        start = min(EVER, span[0]) if meter.recurring else span[0]
+        one = await spans_store.uniques(conn, account_id, meter.meter_id, [(start, span[1])], ())
+        if one:
+            states[meter.meter_id] = one[0].state
+    return states
+
+
+def _by_kind(meters: Sequence[Meter]) -> tuple[list[Meter], list[Meter], list[Meter]]:
+    """Return the plain, the recurring, and those that count unique values."""
+    unique = [meter for meter in meters if meter.aggregation == "unique_count"]
+    others = [meter for meter in meters if meter.aggregation != "unique_count"]
+    return (
+        [meter for meter in others if not meter.recurring],
+        [meter for meter in others if meter.recurring],
+        unique,
+    )
+
+
+def _window(meter: Meter, span: Span, found: SpanState) -> WindowTotal:
+    return WindowTotal(*span, found.dimensions, quantity(meter, found.state, *span))
+
+
+def _carried(parts: Sequence[SpanState], spans: Sequence[Span]) -> Iterator[SpanState]:
+    """Yield each group's state in each span from the second on, with all that was before it."""
+    by_span = {
+        position: {_key(part.dimensions): part for part in found}
+        for position, found in groupby(parts, lambda part: part.position)
+    }
+    before: dict[str, SpanState] = by_span.get(1, {})
+    for position in range(2, len(spans) + 1):
+        here = by_span.get(position, {})
+        now: dict[str, SpanState] = {}
+        for key in sorted(before.keys() | here.keys()):
+            known = before.get(key) or here[key]
+            was = before[key].state if key in before else NOTHING
+            own = here[key].state if key in here else NOTHING
+            state = followed(was, own, *spans[position - 1])
+            now[key] = SpanState(position, known.dimensions, state)
+        yield from now.values()
+        before = now
+
+
+def _counted(seen: Sequence[SpanValue], span_count: int) -> Iterator[SpanState]:
+    """Yield how many values each group holds at the end of each span from the second on."""
+    held: dict[str, tuple[Dimensions, set[str]]] = {}
+    by_span = {position: list(found) for position, found in groupby(seen, lambda one: one.position)}
+    for position in range(1, span_count + 1):
+        for one in by_span.get(position, ()):
+            _, there = held.setdefault(_key(one.dimensions), (one.dimensions, set()))
+            (there.add if one.is_there else there.discard)(one.value)
+        if position > 1:
+            for _, (dimensions, there) in sorted(held.items()):
+                yield SpanState(position, dimensions, State(total=Decimal(len(there))))
+
+
+def _key(dimensions: Dimensions) -> str:
+    return msgspec.json.encode(dimensions, order="sorted").decode()
