@@ -173,6 +173,7 @@ def litestar_of(services: Services, metrics: Metrics, *, described: bool = False
         db=services.db,
         clock=services.clock,
         sign_in=services.sign_in,
+        seller=services.seller,
     )
     return build_litestar(
         services,

@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 
 from tallystick.accounts.model import Account, Principal
 from tallystick.accounts.sign_in import SignIn
+from tallystick.invoices.document import Party
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
 from tallystick.settings import Settings
@@ -19,6 +20,7 @@ class ConsoleContext(msgspec.Struct, frozen=True, kw_only=True):
     db: Database
     clock: Clock
     sign_in: SignIn
+    seller: Party
 
 
 # What handlers ask for; the parameter's name says which dependency is meant.

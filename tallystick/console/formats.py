@@ -62,6 +62,11 @@ class Formats(msgspec.Struct, frozen=True):
         first_day, last_day = (at.astimezone(self.zone).date() for at in (start, last))
         return str(format_interval(first_day, last_day, "yMMMd", locale=self.babel))
 
+    def instant(self, at: datetime) -> str:
+        """Return an instant to the minute in the account's time zone: "1 Nov 2026, 14:30"."""
+        wall = at.astimezone(self.zone)
+        return f"{self.date(wall.date())}, {format_time(wall.time(), 'HH:mm', locale=self.babel)}"
+
     def utc(self, at: datetime) -> str:
         """Return an instant to the minute in UTC, for staff: "1 Nov 2026, 00:00 UTC"."""
         wall = at.astimezone(UTC)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from tallystick.console import (
+    credit_pages,
     invoice_pages,
     method_pages,
     sign_in_pages,
@@ -14,6 +15,7 @@ from tallystick.console import (
 ROUTES: Final = (
     *sign_in_pages.ROUTES,
     *usage_pages.ROUTES,
+    *credit_pages.ROUTES,
     *invoice_pages.ROUTES,
     *method_pages.ROUTES,
     *staff_pages.ROUTES,

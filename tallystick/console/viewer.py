@@ -10,6 +10,7 @@ from tallystick.accounts.policy import allows
 from tallystick.accounts.tokens import csrf_token
 
 USAGE: Final = "/billing/usage"
+CREDITS: Final = "/billing/credits"
 INVOICES: Final = "/billing/invoices"
 PAYMENT_METHODS: Final = "/billing/payment-methods"
 ACCOUNTS: Final = "/staff/accounts"
@@ -52,6 +53,7 @@ def home_of(principal: Principal) -> str:
 def _links(principal: Principal) -> Iterator[Link]:
     if principal.account is not None and allows(principal, "billing:read"):
         yield Link(USAGE, "Usage")
+        yield Link(CREDITS, "Credits")
         yield Link(INVOICES, "Invoices")
         yield Link(PAYMENT_METHODS, "Payment methods")
     if allows(principal, "staff:read"):

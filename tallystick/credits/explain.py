@@ -70,19 +70,26 @@ async def explain(
 
 def steps(explained: Explained) -> tuple[str, ...]:
     """Return the explanation in sentences, in the order of the computation. Pure."""
-    return tuple(_steps(explained))
+    parts = (_taken(part, until) for part, until in _with_ends(explained))
+    return (*opening(explained), *parts, *closing(explained))
 
 
-def _steps(explained: Explained) -> Iterator[str]:
-    debit, cost = explained.debit, explained.cost
+def opening(explained: Explained) -> Iterator[str]:
+    """Yield what was asked for, or given, and what paid an overdraft back."""
+    debit, cost, granted = explained.debit, explained.cost, explained.granted
     if debit is not None and cost is not None:
         yield _priced(debit, cost)
     elif debit is not None:
         yield f"{shown(debit.credits)} credits were asked for."
-    if explained.granted is not None:
-        yield f"{shown(explained.granted.amount)} credits were given."
-    is_paid_back = explained.granted is not None
-    yield from (_taken(part, is_paid_back=is_paid_back) for part in explained.parts)
+    if granted is not None:
+        yield f"{shown(granted.amount)} credits were given."
+        yield from (
+            f"{shown(part.units)} of them paid back what was overdrawn." for part in explained.parts
+        )
+
+
+def closing(explained: Explained) -> Iterator[str]:
+    """Yield what no grant had."""
     if explained.overdrawn:
         yield f"{shown(explained.overdrawn)} were overdrawn: no grant had them."
 
@@ -99,10 +106,13 @@ def _priced(debit: UsageRow, cost: Cost) -> str:
     )
 
 
-def _taken(part: Part, *, is_paid_back: bool) -> str:
+def _with_ends(explained: Explained) -> Iterator[tuple[Part, str]]:
+    for part in () if explained.granted is not None else explained.parts:
+        end = part.grant.expires_at
+        yield part, f", expires {end:%Y-%m-%dT%H:%M:%SZ}" if end else ""
+
+
+def _taken(part: Part, until: str) -> str:
     grant = part.grant
-    if is_paid_back:
-        return f"{shown(part.units)} of them paid back what was overdrawn."
-    until = f", expires {grant.expires_at:%Y-%m-%dT%H:%M:%SZ}" if grant.expires_at else ""
     named = show("credit_grant", grant.credit_grant_id)
     return f"{shown(part.units)} from {named} ({grant.source}, priority {grant.priority}{until})."

@@ -1,12 +1,20 @@
 """Every page, in light and dark, on a wide screen and on a phone: readable by everybody."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
+from uuid import UUID
 
 import msgspec
 import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # has none
 from playwright.async_api import ViewportSize
+
+from tallystick.credits import grants, packages, service
+from tallystick.credits.model import NewGrant, Settings
+from tallystick.credits.service import Deduct
+from tallystick.kernel.db import WRITER
+from tallystick.kernel.ids import show
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Product
@@ -18,6 +26,7 @@ SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 START = datetime(2025, 1, 31, 9, tzinfo=UTC)
 MIDDLE = datetime(2025, 3, 2, tzinfo=UTC)
 LATER = datetime(2025, 4, 2, tzinfo=UTC)
+MONTH = timedelta(days=30)
 Who = Literal["nobody", "owner", "staff", "newcomer", "giant"]
 
 
@@ -31,6 +40,7 @@ class Cast(msgspec.Struct, frozen=True):
     invoice: str
     giant_invoice: str
     account: str
+    change: str
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +54,7 @@ async def cast(product: "Product") -> Cast:
         await product.use(customer, "api_calls", "17500", at)
         await product.use(customer, "storage", "41.5", at)
         await product.use(customer, "seats", "3", at)
+    change = await stock_credits(product, customer.account_id)
     newcomer = await product.customer(None, autopay=False)
     giant = await product.customer("vast", autopay=False, name="Verwertungs" * 18)
     for at in (START, MIDDLE, LATER):
@@ -57,17 +68,61 @@ async def cast(product: "Product") -> Cast:
         invoice=await product.newest_invoice(customer),
         giant_invoice=await product.newest_invoice(giant),
         account=giant.id,
+        change=change,
     )
 
 
+async def stock_credits(product: "Product", account_id: UUID) -> str:
+    """Give credits of three kinds, sell packages, use some; return the id of one use."""
+    new = (
+        NewGrant(source="plan", units=50_000_000, priority=50, expires_at=LATER + MONTH,
+                 cap_at=LATER + MONTH / 2, cap_units=10_000_000, reason="Credits of the plan"),
+        NewGrant(source="promotion", units=2_500_000, priority=10, expires_at=LATER + MONTH,
+                 reason="Welcome"),
+        NewGrant(source="purchase", units=100_000_000, reason="Credits bought"),
+    )  # fmt: skip
+    async with product.services.db.transaction(WRITER) as conn:
+        for number, one in enumerate(new):
+            await grants.grant(conn, account_id, one, key=f"g{number}", at=LATER)
+        for code, units, minor in (("small", 50_000_000, 900), ("large", 500_000_000, 7900)):
+            package = packages.NewPackage(
+                code=code, name=f"{code.capitalize()} package", units=units, currency="EUR",
+                amount_minor=minor, expires_after_days=365,
+            )  # fmt: skip
+            await packages.create_package(conn, package, START)
+        wanted = Settings(overdraft_max=2_000_000)
+        await service.set_settings(conn, account_id, wanted, LATER)
+    used = [
+        await product.services.credits.deduct(
+            Deduct(
+                account_id=account_id, key=f"u{number}", at=LATER, model="large",
+                operation=("write_article", "draw_image")[number % 2],
+                credits=Decimal(number + 1) / 4 + 20, quantity=Decimal(1500 * (number + 1)),
+            )
+        )
+        for number in range(4)
+    ]  # fmt: skip
+    return show("ledger_entry", used[1].ledger_entry_id)
+
+
+PLAIN_PAGES = (
+    "/billing/usage",
+    "/billing/credits",
+    "/billing/invoices",
+    "/billing/payment-methods",
+)
 PAGES: tuple[tuple[str, Who, str], ...] = (
     ("sign-in", "nobody", "/sign-in"),
     ("usage", "owner", "/billing/usage"),
     ("invoices", "owner", "/billing/invoices"),
     ("invoice", "owner", "/billing/invoices/{invoice}"),
+    ("credits", "owner", "/billing/credits"),
+    ("credit-changes", "owner", "/billing/credits?show=changes"),
+    ("credit-change", "owner", "/billing/credits/changes/{change}"),
     ("methods", "owner", "/billing/payment-methods"),
     ("missing", "owner", "/billing/nothing-here"),
     ("usage-empty", "newcomer", "/billing/usage"),
+    ("credits-empty", "newcomer", "/billing/credits"),
     ("invoices-empty", "newcomer", "/billing/invoices"),
     ("methods-empty", "newcomer", "/billing/payment-methods"),
     ("usage-giant", "giant", "/billing/usage"),
@@ -128,7 +183,7 @@ async def test_large_text_does_not_push_a_page_sideways(visit: "Visit", cast: Ca
     """WCAG 1.4.4 and 1.4.10: text at twice its size on a narrow window."""
     visitor = await visit(viewport=PHONE)
     await visitor.enter(cast.owner)
-    for path in ("/billing/usage", "/billing/invoices", "/billing/payment-methods"):
+    for path in PLAIN_PAGES:
         await visitor.goto(path)
         await visitor.page.evaluate(
             "document.documentElement.style.setProperty('font-size','200%')"

@@ -19,7 +19,7 @@ ACCOUNT = Account(
     locale="fr-FR",
     created_at=datetime(2026, 1, 1, tzinfo=UTC),
 )
-CUSTOMER = ["Usage", "Invoices", "Payment methods"]
+CUSTOMER = ["Usage", "Credits", "Invoices", "Payment methods"]
 
 
 def person(
