@@ -1,0 +1,1 @@
+"""A stateful stand-in for the routes of Lago that usage and its comparison need."""
