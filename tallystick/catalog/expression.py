@@ -105,6 +105,14 @@ def round_half_away(value: Fraction, places: int) -> Decimal:
     return _EXACT.scaleb(Decimal(whole), -places)
 
 
+def round_half_away_decimal(value: Decimal, places: int) -> Decimal:
+    """Return the same of a decimal, most of which have no more decimals than that."""
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int) and -exponent <= places:
+        return value
+    return round_half_away(Fraction(value), places)
+
+
 def round_up(value: Decimal, places: int) -> Decimal:
     """Return the smallest number of so many decimals that is not below the value."""
     return _EXACT.minus(round_down(_EXACT.minus(value), places))

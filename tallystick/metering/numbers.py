@@ -1,7 +1,7 @@
 """Numbers of events: exact, bounded, never a float.
 
-A quantity is what a `sum` meter reads from an event: a JSON number or a plain decimal string, not
-below zero. The database reads the same figures again (`usage_quantity` in the schema).
+A quantity is what a meter reads from an event: a JSON number or a plain decimal string, below zero
+only where that means something. The database reads the same figures again (`usage_number`).
 """
 
 import re
@@ -17,7 +17,7 @@ _NUMBER_LENGTH_MAX: Final = 80
 _MAGNITUDE_MAX: Final = 64
 _PLAIN: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,12}0*)?")
 _DECIMAL: Final = re.compile(r"(?P<sign>-?)[0-9]+(\.[0-9]+)?")
-_LARGE: Final = re.compile(r"[0-9]{16,}(\.[0-9]+)?")
+_LARGE: Final = re.compile(r"-?[0-9]{16,}(\.[0-9]+)?")
 
 Fault = tuple[str, str]
 """A stable code and a sentence."""
@@ -38,28 +38,33 @@ def read_number(text: str) -> Decimal:
     return number
 
 
-def quantity_fault(value: Any) -> Fault | None:
-    """Return why a property can not be counted, or None when it can."""
+def quantity_fault(value: Any, *, signed: bool = False) -> Fault | None:
+    """Return why a property can not be counted, or None when it can.
+
+    `signed`: a value below zero can.
+    """
     if value is None:
-        return "missing", "is what this meter sums; send a number"
+        return "missing", "is what this meter reads; send a number"
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return "not_a_number", 'must be a number, or a string such as "12.5"'
-    text = value if isinstance(value, str) else _plain_text(value)
-    return None if _PLAIN.fullmatch(text) else _text_fault(text)
+    text = plain_text(value)
+    bare = text.removeprefix("-") if signed else text
+    return None if _PLAIN.fullmatch(bare) else _text_fault(text, signed=signed)
 
 
-def _plain_text(value: int | Decimal) -> str:
-    # Zero has no sign in the database; 10**4000 has too many digits to be written out.
-    if not value:
-        return "0"
-    return f"{Decimal(value):f}"
+def plain_text(value: int | Decimal | str) -> str:
+    """Return a text as it is and a number's digits, as the database shows them."""
+    if isinstance(value, str):
+        return value
+    # Zero has no sign in the database; 10**4000 has too many digits for str().
+    return f"{Decimal(value) if value else abs(Decimal(value)):f}"
 
 
-def _text_fault(text: str) -> Fault:
+def _text_fault(text: str, *, signed: bool) -> Fault:
     shown = _DECIMAL.fullmatch(text)
     if shown is None:
         return "not_a_number", 'must be a number, or a string such as "12.5"'
-    if shown["sign"]:
+    if shown["sign"] and not signed:
         return "negative_quantity", "must not be below zero"
     if _LARGE.fullmatch(text):
         return "too_large", f"may have {WHOLE_DIGITS_MAX} whole digits at most"
