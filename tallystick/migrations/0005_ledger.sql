@@ -82,7 +82,7 @@ CALL protect_tenant_table('ledger_balances');
 -- entry's key, also when the plan was made while they were small (see `post_entries`).
 CREATE FUNCTION refuse_unbalanced() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_sort = off AS $$
+SET enable_sort = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE off uuid;
 BEGIN
     IF TG_TABLE_NAME = 'ledger_postings' THEN
@@ -180,7 +180,7 @@ CREATE FUNCTION post_entries(
     posting_amounts bigint[]
 ) RETURNS text[] LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
-SET enable_sort = off AS $$
+SET enable_sort = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     recorded timestamptz := clock_timestamp();
     entry_count integer := cardinality(entry_ids);

@@ -55,6 +55,7 @@ CREATE FUNCTION public.debit_credits(accounts uuid[], item_slots integer[], item
     SET enable_seqscan TO 'off'
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
     item_count integer := cardinality(item_keys);
@@ -62,7 +63,8 @@ DECLARE
     locked_count integer;
     debts bigint[]; debts_before bigint[]; holds bigint[]; overdrafts bigint[];
     alerts bigint[]; top_ups bigint[]; lows boolean[]; dues boolean[];
-    grant_ids uuid[]; grant_slots integer[]; remainings bigint[]; remainings_before bigint[];
+    grant_ids uuid[]; grant_places tid[];  -- nothing moves a grant while its account is locked
+    grant_slots integer[]; remainings bigint[]; remainings_before bigint[];
     effectives timestamptz[]; expiries timestamptz[]; cap_ats timestamptz[]; caps bigint[];
     grant_count integer := 0;
     firsts integer[] := array_fill(0, ARRAY[cardinality(accounts)]);
@@ -111,13 +113,17 @@ BEGIN
                 item_operations, item_models, item_quantities, item_costs, item_epochs)
          WITH ORDINALITY AS i (slot, key, entry, at, kind, amount, operation, model, quantity,
                                cost, epoch, n)
-    LEFT JOIN credit_usage_log AS l
-         ON l.account_id = accounts[i.slot] AND l.idempotency_key = i.key;
-    SELECT array_agg(s.credit_grant_id), array_agg(s.slot), array_agg(s.remaining),
+    LEFT JOIN LATERAL (
+         SELECT * FROM credit_usage_log AS o
+         WHERE o.account_id = accounts[i.slot] AND o.idempotency_key >= i.key
+         ORDER BY o.idempotency_key LIMIT 1) AS l ON l.idempotency_key = i.key;
+    SELECT array_agg(s.credit_grant_id), array_agg(s.place), array_agg(s.slot),
+           array_agg(s.remaining),
            array_agg(s.effective_at), array_agg(s.expires_at), array_agg(s.cap_at),
            array_agg(s.cap), count(*)
-    INTO grant_ids, grant_slots, remainings, effectives, expiries, cap_ats, caps, grant_count
-    FROM (SELECT a.slot::integer AS slot, c.*
+    INTO grant_ids, grant_places, grant_slots, remainings, effectives, expiries, cap_ats,
+         caps, grant_count
+    FROM (SELECT a.slot::integer AS slot, c.ctid AS place, c.*
           FROM unnest(accounts) WITH ORDINALITY AS a (id, slot)
           JOIN credit_grants AS c ON c.account_id = a.id AND NOT c.is_spent
           ORDER BY a.slot, c.priority, c.expires_at, c.created_at, c.credit_grant_id) AS s;
@@ -237,9 +243,9 @@ BEGIN
         UPDATE credit_grants AS c SET remaining = m.remaining, cap = m.cap,
                is_spent = m.remaining = 0,
                due_at = CASE WHEN m.remaining > 0 THEN c.due_at END
-        FROM unnest(grant_slots, grant_ids, remainings, remainings_before, caps)
-             AS m (slot, id, remaining, was, cap)
-        WHERE c.account_id = accounts[m.slot] AND c.credit_grant_id = m.id AND m.remaining < m.was;
+        FROM unnest(grant_places, remainings, remainings_before, caps)
+             AS m (place, remaining, was, cap)
+        WHERE c.ctid = m.place AND m.remaining < m.was;
     END IF;
     IF event_accounts IS NOT NULL THEN
         INSERT INTO outbox (account_id, kind, payload)
@@ -284,6 +290,7 @@ CREATE FUNCTION public.post_entries(entry_accounts uuid[], entry_ids uuid[], ent
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET enable_sort TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE
     recorded timestamptz := clock_timestamp();
@@ -490,6 +497,7 @@ CREATE FUNCTION public.refuse_unbalanced() RETURNS trigger
     SET enable_hashjoin TO 'off'
     SET enable_mergejoin TO 'off'
     SET enable_sort TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
     AS $$
 DECLARE off uuid;
 BEGIN
