@@ -31,6 +31,8 @@ from tallystick.kernel.clock import Clock, system_clock
 from tallystick.kernel.db import Database, open_database
 from tallystick.kernel.errors import SetupError
 from tallystick.ledger.service import Ledger
+from tallystick.metering.counters_redis import RedisCounters
+from tallystick.metering.gate import Gate
 from tallystick.metering.ingest import Ingest
 from tallystick.payments.attempts import Attempts
 from tallystick.payments.collect import Collector
@@ -64,6 +66,7 @@ async def open_services(
         services = _services(settings, db, gateways, jwt=jwt, clock=clock, cost=cost)
         stack.push_async_callback(services.ledger.close)
         stack.push_async_callback(services.credits.close)
+        stack.push_async_callback(services.gate.close)
         yield services
 
 
@@ -119,6 +122,7 @@ def _services(
         passwords=passwords,
         sign_in=SignIn(db, passwords, FailedTries()),
         ingest=Ingest(db),
+        gate=Gate(db, RedisCounters(settings.redis_url) if settings.redis_url else None),
         gateways=gateways,
         inbox=Inbox(db, gateways),
         card_setup=CardSetup(db, gateways, clock),
@@ -160,6 +164,9 @@ class ServerApp:
         await receive()
         async with open_services(self._settings, self._dsn) as services:
             metrics = Metrics()
+            outside = services.gate.outside
+            if outside is not None:
+                metrics.watch_counters(lambda: outside.is_up, lambda: outside.failure_count)
             self._app = build_asgi(litestar_of(services, metrics), services, metrics)
             await tell({"type": "lifespan.startup.complete"})
             await receive()

@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     default_currency: str = "USD"
     anchor_key_file: Path | None = None
     rate_limit_per_minute: int = 6000
+    redis_url: str | None = None
     seller_name: str = "Your company"
     seller_address: tuple[str, ...] = ()
     seller_email: str | None = None
@@ -97,6 +98,13 @@ def read_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def read_redis_url(text: str) -> str:
+    """Read the address of a Redis server."""
+    if not text.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    return text
+
+
 def read_level(text: str) -> str:
     """Read a log level."""
     if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
@@ -132,6 +140,7 @@ VARIABLES: Final = (
     Variable("DEFAULT_CURRENCY", "default_currency", read_currency, "currency of new accounts"),
     Variable("TALLYSTICK_ANCHOR_KEY_FILE", "anchor_key_file", Path, "key that signs anchors"),
     Variable("TALLYSTICK_RATE_LIMIT", "rate_limit_per_minute", read_count, "requests a minute"),
+    Variable("REDIS_URL", "redis_url", read_redis_url, "counters of limits on Redis"),
     Variable("TALLYSTICK_SELLER_NAME", "seller_name", str, "who invoices, as printed"),
     Variable("TALLYSTICK_SELLER_ADDRESS", "seller_address", read_list("|"),
              "address lines, separated by |"),

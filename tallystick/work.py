@@ -19,6 +19,7 @@ from tallystick.kernel.due import AccountKind, WallKind, Worker
 from tallystick.kernel.outbox import Event, Handler, Teller
 from tallystick.kernel.test_clocks import Advancer
 from tallystick.metering.fold import Fold
+from tallystick.metering.gate import forget_old_decisions
 from tallystick.payments.autopay import Autopay
 from tallystick.payments.events import (
     GATEWAY_CUSTOMER_LINKED,
@@ -96,7 +97,9 @@ class _Housekeeping:
 
     async def run_due(self, now: datetime) -> int:
         async with self._db.transaction(WRITER) as conn:
-            return await idempotency.forget_old(conn, now) + await forget_old_sessions(conn, now)
+            answers = await idempotency.forget_old(conn, now)
+            answers += await forget_old_decisions(conn, now)
+            return answers + await forget_old_sessions(conn, now)
 
 
 def _payload(event: Event, kind: type[T]) -> T:

@@ -15,13 +15,14 @@ Permission = Literal[
     "billing:read",  # read an account's plan, invoices, payments, usage
     "billing:write",  # change its plan, payment methods, autopay; pay
     "usage:write",  # report usage
+    "usage:check",  # ask whether so much more may be used
     "credits:write",  # deduct and reserve credits
     "staff:read",  # read across accounts
     "staff:finance",  # refund, approve, reconcile
     "staff:admin",  # catalogue, accounts, keys, clocks, everything else
 ]
 
-_READS: Final[frozenset[Permission]] = frozenset({"billing:read"})
+_READS: Final[frozenset[Permission]] = frozenset({"billing:read", "usage:check"})
 _WRITES: Final[frozenset[Permission]] = _READS | {"billing:write"}
 _ALL: Final[frozenset[Permission]] = _WRITES | {
     "usage:write",
@@ -39,7 +40,7 @@ BY_STAFF_ROLE: Final[Mapping[StaffRole, frozenset[Permission]]] = {
 }
 # Who may write a thing may read it: an answer shows what was written anyway.
 BY_SCOPE: Final[Mapping[KeyScope, frozenset[Permission]]] = {
-    "usage:write": frozenset({"usage:write"}),
+    "usage:write": frozenset({"usage:write", "usage:check"}),
     "billing:read": _READS,
     "billing:write": _WRITES,
     "credits:write": frozenset({"credits:write"}),

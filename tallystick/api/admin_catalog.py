@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -16,7 +15,8 @@ from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.api.subscriptions import PlanAnswer, plan_answer
 from tallystick.catalog import service as catalog
-from tallystick.catalog.checks import LIMITS_MAX, PRICES_MAX, read_limits, read_prices
+from tallystick.catalog.checks import PRICES_MAX, read_prices
+from tallystick.catalog.limits import LIMITS_MAX, read_limits
 from tallystick.catalog.model import (
     Aggregation,
     Interval,
@@ -33,6 +33,29 @@ from tallystick.metering import service as metering
 
 BASE: Final = "/api/v1/admin"
 TAGS: Final = ["Admin: catalogue"]
+METER_NAME: Final = {"pattern": "^[a-z][a-z0-9_]{0,62}$"}
+QUANTITY: Final = {
+    "type": "string",
+    "pattern": r"^[0-9]{1,18}(\.[0-9]{1,12})?$",
+    "description": "A soft limit per billing period, as a decimal string.",
+}
+LIMIT: Final = {
+    "type": "object",
+    "properties": {
+        "limit": QUANTITY | {"description": "A decimal string."},
+        "per": {"enum": ["period", "day", "minute"], "default": "period"},
+        "kind": {"enum": ["hard", "soft"], "default": "soft"},
+    },
+    "required": ["limit"],
+    "additionalProperties": False,
+}
+LIMIT_LIST: Final = {
+    "type": "array",
+    "items": LIMIT,
+    "minItems": 1,
+    "maxItems": 3,
+    "description": "One for each `per` at most.",
+}
 
 
 class MeterAnswer(msgspec.Struct, frozen=True):
@@ -79,8 +102,14 @@ class NewPlan(Body, frozen=True, kw_only=True):
     interval_count: fields.IntervalCount = 1
     prices: Annotated[list[dict[str, Any]], Meta(extra_json_schema={"maxItems": PRICES_MAX})]
     limits: Annotated[
-        dict[fields.MeterCode, fields.Quantity],
-        Meta(extra_json_schema={"maxProperties": LIMITS_MAX}),
+        dict[str, Any],
+        Meta(
+            extra_json_schema={
+                "maxProperties": LIMITS_MAX,
+                "propertyNames": METER_NAME,
+                "additionalProperties": {"anyOf": [QUANTITY, LIMIT, LIMIT_LIST]},
+            }
+        ),
     ] = {}
     credits: PlanCredits | None = None
 
@@ -104,7 +133,6 @@ async def create_meter(data: MeterBody, services: Services) -> MeterAnswer:
 @post(f"{BASE}/plans", opt={"permission": "staff:admin"}, tags=TAGS, summary="Sell a plan")
 async def create_plan(data: NewPlan, services: Services) -> PlanAnswer:
     """Make a plan, or a new version of it."""
-    limits: dict[str, Decimal] = read_limits(data.limits)
     wanted = NewPlanVersion(
         plan_code=data.code,
         plan_name=data.name,
@@ -112,7 +140,7 @@ async def create_plan(data: NewPlan, services: Services) -> PlanAnswer:
         interval=data.interval,
         interval_count=data.interval_count,
         prices=read_prices(data.prices),
-        limits=limits,
+        limits=read_limits(data.limits),
         credits=data.credits,
     )
     with _in_the_words_of_the_body():

@@ -5,11 +5,12 @@ It stands outside the framework, so an unknown path or a refused body has an id 
 
 import re
 import time
+from collections.abc import Callable
 from typing import Final, cast
 
 import structlog
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from tallystick.kernel.ids import new_id, show
 
@@ -41,6 +42,21 @@ class Metrics:
             ("method", "route"),
             registry=self.registry,
         )
+
+    def watch_counters(self, is_up: Callable[[], bool], failure_count: Callable[[], int]) -> None:
+        """Tell of the counters on Redis."""
+        up = Gauge(
+            "tallystick_usage_counters_up",
+            "Whether Redis counts usage; 0: the database does in its place",
+            registry=self.registry,
+        )
+        up.set_function(lambda: float(is_up()))
+        failed = Gauge(
+            "tallystick_usage_counters_failures",
+            "How often Redis did not answer since the start",
+            registry=self.registry,
+        )
+        failed.set_function(lambda: float(failure_count()))
 
 
 class Edge:

@@ -81,9 +81,9 @@ def domain_error(request: Request[Any, Any, Any], error: TallystickError) -> Res
     headers = {}
     if "retry_after" in error.extra:
         headers["Retry-After"] = str(error.extra["retry_after"])
-    if error.code == "rate_limited":
+    if error.code in {"rate_limited", "usage_throttled"}:
         headers["RateLimit-Limit"] = str(error.extra["limit"])
-        headers["RateLimit-Remaining"] = "0"
+        headers["RateLimit-Remaining"] = str(error.extra.get("remaining", 0))
         headers["RateLimit-Reset"] = headers["Retry-After"]
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="tallystick"'

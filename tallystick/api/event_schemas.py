@@ -124,6 +124,20 @@ EVENTS_BODY: Final[Json] = {
         JSON: {"schema": {"anyOf": [_CLOUDEVENT, _CLOUDEVENTS, _LAGO, _LAGO_MANY, _OWN]}},
     },
 }
+RECORD_BODY: Final[Json] = {
+    "required": True,
+    "description": "One event in our own form; without a subject it is the key's own account's.",
+    "content": {
+        JSON: {
+            "schema": {
+                **_OWN_EVENT,
+                "title": "EventToRecord",
+                "required": ["id"],
+                "properties": {**_OWN_EVENT["properties"], "subject": _OPTIONAL_TEXT},
+            }
+        }
+    },
+}
 LAGO_BODY: Final[Json] = {
     "required": True,
     "description": "Lago's batch of events.",

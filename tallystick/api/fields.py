@@ -7,6 +7,7 @@ A pattern says what it can. The rest is named by `format`: `single-line` (printa
 not only spaces), `iana-time-zone`, `bcp-47`; `iso-4217` and `iso-3166-1` become lists of codes.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
@@ -28,6 +29,10 @@ _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _PRINTED: Final = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*$"
 _WRITTEN: Final = r"^[^\x00]*[^\x00\s][^\x00]*$"
+
+
+QUANTITY: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?")
+"""A quantity of a request, as `Quantity` describes it."""
 
 
 def _line(length_max: int) -> Meta:

@@ -3,7 +3,7 @@
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import asyncpg
 import msgspec
@@ -60,6 +60,16 @@ class Health(msgspec.Struct, frozen=True):
     status: str
 
 
+class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`ok`; with REDIS_URL also whether usage is counted there against limits.
+
+    `redis_away`: the database counts in its place.
+    """
+
+    status: str
+    usage_counters: Literal["redis", "redis_away"] | msgspec.UnsetType = msgspec.UNSET
+
+
 @get("/api/v1/meta/features", opt=PUBLIC, tags=["Platform"], summary="Features switched on")
 async def read_features(services: Services) -> Features:
     """Say which features this installation has; public."""
@@ -80,7 +90,7 @@ async def read_health() -> Health:
 
 
 @get("/readyz", opt=PUBLIC, tags=["Platform"], summary="Can requests be served")
-async def read_readiness(services: Services) -> Health:
+async def read_readiness(services: Services) -> Readiness:
     """Answer when the database is there and has every migration; else 503."""
     try:
         async with services.db.transaction(WRITER) as conn:
@@ -89,7 +99,10 @@ async def read_readiness(services: Services) -> Health:
         raise Unavailable("database_unavailable", "The database does not answer.") from error
     if applied < len(read_migrations()):
         raise Unavailable("migrations_missing", "Run `tallystick migrate`.")
-    return Health("ok")
+    outside = services.gate.outside
+    if outside is None:
+        return Readiness("ok")
+    return Readiness("ok", "redis" if outside.is_up else "redis_away")
 
 
 @get("/metrics", opt=PUBLIC, include_in_schema=False, media_type=MediaType.TEXT)

@@ -135,6 +135,7 @@ def typeid(kind: str) -> Json:
 PARAMETERS: Final[Json] = {
     "account_id": typeid("account"),
     "api_key_id": typeid("api_key"),
+    "meter_code": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$"},
     "invoice_id": typeid("invoice"),
     "package_id": typeid("credit_package"),
     "cost_id": typeid("credit_cost"),

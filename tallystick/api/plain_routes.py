@@ -37,10 +37,14 @@ Work = Callable[[Asked], Awaitable[Captured]]
 
 
 class PlainRoute(msgspec.Struct, frozen=True):
-    """The permission that a route needs, and what it does."""
+    """The permission that a route needs, and what it does.
+
+    Without `takes_key`, a request with an `Idempotency-Key` is the framework's.
+    """
 
     permission: Permission
     work: Work
+    takes_key: bool = True
 
 
 class PlainRoutes:
@@ -62,7 +66,7 @@ class PlainRoutes:
         """Answer one connection, or pass it on."""
         route = self._routes.get(scope["path"]) if str(scope["type"]) == "http" else None
         headers = None if route is None else _plain_headers(scope)
-        if route is None or headers is None:
+        if route is None or headers is None or not _is_for(route, headers):
             await self._app(scope, receive, send)
             return
         scope["path_template"] = scope["path"]
@@ -87,6 +91,10 @@ def json_answer(body: bytes, headers: Mapping[str, str]) -> Captured:
     given = {"content-type": "application/json", "content-length": str(len(body)), **headers}
     named = [(name.lower().encode(), value.encode()) for name, value in given.items()]
     return Captured(200, named, body)
+
+
+def _is_for(route: PlainRoute, headers: Mapping[bytes, bytes]) -> bool:
+    return route.takes_key or b"idempotency-key" not in headers
 
 
 def _plain_headers(scope: Scope) -> dict[bytes, bytes] | None:

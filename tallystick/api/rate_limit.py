@@ -23,7 +23,7 @@ class Allowance(msgspec.Struct, frozen=True):
     reset_seconds: int
 
     def sender(self, send: Send) -> Send:
-        """Return `send` that adds the headers to the answer."""
+        """Return `send` that adds the headers to the answer, unless it tells of another limit."""
         headers = [
             (b"ratelimit-limit", str(self.limit).encode()),
             (b"ratelimit-remaining", str(self.remaining).encode()),
@@ -32,7 +32,9 @@ class Allowance(msgspec.Struct, frozen=True):
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *headers]
+                told = {name.lower() for name, _ in message["headers"]}
+                ours = [pair for pair in headers if pair[0] not in told]
+                message["headers"] = [*message["headers"], *ours]
             await send(message)
 
         return with_headers

@@ -9,6 +9,7 @@ from tallystick.api import (
     admin_credit_costs,
     admin_credits,
     admin_keys,
+    admin_limits,
     admin_payments,
     audit,
     credit_grants,
@@ -23,6 +24,7 @@ from tallystick.api import (
     payments,
     subscriptions,
     usage,
+    usage_check,
     usage_overview,
     webhooks,
 )
@@ -43,6 +45,7 @@ ACCOUNT_ROUTES: Final = (
 )
 OTHER_ROUTES: Final = (
     *events.ROUTES,
+    *usage_check.ROUTES,
     *webhooks.ROUTES,
     *admin_accounts.ROUTES,
     *admin_catalog.ROUTES,
@@ -50,6 +53,7 @@ OTHER_ROUTES: Final = (
     *admin_credit_costs.ROUTES,
     *admin_clocks.ROUTES,
     *admin_keys.ROUTES,
+    *admin_limits.ROUTES,
     *admin_payments.ROUTES,
     *audit.ROUTES,
 )

@@ -14,6 +14,7 @@ from tallystick.invoices.document import Party
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
 from tallystick.ledger.service import Ledger
+from tallystick.metering.gate import Gate
 from tallystick.metering.ingest import Ingest
 from tallystick.payments.attempts import Attempts
 from tallystick.payments.collect import Collector
@@ -40,6 +41,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     passwords: Passwords
     sign_in: SignIn
     ingest: Ingest
+    gate: Gate
     gateways: Gateways
     inbox: Inbox
     card_setup: CardSetup

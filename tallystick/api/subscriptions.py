@@ -14,7 +14,7 @@ from tallystick.api.answers import major, plain
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.catalog import service as catalog
-from tallystick.catalog.model import PlanCredits, PlanVersion
+from tallystick.catalog.model import Limit, LimitKind, LimitPeriod, PlanCredits, PlanVersion
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
 from tallystick.money.rounding import round_decimal
@@ -26,8 +26,19 @@ TAGS: Final = ["Subscriptions"]
 FREE_TIER: Final = "free"
 
 
+class LimitAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit of a meter."""
+
+    limit: str
+    per: LimitPeriod
+    kind: LimitKind
+
+
 class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan as it is sold now. `prices` are as in the catalogue; limits are decimal strings."""
+    """A plan as it is sold now. `prices` are as in the catalogue.
+
+    `limits` by meter: a decimal string is a soft limit per billing period, a list says more.
+    """
 
     id: str
     code: str
@@ -39,7 +50,7 @@ class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal
     amount_cents: int
     prices: list[dict[str, Any]]
-    limits: dict[str, str]
+    limits: dict[str, str | list[LimitAnswer]]
     credits: PlanCredits | None
 
 
@@ -151,9 +162,15 @@ def plan_answer(version: PlanVersion) -> PlanAnswer:
         amount=major(fee, version.currency),
         amount_cents=fee,
         prices=[_price(price) for price in version.prices],
-        limits={meter: plain(limit) for meter, limit in version.limits.items()},
+        limits={meter: _limit(terms) for meter, terms in version.limits.items()},
         credits=version.credits,
     )
+
+
+def _limit(terms: Decimal | tuple[Limit, ...]) -> str | list[LimitAnswer]:
+    if isinstance(terms, Decimal):
+        return plain(terms)
+    return [LimitAnswer(limit=plain(one.limit), per=one.per, kind=one.kind) for one in terms]
 
 
 def subscription_answer(subscription: Subscription, plan: PlanVersion) -> SubscriptionAnswer:

@@ -2,29 +2,27 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 from typing import Final, get_args
 
 import msgspec
 
+from tallystick.catalog.limits import limit_problems
 from tallystick.catalog.model import Interval, NewPlanVersion, PlanCredits, Rollover
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.money.currency import currency
 from tallystick.money.errors import UnknownCurrency
-from tallystick.pricing.bounds import quantity_problems
 from tallystick.pricing.model import FlatPrice, Price
 from tallystick.pricing.validate import read_price, validate
 
 NAME_LENGTH_MAX: Final = 200
 INTERVAL_COUNT_MAX: Final = 120
 PRICES_MAX: Final = 100
-LIMITS_MAX: Final = 100
 CREDITS_MAX: Final = 10**12
 CREDIT_DECIMALS_MAX: Final = 5
 PERIODS_MAX: Final = 120
 _CODE: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-_NUMBER: Final = re.compile(r"-?[0-9]{1,64}(\.[0-9]{1,64})?")
 _CODE_MESSAGE: Final = "must be 1 to 63 of a-z, 0-9, _ and -, a letter first"
 
 
@@ -34,17 +32,6 @@ def read_prices(data: Sequence[object]) -> tuple[Price, ...]:
     Raises BadInput naming every bad field of the first bad price, such as `prices[0].unit`.
     """
     return tuple(_prefixed(f"prices[{at}]", item) for at, item in enumerate(data))
-
-
-def read_limits(data: Mapping[str, object]) -> dict[str, Decimal]:
-    """Return limits by meter code from decimal strings; raises BadInput naming each bad one."""
-    wrong = [
-        FieldError(f"limits.{code}", "not_a_decimal_string", 'must be a string such as "1000".')
-        for code, value in data.items()
-        if not (isinstance(value, str) and _NUMBER.fullmatch(value))
-    ]
-    raise_any(wrong)
-    return {code: Decimal(str(value)) for code, value in data.items()}
 
 
 def check_plan_version(new: NewPlanVersion, meter_codes: Collection[str]) -> NewPlanVersion:
@@ -57,7 +44,7 @@ def check_plan_version(new: NewPlanVersion, meter_codes: Collection[str]) -> New
         [
             *_plan_problems(new),
             *_price_problems(new, meter_codes),
-            *_limit_problems(new.limits, meter_codes),
+            *limit_problems(new.limits, meter_codes),
             *_credit_problems(new.credits),
         ]
     )
@@ -131,17 +118,6 @@ def _metering_problems(
     if price.billing == "in_advance":
         message = "usage is known when the period has ended: in_arrears"
         yield FieldError(f"{field}.billing", "usage_in_advance", message)
-
-
-def _limit_problems(
-    limits: Mapping[str, Decimal], meter_codes: Collection[str]
-) -> Iterator[FieldError]:
-    if len(limits) > LIMITS_MAX:
-        yield FieldError("limits", "too_many", f"may be {LIMITS_MAX} at most")
-    for code, limit in limits.items():
-        if code not in meter_codes:
-            yield FieldError(f"limits.{code}", "meter_not_found", "there is no such meter")
-        yield from quantity_problems(f"limits.{code}", limit)
 
 
 def _credit_problems(given: PlanCredits | None) -> Iterator[FieldError]:

@@ -25,6 +25,10 @@ RoundingMode = Literal["round", "ceil", "floor"]
 Interval = Literal["day", "week", "month", "year"]
 Rollover = Literal["none", "all", "up_to"]
 """What becomes of a plan's credits when their period ends: lost, kept, or kept up to a maximum."""
+LimitPeriod = Literal["period", "day", "minute"]
+"""What a limit counts: a billing period, a day of the account's time zone, a minute."""
+LimitKind = Literal["hard", "soft"]
+"""A hard limit refuses what would pass it; a soft one only tells."""
 
 
 class MeterFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,6 +111,18 @@ class PlanCredits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     rollover_periods: int | None = None
 
 
+class Limit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of a meter may be used; a meter has one for each `per` at most."""
+
+    limit: Decimal
+    per: LimitPeriod = "period"
+    kind: LimitKind = "soft"
+
+
+Limits = Mapping[str, Decimal | tuple[Limit, ...]]
+"""Limits by meter code; a mere quantity is a soft limit per billing period."""
+
+
 class NewPlanVersion(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked of a new version; the plan itself is made with its first one."""
 
@@ -116,12 +132,12 @@ class NewPlanVersion(msgspec.Struct, frozen=True, kw_only=True):
     interval: Interval
     interval_count: int = 1
     prices: tuple[Price, ...] = ()
-    limits: Mapping[str, Decimal] = {}
+    limits: Limits = {}
     credits: PlanCredits | None = None
 
 
 class PlanVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan as it was sold at one time; never changed. `limits` are quantities by meter code."""
+    """A plan as it was sold at one time; never changed."""
 
     plan_version_id: UUID
     plan_id: UUID
@@ -132,6 +148,6 @@ class PlanVersion(msgspec.Struct, frozen=True, kw_only=True):
     interval: str
     interval_count: int
     prices: tuple[Price, ...]
-    limits: Mapping[str, Decimal]
+    limits: Limits
     created_at: datetime
     credits: PlanCredits | None = None

@@ -1,11 +1,12 @@
 """Usage against a plan's limits, with what lies over them and what it costs: pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
+from tallystick.catalog.limits import all_limits
 from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.money.amount import Money
 from tallystick.money.exact import canonical, subtract
@@ -47,30 +48,49 @@ def usage_report(
     *,
     start: datetime,
     end: datetime,
+    limits: Mapping[str, Decimal] | None = None,
 ) -> UsageReport:
     """Return the report on what was used; `meters` and `totals` are by code, absent is zero.
 
-    A meter shows if a price or a limit of the version names it, in that order.
+    `limits` are those of the period that hold for the account, None: the version's. A meter shows
+    if a price or a limit names it, in that order.
     """
+    limits = period_limits(version) if limits is None else limits
     prices = {price.meter: price for price in version.prices if price.meter is not None}
     rows = tuple(
-        _meter_usage(version, meters[code], prices.get(code), totals.get(code, ZERO))
-        for code in reported_meters(version)
+        _meter_usage(
+            version.currency,
+            meters[code],
+            totals.get(code, ZERO),
+            price=prices.get(code),
+            limit=limits.get(code),
+        )
+        for code in reported_meters(version, limits)
     )
     total = sum((row.overage_cost for row in rows), Money.zero(version.currency))
     return UsageReport(start=start, end=end, meters=rows, total_overage_cost=total)
 
 
-def reported_meters(version: PlanVersion) -> tuple[str, ...]:
-    """Return the codes of the meters that a version's prices and limits name."""
+def reported_meters(version: PlanVersion, limits: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the codes of the meters that a version's prices and limits name, then of `limits`."""
     priced = [price.meter for price in version.prices if price.meter is not None]
-    return tuple(dict.fromkeys([*priced, *version.limits]))
+    return tuple(dict.fromkeys([*priced, *version.limits, *limits]))
+
+
+def period_limits(version: PlanVersion) -> dict[str, Decimal]:
+    """Return the version's limits per billing period."""
+    return {
+        code: one.limit
+        for code, limits in all_limits(version.limits).items()
+        for one in limits
+        if one.per == "period"
+    }
 
 
 def _meter_usage(
-    version: PlanVersion, meter: Meter, price: Price | None, quantity: Decimal
+    currency: str, meter: Meter, quantity: Decimal, *, price: Price | None, limit: Decimal | None
 ) -> MeterUsage:
-    limit = _limit(version, meter.code, price)
+    limit = _included(price) if limit is None else limit
     over = ZERO if limit is None else max(subtract(quantity, limit), ZERO)
     return MeterUsage(
         meter=meter,
@@ -78,14 +98,12 @@ def _meter_usage(
         limit=limit,
         percent=None if limit is None else _percent(quantity, limit),
         overage=canonical(over),
-        overage_cost=_cost(price, quantity, version.currency),
+        overage_cost=_cost(price, quantity, currency),
     )
 
 
-def _limit(version: PlanVersion, code: str, price: Price | None) -> Decimal | None:
-    """Return the plan's limit, else what the price includes, else None: without a limit."""
-    if code in version.limits:
-        return version.limits[code]
+def _included(price: Price | None) -> Decimal | None:
+    """Return what the price includes, which stands for a limit where there is none."""
     return price.included if price is not None and price.included > 0 else None
 
 

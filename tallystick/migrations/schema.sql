@@ -670,6 +670,18 @@ CREATE AGGREGATE public.usage_last(public.usage_point) (
     COMBINEFUNC = public.usage_later,
     PARALLEL = safe
 );
+CREATE TABLE public.account_limits (
+    account_id uuid NOT NULL,
+    meter_id uuid NOT NULL,
+    per text NOT NULL,
+    quantity numeric,
+    kind text NOT NULL,
+    reason text NOT NULL,
+    set_at timestamp with time zone NOT NULL,
+    CONSTRAINT account_limits_kind_check CHECK ((kind = ANY (ARRAY['hard'::text, 'soft'::text]))),
+    CONSTRAINT account_limits_per_check CHECK ((per = ANY (ARRAY['period'::text, 'day'::text, 'minute'::text]))),
+    CONSTRAINT account_limits_quantity_check CHECK ((quantity >= (0)::numeric))
+);
 CREATE TABLE public.accounts (
     account_id uuid NOT NULL,
     external_id text,
@@ -1197,6 +1209,21 @@ CREATE TABLE public.test_clocks (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT test_clocks_check CHECK ((target_at >= now_at))
 );
+CREATE TABLE public.usage_counters (
+    account_id uuid NOT NULL,
+    meter_id uuid NOT NULL,
+    epoch bigint DEFAULT 0 NOT NULL,
+    is_outside boolean DEFAULT false NOT NULL
+);
+CREATE TABLE public.usage_decisions (
+    account_id uuid NOT NULL,
+    key uuid NOT NULL,
+    content bytea NOT NULL,
+    is_allowed boolean NOT NULL,
+    answer jsonb NOT NULL,
+    until timestamp with time zone,
+    decided_at timestamp with time zone NOT NULL
+);
 CREATE TABLE public.usage_events (
     account_id uuid NOT NULL,
     key uuid NOT NULL,
@@ -1376,6 +1403,8 @@ ALTER TABLE ONLY public.usage_events ATTACH PARTITION public.usage_events_4 FOR 
 ALTER TABLE ONLY public.usage_events ATTACH PARTITION public.usage_events_5 FOR VALUES WITH (modulus 8, remainder 5);
 ALTER TABLE ONLY public.usage_events ATTACH PARTITION public.usage_events_6 FOR VALUES WITH (modulus 8, remainder 6);
 ALTER TABLE ONLY public.usage_events ATTACH PARTITION public.usage_events_7 FOR VALUES WITH (modulus 8, remainder 7);
+ALTER TABLE ONLY public.account_limits
+    ADD CONSTRAINT account_limits_pkey PRIMARY KEY (account_id, meter_id, per);
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_external_id_key UNIQUE (external_id);
 ALTER TABLE ONLY public.accounts
@@ -1486,6 +1515,10 @@ ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (account_id, subscription_id);
 ALTER TABLE ONLY public.test_clocks
     ADD CONSTRAINT test_clocks_pkey PRIMARY KEY (test_clock_id);
+ALTER TABLE ONLY public.usage_counters
+    ADD CONSTRAINT usage_counters_pkey PRIMARY KEY (account_id, meter_id);
+ALTER TABLE ONLY public.usage_decisions
+    ADD CONSTRAINT usage_decisions_pkey PRIMARY KEY (account_id, key);
 ALTER TABLE ONLY public.usage_events
     ADD CONSTRAINT usage_events_pkey PRIMARY KEY (account_id, key);
 ALTER TABLE ONLY public.usage_events_0
@@ -1553,6 +1586,7 @@ CREATE UNIQUE INDEX payments_live ON public.payments USING btree (account_id, in
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE UNIQUE INDEX subscriptions_active ON public.subscriptions USING btree (account_id) WHERE (status = 'active'::text);
 CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, subscription_id) WHERE (next_bill_at IS NOT NULL);
+CREATE INDEX usage_decisions_by_age ON public.usage_decisions USING btree (decided_at);
 CREATE INDEX usage_events_by_time ON ONLY public.usage_events USING btree (account_id, at);
 CREATE INDEX usage_events_0_account_id_at_idx ON public.usage_events_0 USING btree (account_id, at);
 CREATE INDEX usage_events_tail ON ONLY public.usage_events USING btree (account_id, tx);
@@ -1643,6 +1677,7 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_4 FOR EA
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_5 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_6 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_7 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.account_limits FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.accounts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.write_audit('key_hash');
 CREATE TRIGGER audited AFTER UPDATE ON public.credit_accounts FOR EACH ROW WHEN ((((((old.overdraft_max IS DISTINCT FROM new.overdraft_max) OR (old.alert_below IS DISTINCT FROM new.alert_below)) OR (old.top_up_below IS DISTINCT FROM new.top_up_below)) OR (old.top_up_package_id IS DISTINCT FROM new.top_up_package_id)) OR (old.top_up_month_max_minor IS DISTINCT FROM new.top_up_month_max_minor))) EXECUTE FUNCTION public.write_audit();
@@ -1674,6 +1709,10 @@ CREATE TRIGGER wakes_worker AFTER INSERT ON public.outbox FOR EACH STATEMENT EXE
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.payments FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT OR UPDATE ON public.test_clocks FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.webhook_inbox FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
+ALTER TABLE ONLY public.account_limits
+    ADD CONSTRAINT account_limits_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.account_limits
+    ADD CONSTRAINT account_limits_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_test_clock_id_fkey FOREIGN KEY (test_clock_id) REFERENCES public.test_clocks(test_clock_id);
 ALTER TABLE ONLY public.api_keys
@@ -1732,6 +1771,7 @@ ALTER TABLE ONLY public.usage_totals
     ADD CONSTRAINT usage_totals_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.usage_values
     ADD CONSTRAINT usage_values_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
+ALTER TABLE public.account_limits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.billing_audit ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_accounts ENABLE ROW LEVEL SECURITY;
@@ -1752,6 +1792,7 @@ ALTER TABLE public.ledger_postings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.memberships ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.outbox_done ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_rows ON public.account_limits TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.accounts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.billing_audit TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_accounts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -1776,6 +1817,8 @@ CREATE POLICY own_rows ON public.payment_attempts TO tallystick_account USING ((
 CREATE POLICY own_rows ON public.payment_methods TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscriptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_counters TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_decisions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_events TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_groups TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_months TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -1786,6 +1829,8 @@ ALTER TABLE public.payment_attempts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_methods ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscriptions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_counters ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_decisions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_groups ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_months ENABLE ROW LEVEL SECURITY;
@@ -1795,6 +1840,9 @@ ALTER TABLE public.usage_voids ENABLE ROW LEVEL SECURITY;
 GRANT USAGE ON SCHEMA public TO tallystick_account;
 GRANT USAGE ON SCHEMA public TO tallystick_staff;
 GRANT USAGE ON SCHEMA public TO tallystick_writer;
+GRANT SELECT ON TABLE public.account_limits TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.account_limits TO tallystick_writer;
+GRANT SELECT ON TABLE public.account_limits TO tallystick_staff;
 GRANT SELECT,UPDATE ON TABLE public.accounts TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.accounts TO tallystick_writer;
 GRANT SELECT ON TABLE public.accounts TO tallystick_staff;
@@ -1896,6 +1944,12 @@ GRANT SELECT ON TABLE public.subscriptions TO tallystick_staff;
 GRANT SELECT ON TABLE public.test_clocks TO tallystick_account;
 GRANT SELECT ON TABLE public.test_clocks TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.test_clocks TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_counters TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_counters TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_counters TO tallystick_staff;
+GRANT SELECT ON TABLE public.usage_decisions TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_decisions TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_decisions TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.usage_events TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.usage_events TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_events TO tallystick_staff;

@@ -8,11 +8,13 @@ import msgspec
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import PlanVersion
 from tallystick.kernel.db import Connection
+from tallystick.metering import account_limits
 from tallystick.metering import service as metering
 from tallystick.metering.usage_report import UsageReport, reported_meters, usage_report
 from tallystick.subscriptions import service
 from tallystick.subscriptions.lifecycle import running_period
 from tallystick.subscriptions.model import Subscription
+from tallystick.subscriptions.usage_limits import effective_limits, limits_per_period
 
 
 class CurrentUsage(msgspec.Struct, frozen=True):
@@ -33,10 +35,12 @@ async def current_usage(conn: Connection, account_id: UUID, now: datetime) -> Cu
     if subscription is None:
         return None
     plan = await catalog.get_plan_version(conn, subscription.plan_version_id)
-    meters = await catalog.meters_by_codes(conn, reported_meters(plan))
+    own = await account_limits.list_limits(conn, account_id)
+    limits = limits_per_period(effective_limits(plan, own))
+    meters = await catalog.meters_by_codes(conn, reported_meters(plan, limits))
     running = running_period(subscription, plan, now)
     totals = await metering.period_totals(
         conn, account_id, list(meters.values()), running.start, running.end
     )
-    report = usage_report(plan, meters, totals, start=running.start, end=running.end)
+    report = usage_report(plan, meters, totals, start=running.start, end=running.end, limits=limits)
     return CurrentUsage(subscription, plan, report)

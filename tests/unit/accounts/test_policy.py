@@ -18,18 +18,18 @@ ALL = set(get_args(Permission))
 
 # The README's table, written out a second time on purpose.
 ROLES: dict[Role, set[Permission]] = {
-    "member": {"billing:read"},
-    "owner": {"billing:read", "billing:write"},
+    "member": {"billing:read", "usage:check"},
+    "owner": {"billing:read", "billing:write", "usage:check"},
 }
 STAFF_ROLES: dict[StaffRole, set[Permission]] = {
-    "support": {"billing:read", "staff:read"},
-    "finance": {"billing:read", "staff:read", "staff:finance"},
+    "support": {"billing:read", "usage:check", "staff:read"},
+    "finance": {"billing:read", "usage:check", "staff:read", "staff:finance"},
     "admin": ALL,
 }
 SCOPES: dict[KeyScope, set[Permission]] = {
-    "usage:write": {"usage:write"},
-    "billing:read": {"billing:read"},
-    "billing:write": {"billing:read", "billing:write"},
+    "usage:write": {"usage:write", "usage:check"},
+    "billing:read": {"billing:read", "usage:check"},
+    "billing:write": {"billing:read", "billing:write", "usage:check"},
     "credits:write": {"credits:write"},
     "admin": ALL,
 }
@@ -71,8 +71,12 @@ def test_a_user_of_no_account_and_no_staff_role_may_nothing() -> None:
 
 
 def test_scopes_and_roles_add_up() -> None:
-    assert permissions(key("usage:write", "billing:read")) == {"usage:write", "billing:read"}
-    assert permissions(user("owner", "support")) == {"billing:read", "billing:write", "staff:read"}
+    assert permissions(key("usage:write", "credits:write")) == {
+        "usage:write", "usage:check", "credits:write"
+    }  # fmt: skip
+    assert permissions(user("owner", "support")) == {
+        "billing:read", "billing:write", "usage:check", "staff:read"
+    }  # fmt: skip
 
 
 def raised(principal: Principal | None, permission: Permission) -> TallystickError:

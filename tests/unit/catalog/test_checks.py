@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tallystick.catalog.checks import check_plan_version, read_limits, read_prices
+from tallystick.catalog.checks import check_plan_version, read_prices
+from tallystick.catalog.limits import read_limits
 from tallystick.catalog.model import NewPlanVersion
 from tallystick.kernel.errors import BadInput
 from tallystick.pricing.model import Price

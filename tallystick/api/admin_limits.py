@@ -1,0 +1,161 @@
+"""For staff: limits of one account, in place of its plan's."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Final
+
+import msgspec
+from litestar import delete, get, put
+from litestar.params import Parameter
+
+from tallystick.accounts import service as accounts
+from tallystick.api import fields
+from tallystick.api.answers import plain
+from tallystick.api.services import Services
+from tallystick.api.strict import Body
+from tallystick.api.usage_check import LimitStateAnswer, limit_answers
+from tallystick.catalog import service as catalog
+from tallystick.catalog.model import LimitKind, LimitPeriod
+from tallystick.kernel import ids
+from tallystick.kernel.clock import account_now
+from tallystick.kernel.db import STAFF, WRITER, Actor, Connection, acting, actor
+from tallystick.kernel.errors import BadInput
+from tallystick.metering import account_limits
+from tallystick.metering.limits import Ask, is_additive
+from tallystick.metering.limits_store import AccountLimit
+from tallystick.payments.approvals import REASON_LENGTH_MAX, check_reason
+from tallystick.subscriptions.usage_limits import applied_limits
+
+BASE: Final = "/api/v1/admin/accounts/{account_id:str}/limits"
+TAGS: Final = ["Admin: limits"]
+
+
+class LimitBody(Body, frozen=True, kw_only=True):
+    """A limit; null: none, whatever the plan says."""
+
+    limit: fields.Quantity | None
+    kind: LimitKind = "hard"
+    reason: fields.Reason
+
+
+class AccountLimitAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit that was set for the account."""
+
+    meter: str
+    per: LimitPeriod
+    limit: str | None
+    kind: LimitKind
+    reason: str
+    set_at: datetime
+
+
+class AccountLimits(msgspec.Struct, frozen=True):
+    """What was set for the account, and all that holds for it now, its plan's included."""
+
+    limits: list[AccountLimitAnswer]
+    effective: list[LimitStateAnswer]
+    total: int
+
+
+@get(BASE, opt={"permission": "staff:read"}, tags=TAGS, summary="Limits of an account")
+async def list_limits(account_id: str, services: Services) -> AccountLimits:
+    """Show what was set for an account, and how all its limits stand."""
+    wanted = ids.parse("account", account_id)
+    async with services.db.transaction(STAFF) as conn:
+        own = await account_limits.list_limits(conn, wanted)
+        asks = await _asks(conn, services, account_id)
+    checked = await services.gate.check(asks)
+    return AccountLimits(
+        [_answer(one) for one in own], limit_answers(checked.states), total=len(own)
+    )
+
+
+@put(
+    f"{BASE}/{{meter_code:str}}/{{per:str}}",
+    opt={"permission": "staff:admin"},
+    tags=TAGS,
+    summary="Set a limit",
+)
+async def set_limit(
+    account_id: str, meter_code: str, per: LimitPeriod, data: LimitBody, services: Services
+) -> AccountLimitAnswer:
+    """Set a limit in place of the plan's on the same meter and `per`; the next check knows it."""
+    wanted = ids.parse("account", account_id)
+    new = AccountLimit(
+        meter=meter_code,
+        per=per,
+        limit=None if data.limit is None else _decimal(data.limit),
+        kind=data.kind,
+        reason=check_reason(data.reason),
+        set_at=services.clock(),
+    )
+    with acting(_because(data.reason)):
+        async with services.db.transaction(WRITER) as conn:
+            await accounts.get_account(conn, wanted)
+            return _answer(await account_limits.set_limit(conn, wanted, new))
+
+
+@delete(
+    f"{BASE}/{{meter_code:str}}/{{per:str}}",
+    opt={"permission": "staff:admin"},
+    tags=TAGS,
+    status_code=204,
+    summary="Take a limit away",
+)
+async def remove_limit(
+    account_id: str,
+    meter_code: str,
+    per: LimitPeriod,
+    services: Services,
+    reason: Annotated[
+        str,
+        Parameter(
+            description="Why; kept in the audit.",
+            min_length=1,
+            max_length=REASON_LENGTH_MAX,
+            pattern=r"^[^\x00]*[^\x00\s][^\x00]*$",
+        ),
+    ],
+) -> None:
+    """Let the plan's limit hold again."""
+    wanted = ids.parse("account", account_id)
+    with acting(_because(reason)):
+        async with services.db.transaction(WRITER) as conn:
+            await account_limits.remove_limit(conn, wanted, meter_code, per)
+
+
+async def _asks(conn: Connection, services: Services, account_id: str) -> list[Ask]:
+    """Ask for nothing more of each limited meter, to see how its limits stand."""
+    account = await accounts.get_account(conn, ids.parse("account", account_id))
+    now = await account_now(conn, account.account_id, services.clock())
+    limits = await applied_limits(conn, account, now)
+    meters = await catalog.meters_by_codes(conn, limits)
+    return [
+        Ask(account.account_id, meters[code], Decimal(0), applied)
+        for code, applied in limits.items()
+        if is_additive(meters[code])
+    ]
+
+
+def _answer(one: AccountLimit) -> AccountLimitAnswer:
+    return AccountLimitAnswer(
+        meter=one.meter,
+        per=one.per,
+        limit=None if one.limit is None else plain(one.limit),
+        kind=one.kind,
+        reason=one.reason,
+        set_at=one.set_at,
+    )
+
+
+def _decimal(text: str) -> Decimal:
+    if not fields.QUANTITY.fullmatch(text):
+        raise BadInput.field("limit", "not_a_decimal_string", 'must be a string such as "1000"')
+    return Decimal(text)
+
+
+def _because(reason: str) -> Actor:
+    return msgspec.structs.replace(actor(), reason=check_reason(reason))
+
+
+ROUTES: Final = (list_limits, set_limit, remove_limit)
