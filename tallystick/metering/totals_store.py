@@ -30,7 +30,7 @@ _EVENT: Final = fill(
 _TAIL: Final = """
       AND e.tx >= (SELECT upto FROM mark) AND e.tx <= '18446744073709551615'"""
 _IN_SPAN: Final = fill("CASE WHEN e.at >= $3 AND e.at < $4 THEN {value} END", value=VALUE)
-_BEFORE: Final = fill("CASE WHEN e.at < least($3, $4) THEN {value} END", value=VALUE)
+_BEFORE: Final = fill("CASE WHEN e.at < $3 THEN {value} END", value=VALUE)
 _TAIL_EVENT: Final = _EVENT.replace(VALUE, _IN_SPAN) + _TAIL
 _TAIL_BEFORE: Final = _EVENT.replace(VALUE, _BEFORE) + _TAIL
 _FOLDED: Final = "AND e.tx < (SELECT upto FROM mark)"
@@ -86,7 +86,8 @@ FROM (
     SELECT meter_id, event_count, total, last,
         held + total * extract(epoch FROM $4 - hour - interval '1 hour') AS integral FROM parts
     UNION ALL
-    SELECT meter_id, event_count, total, last, total * extract(epoch FROM $4 - $3) FROM carried
+    SELECT meter_id, event_count, total, last, total * extract(epoch FROM $4::timestamptz - $3)
+    FROM carried
 ) AS whole GROUP BY meter_id
 """,
     head=_WITH,
