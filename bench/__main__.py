@@ -1,42 +1,125 @@
-"""`make bench`: all figures in one run."""
+"""`make bench`: all figures in one run, or those of some parts.
+
+Ratios are to pgbench's TPC-B or to psql's copy on the same server, in the same run. On a machine
+that does other things too, pgbench with its many processes loses more than we do: run it alone.
+"""
 
 import argparse
 import asyncio
+import logging
 import sys
+from collections.abc import Callable, Mapping
+from typing import Final
 
+import structlog
 from rich.console import Console
 from rich.table import Table
 
-from bench import ingest, usage_reads
-from bench.figures import Figure
-from bench.installation import installation
+from bench import credits, ingest, ledger, usage_reads  # noqa: A004 - the part is called so
+from bench.figures import Figure, tpcb_figure
+from bench.installation import Installation, installation
+
+BOOKS: Final = frozenset({"ledger", "credits"})
 
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument(
-        "--events", type=int, default=200_000, help="events sent for each batch size"
-    )
-    parser.add_argument("--reads", type=int, default=5_000, help="reads of usage/current")
-    asked = parser.parse_args()
+    asked = _arguments().parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     console = Console(stderr=True)
-    with console.status("bringing an installation up"), installation() as place:
-        figures = [Figure("start: serve to the first 200", f"{place.start_seconds:.2f} s", "")]
-        for batch in (100, 1_000):
-            console.print(f"ingest, batches of {batch} …")
-            figures += ingest.measure(place, asked.events, batch)
-        console.print("psql \\copy of the same rows …")
-        figures += ingest.compare(place, asked.events, figures)
-        console.print("reads …")
-        figures += asyncio.run(usage_reads.measure(place, asked.reads))
-        for name, process in (("server", place.server), ("worker", place.worker)):
-            figures.append(Figure(f"resident: {name}", f"{place.resident_mb(process):.0f} MB", ""))
+    console.print("bringing an installation up …")
+    with installation() as place:
+        figures = _figures(place, asked, console)
     table = Table("what", "figure", "ratio", title="Tallystick")
     for figure in figures:
         table.add_row(figure.what, figure.value, figure.ratio)
     Console().print(table)
     return 0
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", type=_parts, default=tuple(PARTS), help=", ".join(PARTS))
+    parser.add_argument("--events", type=int, default=200_000, help="events for each batch size")
+    parser.add_argument("--reads", type=int, default=5_000, help="reads of usage/current")
+    parser.add_argument(
+        "--entries", type=int, default=0,
+        help="debit again behind so many more entries in the books (10000000 takes minutes)",
+    )  # fmt: skip
+    return parser
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    wanted = tuple(text.split(","))
+    unknown = ", ".join(sorted({*wanted} - {*PARTS}))
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no such part: {unknown}")
+    return wanted
+
+
+def _figures(place: Installation, asked: argparse.Namespace, console: Console) -> list[Figure]:
+    figures, best = [], 0.0
+    if BOOKS & {*asked.only}:
+        console.print("pgbench …")
+        best = ledger.tpcb(place.dsn)
+        figures.append(tpcb_figure(best))
+    for name, part in PARTS.items():
+        if name in asked.only:
+            figures += part(place, asked, console, best)
+    return figures
+
+
+Part = Callable[[Installation, argparse.Namespace, Console, float], list[Figure]]
+"""Measures; the last argument is pgbench's best, 0 when no part needs it."""
+
+
+def _start(place: Installation, *_: object) -> list[Figure]:
+    return [Figure("start: serve to the first 200", f"{place.start_seconds:.2f} s", "")]
+
+
+def _ledger(place: Installation, _: object, console: Console, best: float) -> list[Figure]:
+    return ledger.measure(place, best, console)
+
+
+def _credits(
+    place: Installation, asked: argparse.Namespace, console: Console, best: float
+) -> list[Figure]:
+    return credits.measure(place, best, asked.entries, console)
+
+
+def _ingest(
+    place: Installation, asked: argparse.Namespace, console: Console, _: float
+) -> list[Figure]:
+    figures = []
+    for batch in (100, 1_000):
+        console.print(f"ingest, batches of {batch} …")
+        figures += ingest.measure(place, asked.events, batch)
+    console.print("psql \\copy of the same rows …")
+    return figures + ingest.compare(place, asked.events, figures)
+
+
+def _reads(
+    place: Installation, asked: argparse.Namespace, console: Console, _: float
+) -> list[Figure]:
+    console.print("reads …")
+    return asyncio.run(usage_reads.measure(place, asked.reads))
+
+
+def _resident(place: Installation, *_: object) -> list[Figure]:
+    return [
+        Figure(f"resident: {name}", f"{place.resident_mb(process):.0f} MB", "")
+        for name, process in (("server", place.server), ("worker", place.worker))
+    ]
+
+
+PARTS: Final[Mapping[str, Part]] = {
+    "start": _start,
+    "ingest": _ingest,
+    "reads": _reads,
+    "resident": _resident,
+    "ledger": _ledger,
+    "credits": _credits,
+}
 
 
 if __name__ == "__main__":

@@ -62,10 +62,10 @@ def installation() -> Iterator[Installation]:
             "TALLYSTICK_RATE_LIMIT": "1000000000", "TALLYSTICK_LOG_LEVEL": "WARNING",
         }  # fmt: skip
         began = time.perf_counter()
-        server = stack.enter_context(_process(environment, "serve"))
+        server = stack.enter_context(_process(environment, "bench.serve"))
         _wait_until_ready(port, server)
         start_seconds = time.perf_counter() - began
-        worker = stack.enter_context(_process(environment, "worker"))
+        worker = stack.enter_context(_process(environment, "tallystick worker"))
         yield Installation(dsn, port, api_key, account_keys, start_seconds, server.pid, worker.pid)
 
 
@@ -121,7 +121,7 @@ async def _fill(dsn: str) -> tuple[str, list[str]]:
 
 @contextmanager
 def _process(environment: dict[str, str], command: str) -> Iterator["subprocess.Popen[bytes]"]:
-    process = subprocess.Popen([sys.executable, "-m", "tallystick", command], env=environment)  # noqa: S603 - ours
+    process = subprocess.Popen([sys.executable, "-m", *command.split()], env=environment)  # noqa: S603 - ours
     try:
         yield process
     finally:
