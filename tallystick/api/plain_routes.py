@@ -1,7 +1,8 @@
 """Routes too busy for the framework: the same steps in the same order, with nothing in between.
 
 Each is a route of the framework too, which describes it and takes every request that is not plain:
-with a cookie, a query, a compressed or chunked body, another content type, or a header twice.
+with a cookie, a query, no body, a compressed or chunked one, another content type, or a header
+twice.
 Authentication, rate limit, permission, decoding and errors are the same functions for both.
 """
 
@@ -107,7 +108,7 @@ def _plain_headers(scope: Scope) -> dict[bytes, bytes] | None:
     length = headers.get(b"content-length", b"")
     is_short = len(length) <= len(str(BODY_BYTES_MAX)) and length.isdigit()
     is_plain = headers.get(b"content-type", b"") in _KINDS and not _NOT_PLAIN & headers.keys()
-    return headers if is_plain and is_short and int(length) <= BODY_BYTES_MAX else None
+    return headers if is_plain and is_short and 0 < int(length) <= BODY_BYTES_MAX else None
 
 
 def _credentials(headers: Mapping[bytes, bytes]) -> Credentials:
