@@ -1,12 +1,10 @@
-"""For staff: meters, and plans in versions."""
+"""For staff: plans in versions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Annotated, Any, Final
 
-import msgspec
-from litestar import get, post
+from litestar import post
 from msgspec import Meta
 from msgspec.structs import replace
 
@@ -18,18 +16,12 @@ from tallystick.catalog import service as catalog
 from tallystick.catalog.checks import PRICES_MAX, read_prices
 from tallystick.catalog.limits import LIMITS_MAX, read_limits
 from tallystick.catalog.model import (
-    Aggregation,
     Interval,
-    Meter,
-    NewMeter,
     NewPlanVersion,
     PlanCredits,
 )
-from tallystick.kernel import ids
-from tallystick.kernel.db import WRITER, account_scope
+from tallystick.kernel.db import WRITER
 from tallystick.kernel.errors import BadInput
-from tallystick.kernel.ids import HOUSE
-from tallystick.metering import service as metering
 
 BASE: Final = "/api/v1/admin"
 TAGS: Final = ["Admin: catalogue"]
@@ -58,37 +50,6 @@ LIMIT_LIST: Final = {
 }
 
 
-class MeterAnswer(msgspec.Struct, frozen=True):
-    """What is counted."""
-
-    id: str
-    code: str
-    name: str
-    unit: str
-    event_type: str
-    aggregation: str
-    property: str | None
-    created: datetime
-
-
-class MeterList(msgspec.Struct, frozen=True):
-    """All meters, by code."""
-
-    meters: list[MeterAnswer]
-    total: int
-
-
-class MeterBody(Body, frozen=True, kw_only=True):
-    """A meter to be made; `name` and `event_type` are the code where they are left out."""
-
-    code: fields.MeterCode
-    name: fields.Line | None = None
-    unit: fields.Line = "unit"
-    event_type: fields.EventType | None = None
-    aggregation: Aggregation = "count"
-    property: fields.Line | None = None
-
-
 class NewPlan(Body, frozen=True, kw_only=True):
     """A version of a plan, sold from now on; existing subscriptions keep theirs.
 
@@ -112,22 +73,6 @@ class NewPlan(Body, frozen=True, kw_only=True):
         ),
     ] = {}
     credits: PlanCredits | None = None
-
-
-@get("/api/v1/meters", opt={"permission": "billing:read"}, tags=["Usage"], summary="Meters")
-async def list_meters(services: Services) -> MeterList:
-    """List what is counted."""
-    async with services.db.transaction(account_scope(HOUSE)) as conn:
-        meters = [meter_answer(meter) for meter in await catalog.list_meters(conn)]
-    return MeterList(meters, len(meters))
-
-
-@post(f"{BASE}/meters", opt={"permission": "staff:admin"}, tags=TAGS, summary="Make a meter")
-async def create_meter(data: MeterBody, services: Services) -> MeterAnswer:
-    """Count events of a type from now on, and those of that type that are stored already."""
-    new = NewMeter(**msgspec.structs.asdict(data))
-    async with services.db.transaction(WRITER) as conn:
-        return meter_answer(await metering.create_meter(conn, new, services.clock()))
 
 
 @post(f"{BASE}/plans", opt={"permission": "staff:admin"}, tags=TAGS, summary="Sell a plan")
@@ -159,18 +104,4 @@ def _in_the_words_of_the_body() -> Iterator[None]:
         raise BadInput(error.code, detail, errors=told) from error
 
 
-def meter_answer(meter: Meter) -> MeterAnswer:
-    """Show a meter."""
-    return MeterAnswer(
-        ids.show("meter", meter.meter_id),
-        meter.code,
-        meter.name,
-        meter.unit,
-        meter.event_type,
-        meter.aggregation,
-        meter.property,
-        meter.created_at,
-    )
-
-
-ROUTES: Final = (list_meters, create_meter, create_plan)
+ROUTES: Final = (create_plan,)

@@ -332,7 +332,7 @@ async def test_a_clock_goes_no_further_than_two_hundred_years(
         ({"name": ""}, "name"),
         ({"unit": "\n"}, "unit"),
         ({"event_type": ""}, "event_type"),
-        ({"aggregation": "max"}, "aggregation"),
+        ({"aggregation": "median"}, "aggregation"),
         ({"aggregation": "sum"}, "property"),
         ({"property": "n"}, "property"),
         ({"aggregation": "sum", "property": ""}, "property"),

@@ -190,6 +190,14 @@ def keep_plan_rules(body: Json, _: Known) -> Json:
     return {**body, "prices": prices, "limits": limits}
 
 
+def keep_meter_rules(body: Json, _: Known) -> Json:
+    """What is not counted reads a property; filters compare with values; only some carry over."""
+    filters = [{"property": one["property"], "values": ["x"]} for one in body.get("filters", ())]
+    is_count = body.get("aggregation", "count") == "count"
+    fixed = {"property": None if is_count else "n", "expression": None, "filters": filters}
+    return {**body, **fixed, "recurring": False, "allow_negative": None}
+
+
 def keep_tax_rules(body: Json, _: Known) -> Json:
     """A tax has a name and a rate, or neither; which of them are stored decides."""
     return {name: value for name, value in body.items() if not name.startswith("tax_")}
@@ -251,6 +259,7 @@ def keep_cost_rules(body: Json, _: Known) -> Json:
 
 
 RULES: Mapping[str, Callable[[Any, Known], Any]] = {
+    "/api/v1/admin/meters": keep_meter_rules,
     "/api/v1/admin/plans": keep_plan_rules,
     "/api/v1/admin/accounts/{account_id}": keep_tax_rules,
     "/api/v1/admin/test-clocks/{test_clock_id}/advance": keep_clock_rules,
