@@ -25,6 +25,7 @@ from tallystick.app import open_services
 from tallystick.demo_data import SignIns, load
 from tallystick.kernel.embedded import EmbeddedPostgres, default_home
 from tallystick.kernel.errors import SetupError
+from tallystick.kernel.logs import configure_logs
 from tallystick.kernel.migrate import migrate
 from tallystick.processes import listening_socket
 from tallystick.settings import Settings, read_settings
@@ -82,6 +83,7 @@ def _run(stack: ExitStack, home: Path, dsn: str, environment: Mapping[str, str],
         "STRIPE_BASE_URL": (simulator := _simulator_address(home)),
         "STRIPE_JS_URL": f"{simulator}/stripe.js",
     }
+    configure_logs(json=False, level="WARNING")  # the children's logs are in files, ours is here
     sign_ins = asyncio.run(_load(read_settings(settings_text, os.geteuid()), dsn, home))
     say("starting the server and the worker")
     web = stack.enter_context(child(home, "server", settings_text, "serve"))

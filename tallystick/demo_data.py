@@ -1,4 +1,4 @@
-"""The sample of the demo: three plans, three meters, an account with an owner, a staff admin."""
+"""The sample of the demo: plans, meters, credits, an account with an owner, a staff admin."""
 
 import secrets
 from collections.abc import Iterator
@@ -8,11 +8,12 @@ from typing import Final
 
 import msgspec
 
+from tallystick import demo_credits
 from tallystick.accounts import keys, service, users
 from tallystick.accounts.model import Account, NewAccount, NewUser
 from tallystick.api.services import Services
 from tallystick.catalog import service as catalog
-from tallystick.catalog.model import NewMeter, NewPlanVersion
+from tallystick.catalog.model import NewMeter, NewPlanVersion, PlanCredits
 from tallystick.kernel import test_clocks
 from tallystick.kernel.db import WRITER, Actor, Connection, acting
 from tallystick.kernel.ids import new_id
@@ -36,7 +37,7 @@ METERS: Final = (
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """A plan in figures: EUR a month, and for each meter the included units and the price after.
+    """A plan in figures: EUR and credits a month, for each meter what is included and the price.
 
     Impressions get cheaper with volume: the first million beyond the plan at the first price.
     """
@@ -44,17 +45,18 @@ class Offer(msgspec.Struct, frozen=True):
     code: str
     name: str
     fee: str
+    credits: int
     impressions: tuple[str, str, str]
     api_calls: tuple[str, str]
     data_transfer: tuple[str, str]
 
 
 OFFERS: Final = (
-    Offer("indie", "Indie", "29", ("250000", "0.00005", "0.00004"), ("50000", "0.0004"),
+    Offer("indie", "Indie", "29", 100, ("250000", "0.00005", "0.00004"), ("50000", "0.0004"),
           ("50", "0.09")),
-    Offer("studio", "Studio", "149", ("2000000", "0.00004", "0.00003"), ("500000", "0.0003"),
+    Offer("studio", "Studio", "149", 1_000, ("2000000", "0.00004", "0.00003"), ("500000", "0.0003"),
           ("500", "0.07")),
-    Offer("enterprise", "Enterprise", "990", ("50000000", "0.00002", "0.00001"),
+    Offer("enterprise", "Enterprise", "990", 10_000, ("50000000", "0.00002", "0.00001"),
           ("10000000", "0.0001"), ("10000", "0.04")),
 )  # fmt: skip
 
@@ -88,12 +90,14 @@ async def load(services: Services) -> SignIns:
             await _make_catalog(conn, started)
             account = await _make_account(conn, now)
             await _make_people(conn, account, who, hashes, now)
+            await demo_credits.offer(conn, account, now)
             plan = await catalog.current_plan_version(conn, "studio")
             await subscriptions.subscribe(conn, account, plan, started)
             _, secret = await keys.create_api_key(
                 conn, None, name="Demo", scopes=["usage:write", "billing:write", "admin"], now=now
             )
         await services.ingest.record(list(_usage(started, now)), now=now, only_account=None)
+        await demo_credits.use(services, account, now)
     return msgspec.structs.replace(who, api_key=secret)
 
 
@@ -123,6 +127,7 @@ def plan_version(offer: Offer) -> NewPlanVersion:
         currency="EUR",
         interval="month",
         prices=tuple(read_price({**price, "currency": "EUR"}) for price in prices),
+        credits=PlanCredits(amount=Decimal(offer.credits)),
     )
 
 
