@@ -22,6 +22,9 @@ cli.add_typer(simulators, name="simulators")
 exports = typer.Typer(no_args_is_help=True, help="Write what is stored into a file.")
 cli.add_typer(exports, name="export")
 
+usage_commands = typer.Typer(no_args_is_help=True, help="Usage events and the totals of them.")
+cli.add_typer(usage_commands, name="usage")
+
 Host = Annotated[str | None, typer.Option(help="Address to listen on [TALLYSTICK_HOST].")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on [TALLYSTICK_PORT, else 8000].")]
 _SIMULATED: Final = "whsec_simulator"
@@ -135,6 +138,29 @@ def verify(
             is_clean = asyncio.run(verify_books(settings, dsn, anchor))
     if not is_clean:
         raise typer.Exit(1)
+
+
+@usage_commands.command("verify", epilog="Example: tallystick usage verify   (beside the server)")
+def verify_usage_totals() -> None:
+    """Hold every total of usage against its events; exit code 1 on any difference."""
+    from tallystick.processes import database
+    from tallystick.usage_commands import verify_usage
+
+    with database(_settings({}), progress=_say) as dsn:
+        is_clean = asyncio.run(verify_usage(dsn))
+    if not is_clean:
+        raise typer.Exit(1)
+
+
+@usage_commands.command("rebuild", epilog="Example: tallystick usage rebuild   (beside the server)")
+def rebuild_usage_totals() -> None:
+    """Make every total of usage anew of its events; reads stay exact meanwhile."""
+    from tallystick.processes import database
+    from tallystick.usage_commands import rebuild_usage
+
+    with database(_settings({}), progress=_say) as dsn:
+        count = asyncio.run(rebuild_usage(dsn))
+    _say(f"{count} months of accounts counted anew")
 
 
 @cli.command()

@@ -69,13 +69,11 @@ async def differences(
         advance(1)
 
 
-async def rebuild(db: Database, advance: Advance) -> int:
-    """Make all roll-ups anew, month by month in a transaction each; return how many months.
+async def rebuild(db: Database, months: Sequence[AccountMonth], advance: Advance) -> int:
+    """Make the roll-ups of these months anew, each in a transaction; return how many months.
 
     The fold waits for one month at a time, and reads for none: each sees the old or the new.
     """
-    async with db.transaction(WRITER) as conn:
-        months = await account_months(conn)
     for month in months:
         async with db.transaction(WRITER) as conn:
             await _rebuild_month(conn, month)

@@ -22,7 +22,7 @@ from tallystick.kernel.db import WRITER, Database, account_scope, open_database
 from tallystick.metering import events_store, service
 from tallystick.metering.fold import Fold
 from tallystick.metering.prepare import event_key
-from tallystick.metering.recount import rebuild
+from tallystick.metering.recount import AccountMonth, account_months, rebuild
 
 DAY = datetime(2026, 1, 31, 20, tzinfo=UTC)  # a month ends inside
 END = DAY + timedelta(hours=9)
@@ -219,7 +219,11 @@ class RollUps(RuleBasedStateMachine):
 
     @rule()
     def rebuild(self) -> None:
-        self.run(rebuild(self.db, lambda _: None))
+        async def months() -> Sequence[AccountMonth]:
+            async with self.db.transaction(WRITER) as conn:
+                return await account_months(conn)
+
+        self.run(rebuild(self.db, self.run(months()), lambda _: None))
 
     @rule(one=INSTANTS, other=INSTANTS)
     def read(self, one: datetime, other: datetime) -> None:
