@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Final, cast
 
@@ -34,6 +35,7 @@ from tallystick.ledger.service import Ledger
 from tallystick.metering.counters_redis import RedisCounters
 from tallystick.metering.gate import Gate
 from tallystick.metering.ingest import Ingest
+from tallystick.metering.prepare import Ages
 from tallystick.payments.attempts import Attempts
 from tallystick.payments.collect import Collector
 from tallystick.payments.gateway import Gateway, Gateways
@@ -66,6 +68,7 @@ async def open_services(
         services = _services(settings, db, gateways, jwt=jwt, clock=clock, cost=cost)
         stack.push_async_callback(services.ledger.close)
         stack.push_async_callback(services.credits.close)
+        stack.push_async_callback(services.ingest.close)
         stack.push_async_callback(services.gate.close)
         yield services
 
@@ -121,7 +124,7 @@ def _services(
         authenticator=Authenticator(db, clock, jwt),
         passwords=passwords,
         sign_in=SignIn(db, passwords, FailedTries()),
-        ingest=Ingest(db),
+        ingest=Ingest(db, event_ages(settings)),
         gate=Gate(db, RedisCounters(settings.redis_url) if settings.redis_url else None),
         gateways=gateways,
         inbox=Inbox(db, gateways),
@@ -130,6 +133,15 @@ def _services(
         collector=Collector(db, gateways, tries, clock),
         ledger=Ledger(db),
         credits=CreditService(db),
+    )
+
+
+def event_ages(settings: Settings) -> Ages:
+    """Return how old, and how far ahead of its account's clock, an event may be."""
+    days = settings.event_age_days_max
+    return Ages(
+        ahead_max=timedelta(seconds=settings.event_ahead_seconds_max),
+        age_max=None if days is None else timedelta(days=days),
     )
 
 

@@ -36,6 +36,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     default_currency: str = "USD"
     anchor_key_file: Path | None = None
     rate_limit_per_minute: int = 6000
+    event_age_days_max: int | None = None
+    event_ahead_seconds_max: int = 3600
+    event_parked_days_max: int = 400
     redis_url: str | None = None
     seller_name: str = "Your company"
     seller_address: tuple[str, ...] = ()
@@ -91,6 +94,11 @@ def read_count(text: str) -> int:
     return _in_range(text, 1, 1_000_000_000)
 
 
+def read_days(text: str) -> int:
+    """Read a whole number of days, a century of them at most."""
+    return _in_range(text, 1, 36_525)
+
+
 def read_url(text: str) -> str:
     """Read an http(s) address, without a slash at its end."""
     if not text.startswith(("http://", "https://")):
@@ -141,6 +149,12 @@ VARIABLES: Final = (
     Variable("TALLYSTICK_ANCHOR_KEY_FILE", "anchor_key_file", Path, "key that signs anchors"),
     Variable("TALLYSTICK_RATE_LIMIT", "rate_limit_per_minute", read_count, "requests a minute"),
     Variable("REDIS_URL", "redis_url", read_redis_url, "counters of limits on Redis"),
+    Variable("TALLYSTICK_EVENT_AGE_DAYS_MAX", "event_age_days_max", read_days,
+             "how old a usage event may be"),
+    Variable("TALLYSTICK_EVENT_AHEAD_SECONDS_MAX", "event_ahead_seconds_max", read_count,
+             "how far ahead of the account's clock it may be"),
+    Variable("TALLYSTICK_EVENT_PARKED_DAYS_MAX", "event_parked_days_max", read_days,
+             "how long unmatched events and conflicts are kept"),
     Variable("TALLYSTICK_SELLER_NAME", "seller_name", str, "who invoices, as printed"),
     Variable("TALLYSTICK_SELLER_ADDRESS", "seller_address", read_list("|"),
              "address lines, separated by |"),

@@ -1,7 +1,7 @@
 """What the worker does: every kind of due work, and who listens to which event."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 import msgspec
@@ -18,6 +18,7 @@ from tallystick.kernel.db import WRITER
 from tallystick.kernel.due import AccountKind, WallKind, Worker
 from tallystick.kernel.outbox import Event, Handler, Teller
 from tallystick.kernel.test_clocks import Advancer
+from tallystick.metering.aside import Aside
 from tallystick.metering.fold import Fold
 from tallystick.metering.gate import forget_old_decisions
 from tallystick.payments.autopay import Autopay
@@ -59,6 +60,7 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
         InboxWorker(db, gateways, news).kind(),
         attempts_kind(Resolver(db, gateways, tries)),
         Fold(db).kind(),
+        Aside(db, timedelta(days=services.settings.event_parked_days_max)).kind(),
         WallKind("test_clocks", advancer.run_due),
         WallKind(HOUSEKEEPING, _Housekeeping(services).run_due),
     )

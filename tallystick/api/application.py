@@ -12,7 +12,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from tallystick import __version__
-from tallystick.api import credit_use, errors, meta, usage_check
+from tallystick.api import credit_use, errors, events, meta, usage_check
 from tallystick.api.answers import JsonResponse
 from tallystick.api.auth import (
     Authenticate,
@@ -129,8 +129,9 @@ def _plain_routes(services: Services) -> Mapping[str, PlainRoute]:
     if not services.settings.billing_enabled:
         return {}
     deduct = credit_use.plain_deduct(services)
-    return {
-        **{f"{base}/credits/deduct": deduct for base in (BILLING, CONTROL_PANEL)},
+    deducts = {f"{base}/credits/deduct": deduct for base in (BILLING, CONTROL_PANEL)}
+    checks = {
         usage_check.CHECK: usage_check.plain_check(services),
         usage_check.RECORD: usage_check.plain_record(services),
     }
+    return {**deducts, **events.plain_routes(services), **checks}

@@ -88,10 +88,15 @@ def domain_error(request: Request[Any, Any, Any], error: TallystickError) -> Res
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="tallystick"'
     if error.code == "unsupported_content_encoding":
-        headers["Accept-Encoding"] = "identity"  # RFC 9110, 15.5.16
+        headers["Accept-Encoding"] = _codings(request)  # RFC 9110, 15.5.16
     return problem(
         request, status, error.code, error.detail, error.errors, headers=headers, extra=error.extra
     )
+
+
+def _codings(request: Request[Any, Any, Any]) -> str:
+    """Return in which ways a route's body may come; no request goes by without its route."""
+    return "gzip, identity" if request.scope["route_handler"].opt.get("gzip") else "identity"
 
 
 def money_error(request: Request[Any, Any, Any], error: MoneyError) -> Response[Any]:

@@ -1,6 +1,6 @@
 """Usage in: CloudEvents as the OpenMeter client sends them, Lago's events, and our own form."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -9,6 +9,9 @@ import msgspec
 from litestar import Request, Response, post
 
 from tallystick.accounts.model import Principal
+from tallystick.api.answers import encode
+from tallystick.api.captured import Captured
+from tallystick.api.compressed import read_body
 from tallystick.api.event_schemas import (
     EVENTS_ANSWERS,
     EVENTS_BODY,
@@ -16,6 +19,7 @@ from tallystick.api.event_schemas import (
     LAGO_BODY,
     PREFER,
 )
+from tallystick.api.plain_routes import Asked, PlainRoute, json_answer
 from tallystick.api.services import Services
 from tallystick.api.strict import INGEST_BYTES_MAX
 from tallystick.kernel.errors import BadInput
@@ -29,8 +33,12 @@ from tallystick.metering.requests import (
 )
 
 TAGS: Final = ["Usage"]
+EVENTS: Final = "/api/v1/events"
+LAGO_BATCH: Final = "/api/v1/events/batch"
+_KINDS: Final = (CLOUDEVENT, CLOUDEVENT_BATCH, JSON)
 _NULL: Final = msgspec.Raw(b"null")
-_OPT: Final = {"permission": "usage:write", "any_query": True}
+_OPT: Final = {"permission": "usage:write", "any_query": True, "gzip": True}
+_NOTHING: Final = Captured(204, [], b"")
 
 
 class Results(msgspec.Struct, frozen=True):
@@ -39,8 +47,17 @@ class Results(msgspec.Struct, frozen=True):
     events: list[EventResult]
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """A request with events: who sends them, in which way, and what they want to be told."""
+
+    principal: Principal
+    kind: str
+    body: bytes
+    each: bool
+
+
 @post(
-    "/api/v1/events",
+    EVENTS,
     opt={
         **_OPT,
         "request_body": EVENTS_BODY,
@@ -58,27 +75,23 @@ async def record_events(
 ) -> Response[Any]:
     """Store each event once, as soon as this is answered counted in every total.
 
-    CloudEvents are answered 204, all or nothing; Lago's event 200 with the event; with
-    `Prefer: return=representation`, or in our own form, 200 with a result for each event.
+    CloudEvents are answered 204, Lago's event 200 with the event: one that is invalid refuses the
+    request; what matches no account or no meter is parked. In our own form, or with
+    `Prefer: return=representation`, 200 has a result for each event and an invalid one leaves the
+    others alone. Bodies may come as gzip.
     """
-    kind = _content_type(request, CLOUDEVENT, CLOUDEVENT_BATCH, JSON)
-    body = await request.body()
-    with _as_everywhere():
-        batch = read_events(kind, body)
-    own = batch.shape.name == "tallystick"
-    told = "return=representation" in request.headers.get("prefer", "").lower()
-    each = own or told
-    results = await _record(services, principal, batch, strict=not each)
-    if each:
-        return Response(Results(list(results)))
-    if batch.shape.name == "lago":
-        return Response(_echo(body, services.clock()))
-    return Response(None, status_code=204)
+    return _response(await _record_events(services, await _sent(request, principal)))
 
 
 @post(
-    "/api/v1/events/batch",
-    opt={**_OPT, "request_body": LAGO_BODY, "responses": LAGO_ANSWERS},
+    LAGO_BATCH,
+    opt={
+        **_OPT,
+        "request_body": LAGO_BODY,
+        "responses": LAGO_ANSWERS,
+        "parameters": [PREFER],
+        "answers": [Results],
+    },
     tags=TAGS,
     summary="Record usage (Lago's batch)",
     request_max_body_size=INGEST_BYTES_MAX,
@@ -87,33 +100,92 @@ async def record_events(
 async def record_lago_batch(
     request: Request[Any, Any, Any], services: Services, principal: Principal
 ) -> Response[Any]:
-    """Store Lago's batch, all or nothing, and answer with it."""
-    _content_type(request, JSON)
-    body = await request.body()
+    """Store Lago's batch and answer with it; one invalid event refuses all of it.
+
+    What matches no account or no meter is parked. `Prefer` is as with `/events`.
+    """
+    return _response(await _record_lago_batch(services, await _sent(request, principal)))
+
+
+def plain_routes(services: Services) -> Mapping[str, PlainRoute]:
+    """Return both routes as they run without the framework."""
+
+    async def events(asked: Asked) -> Captured:
+        return _captured(await _record_events(services, _asked(asked)))
+
+    async def lago_batch(asked: Asked) -> Captured:
+        return _captured(await _record_lago_batch(services, _asked(asked)))
+
+    kinds = frozenset(kind.encode() for kind in _KINDS)
+    return {
+        path: PlainRoute("usage:write", work, kinds, INGEST_BYTES_MAX, takes_key=False)
+        for path, work in ((EVENTS, events), (LAGO_BATCH, lago_batch))
+    }
+
+
+async def _record_events(services: Services, sent: Sent) -> bytes | None:
+    """Record what was sent, and return the answer's JSON; None where there is none."""
+    _check_kind(sent.kind, *_KINDS)
     with _as_everywhere():
-        batch = read_lago_events(body)
-    await _record(services, principal, batch, strict=True)
-    return Response(msgspec.Raw(body))
+        batch = read_events(sent.kind, sent.body, each=sent.each)
+    each = sent.each or batch.shape.name == "tallystick"
+    results = await _record(services, sent.principal, batch, strict=not each)
+    if each:
+        return encode(Results(list(results)))
+    return _echo(sent.body, services.clock()) if batch.shape.name == "lago" else None
 
 
-def _content_type(request: Request[Any, Any, Any], *taken: str) -> str:
-    """Return how the body is written; raises BadInput `unsupported_media_type`."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+async def _record_lago_batch(services: Services, sent: Sent) -> bytes:
+    _check_kind(sent.kind, JSON)
+    with _as_everywhere():
+        batch = read_lago_events(sent.body, each=sent.each)
+    results = await _record(services, sent.principal, batch, strict=not sent.each)
+    return encode(Results(list(results))) if sent.each else sent.body
+
+
+async def _sent(request: Request[Any, Any, Any], principal: Principal) -> Sent:
+    body = await read_body(request, INGEST_BYTES_MAX)
+    return _told(
+        principal, body, request.headers.get("content-type", ""), request.headers.get("prefer", "")
+    )
+
+
+def _asked(asked: Asked) -> Sent:
+    kind, prefer = (asked.headers.get(name, b"") for name in (b"content-type", b"prefer"))
+    return _told(asked.principal, asked.body, kind.decode("latin-1"), prefer.decode("latin-1"))
+
+
+def _told(principal: Principal, body: bytes, content_type: str, prefer: str) -> Sent:
+    kind = content_type.partition(";")[0].strip().lower()
+    return Sent(principal, kind, body, each="return=representation" in prefer.lower())
+
+
+def _response(told: bytes | None) -> Response[Any]:
+    if told is None:
+        return Response(None, status_code=204)
+    return Response(told, media_type=JSON)
+
+
+def _captured(told: bytes | None) -> Captured:
+    return _NOTHING if told is None else json_answer(told, {})
+
+
+def _check_kind(kind: str, *taken: str) -> None:
+    """Raise BadInput `unsupported_media_type` for another way of writing."""
     if kind not in taken:
         raise BadInput("unsupported_media_type", f"Send the body as {' or '.join(taken)}.")
-    return kind
 
 
-def _echo(body: bytes, received_at: datetime) -> msgspec.Raw:
+def _echo(body: bytes, received_at: datetime) -> bytes:
     """Return Lago's body as it came, its event with a time: Lago's client takes none without."""
     root = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     if "event" not in root:
-        return msgspec.Raw(body)
+        return body
     event = msgspec.json.decode(root["event"], type=dict[str, msgspec.Raw])
     if event.get("timestamp", _NULL) != _NULL:
-        return msgspec.Raw(body)
+        return body
     told = {**event, "timestamp": msgspec.Raw(msgspec.json.encode(received_at))}
-    return msgspec.Raw(msgspec.json.encode({**root, "event": told}))
+    return msgspec.json.encode({**root, "event": told})
 
 
 @contextmanager
@@ -132,8 +204,8 @@ async def _record(
 ) -> tuple[EventResult, ...]:
     """Record a batch; a key bound to an account records for that one alone."""
     only = principal.account.account_id if principal.account else None
-    return await services.ingest.record(
-        batch.events, now=services.clock(), only_account=only, strict=strict, shape=batch.shape
+    return await services.ingest.record_batch(
+        batch, now=services.clock(), only_account=only, strict=strict
     )
 
 

@@ -138,6 +138,7 @@ PARAMETERS: Final[Json] = {
     "meter_code": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$"},
     "invoice_id": typeid("invoice"),
     "package_id": typeid("credit_package"),
+    "conflict_id": typeid("event_conflict"),
     "cost_id": typeid("credit_cost"),
     "transaction_id": typeid("ledger_entry"),
     "reservation_id": typeid("credit_reservation"),

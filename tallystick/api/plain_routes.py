@@ -21,7 +21,7 @@ from tallystick.api.captured import Captured
 from tallystick.api.rate_limit import RateLimiter
 from tallystick.api.strict import BODY_BYTES_MAX
 
-_KINDS: Final = frozenset({b"application/json", b""})
+JSON_KINDS: Final = frozenset({b"application/json", b""})
 _NOT_PLAIN: Final = frozenset({b"cookie", b"content-encoding", b"transfer-encoding", b"expect"})
 
 
@@ -31,6 +31,7 @@ class Asked(msgspec.Struct, frozen=True):
     principal: Principal
     body: bytes
     key: str | None
+    headers: Mapping[bytes, bytes] = {}
 
 
 Work = Callable[[Asked], Awaitable[Captured]]
@@ -38,13 +39,16 @@ Work = Callable[[Asked], Awaitable[Captured]]
 
 
 class PlainRoute(msgspec.Struct, frozen=True):
-    """The permission that a route needs, and what it does.
+    """The permission that a route needs, what it does, and of which bodies.
 
-    Without `takes_key`, a request with an `Idempotency-Key` is the framework's.
+    `takes_key` False: requests with an `Idempotency-Key` are not plain, the framework keeps their
+    answers.
     """
 
     permission: Permission
     work: Work
+    kinds: frozenset[bytes] = JSON_KINDS
+    bytes_max: int = BODY_BYTES_MAX
     takes_key: bool = True
 
 
@@ -66,8 +70,8 @@ class PlainRoutes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection, or pass it on."""
         route = self._routes.get(scope["path"]) if str(scope["type"]) == "http" else None
-        headers = None if route is None else _plain_headers(scope)
-        if route is None or headers is None or not _is_for(route, headers):
+        headers = None if route is None else _plain_headers(scope, route)
+        if route is None or headers is None:
             await self._app(scope, receive, send)
             return
         scope["path_template"] = scope["path"]
@@ -78,7 +82,8 @@ class PlainRoutes:
             body = await _read(receive, int(headers[b"content-length"]))
             if body is None:
                 return  # the caller has gone
-            answer = await route.work(Asked(principal, body, _text(headers, b"idempotency-key")))
+            key = _text(headers, b"idempotency-key")
+            answer = await route.work(Asked(principal, body, key, headers))
         except Exception as error:  # noqa: BLE001 - every error is answered
             request: Request[Any, Any, Any] = Request(scope)
             refusal = errors.answer_to(request, error).to_asgi_response(None, request)
@@ -94,11 +99,7 @@ def json_answer(body: bytes, headers: Mapping[str, str]) -> Captured:
     return Captured(200, named, body)
 
 
-def _is_for(route: PlainRoute, headers: Mapping[bytes, bytes]) -> bool:
-    return route.takes_key or b"idempotency-key" not in headers
-
-
-def _plain_headers(scope: Scope) -> dict[bytes, bytes] | None:
+def _plain_headers(scope: Scope, route: PlainRoute) -> dict[bytes, bytes] | None:
     """Return the headers of a request that is plain, else None."""
     http: HTTPScope = scope  # type: ignore[assignment]  # its type was looked at
     given = list(http["headers"])
@@ -106,9 +107,11 @@ def _plain_headers(scope: Scope) -> dict[bytes, bytes] | None:
     if http["method"] != "POST" or http["query_string"] or len(headers) != len(given):
         return None
     length = headers.get(b"content-length", b"")
-    is_short = len(length) <= len(str(BODY_BYTES_MAX)) and length.isdigit()
-    is_plain = headers.get(b"content-type", b"") in _KINDS and not _NOT_PLAIN & headers.keys()
-    return headers if is_plain and is_short and 0 < int(length) <= BODY_BYTES_MAX else None
+    if not route.takes_key and b"idempotency-key" in headers:
+        return None
+    is_short = len(length) <= len(str(route.bytes_max)) and length.isdigit()
+    is_plain = headers.get(b"content-type", b"") in route.kinds and not _NOT_PLAIN & headers.keys()
+    return headers if is_plain and is_short and 0 < int(length) <= route.bytes_max else None
 
 
 def _credentials(headers: Mapping[bytes, bytes]) -> Credentials:
@@ -129,10 +132,10 @@ async def _read(receive: Receive, length: int) -> bytes | None:
     message = await receive()
     if message["type"] != "http.request":
         return None
-    body: bytes = message["body"]
-    while message["more_body"] and len(body) <= length:
+    chunks = [message["body"]]
+    while message["more_body"] and sum(map(len, chunks)) <= length:
         message = await receive()
         if message["type"] != "http.request":
             return None
-        body += message["body"]
-    return body
+        chunks.append(message["body"])
+    return b"".join(chunks)

@@ -11,6 +11,7 @@ from tallystick.api import (
     admin_keys,
     admin_limits,
     admin_payments,
+    admin_usage_events,
     audit,
     credit_grants,
     credit_packages,
@@ -57,5 +58,6 @@ OTHER_ROUTES: Final = (
     *admin_keys.ROUTES,
     *admin_limits.ROUTES,
     *admin_payments.ROUTES,
+    *admin_usage_events.ROUTES,
     *audit.ROUTES,
 )

@@ -120,8 +120,8 @@ async def refuse_what_is_not_described(
     A guard of every route.
     """
     coding = connection.headers.get("content-encoding", "identity").strip().lower()
-    if coding not in {"identity", ""}:
-        raise BadInput("unsupported_content_encoding", "Send the body without compression.")
+    if coding not in {"identity", ""} and not (handler.opt.get("gzip") and coding == "gzip"):
+        raise BadInput("unsupported_content_encoding", "This body can not be compressed so.")
     if _NUL in connection.scope["path"]:
         raise NotFound("route_not_found", "There is nothing at this address.")
     if handler.opt.get("any_query"):

@@ -63,6 +63,7 @@ None: it can not be told from these; it goes into the next batch.
 class _Waiting(msgspec.Struct, Generic[W, A], frozen=True):
     work: W
     key: Hashable
+    size: int
     answer: "asyncio.Future[A]"
 
 
@@ -70,7 +71,8 @@ class GroupCommitter(Generic[W, A]):
     """Commits the works of many callers in batches, over one connection of its own.
 
     One for each process and each kind of work; many processes may do so at once. With one lane,
-    works are decided in the order in which they were submitted.
+    works are decided in the order in which they were submitted. `size` is how much of `batch_max`
+    and `waiting_max` a work takes up; one that is larger than a batch is a batch of its own.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class GroupCommitter(Generic[W, A]):
         waiting_max: int = WAITING_MAX,
         lanes: int = LANES,
         busy_code: str = "ledger_busy",
+        size: Callable[[W], int] = lambda _: 1,
     ) -> None:
         self._db = db
         self._lanes = lanes
@@ -93,7 +96,9 @@ class GroupCommitter(Generic[W, A]):
         self._repeat = repeat
         self._batch_max = batch_max
         self._waiting_max = waiting_max
+        self._size = size
         self._waiting: deque[_Waiting[W, A]] = deque()
+        self._waiting_size = 0
         self._runners: set[asyncio.Task[None]] = set()
         self._idle: list[Connection] = []
         self._is_closed = False
@@ -106,16 +111,18 @@ class GroupCommitter(Generic[W, A]):
         `database_unavailable` when the database stays away: whether the work was committed is then
         not known, and the same key is safe to send again.
         """
-        if self._is_closed or len(self._waiting) >= self._waiting_max:
+        if self._is_closed or self._waiting_size >= self._waiting_max:
             raise Unavailable(
                 self._busy_code,
                 "Too much is waiting to be written; send it again in a moment.",
                 extra={"retry_after": 1},
             )
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(work, self._key(work), answer))
+        one = _Waiting(work, self._key(work), self._size(work), answer)
+        self._waiting.append(one)
+        self._waiting_size += one.size
         lanes = len(self._runners)
-        if lanes == 0 or (lanes < self._lanes and len(self._waiting) >= LANE_WAITING_MIN):
+        if lanes == 0 or (lanes < self._lanes and self._waiting_size >= LANE_WAITING_MIN):
             # In a context of its own: it works for everybody, not for whoever came first.
             runner = asyncio.create_task(self._commit_all(), context=contextvars.Context())
             self._runners.add(runner)
@@ -140,8 +147,13 @@ class GroupCommitter(Generic[W, A]):
                 self._runners.discard(runner)
 
     def _next_batch(self) -> "list[_Waiting[W, A]]":
-        count = min(self._batch_max, len(self._waiting))
-        return [self._waiting.popleft() for _ in range(count)]
+        batch: list[_Waiting[W, A]] = []
+        room = self._batch_max
+        while self._waiting and (not batch or self._waiting[0].size <= room):
+            batch.append(self._waiting.popleft())
+            room -= batch[-1].size
+            self._waiting_size -= batch[-1].size
+        return batch
 
     async def _commit(self, taken: "list[_Waiting[W, A]]") -> None:
         """Commit the first of each key, then answer the others from those."""
@@ -155,6 +167,7 @@ class GroupCommitter(Generic[W, A]):
             raise
         unclear = [one for one in again if not self._answer_from(firsts[one.key], one)]
         self._waiting.extendleft(reversed(unclear))
+        self._waiting_size += sum(one.size for one in unclear)
 
     def _answer_from(self, first: "_Waiting[W, A]", again: "_Waiting[W, A]") -> bool:
         if first.answer.cancelled() or first.answer.exception() is not None:

@@ -44,6 +44,8 @@ PREFIXES: Final = {
     "payment_attempt": "pa",
     "payment_method": "pm",
     "test_clock": "clock",
+    "unmatched_event": "uev",
+    "event_conflict": "ucf",
     "request": "req",
 }
 

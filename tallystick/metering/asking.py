@@ -15,7 +15,7 @@ from tallystick.metering import own_events
 from tallystick.metering.bodies import refuse
 from tallystick.metering.decide import Work
 from tallystick.metering.limits import AppliedLimit, Ask, added_by, is_additive
-from tallystick.metering.model import UsageEvent
+from tallystick.metering.model import Batch, UsageEvent
 from tallystick.metering.prepare import Target, prepare, read_rules
 
 _PLACE: Final = own_events.SHAPE.path(0) + "."
@@ -52,13 +52,12 @@ def work_of(
     Raises BadInput for what a meter can not count, and `meter_not_additive` for a hard limit on a
     meter to which an event does not just add.
     """
-    shape = own_events.SHAPE
     targets = {event.subject: Target(account_id, now)}
-    made = prepare([event], targets, read_rules(meters), shape)
+    made = prepare(Batch(own_events.SHAPE, [event]), targets, read_rules(meters), now)
     if made.unmatched:
         name = "type" if event.type else "meter"
         raise BadInput.field(name, "unknown_type", "is counted by no meter")
-    refuse(_renamed(made.faults))
+    refuse(_renamed(made.faults.get(0, ())))
     (row,) = made.rows
     return Work(
         row=row,

@@ -4,17 +4,28 @@ Whatever the bytes are, the answer is events or BadInput that names the field.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from tallystick.kernel.errors import BadInput, FieldError
-from tallystick.metering.model import EVENTS_MAX, Batch, Shape, UsageEvent
+from tallystick.metering.model import (
+    EVENTS_MAX,
+    TEXT_LENGTH_MAX,
+    Batch,
+    EventResult,
+    Shape,
+    Status,
+    UsageEvent,
+)
 
 DEPTH_MAX: Final = 10
 ERRORS_MAX: Final = 100
 """How many faults one answer names."""
+
+FAULTS_MAX: Final = 10
+"""How many faults the answer for one event names."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _PATH: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
@@ -32,6 +43,7 @@ _CODES: Final = {
     "number out of range": ("number_out_of_range", "holds a number above 1e64"),  # `read_number`
 }
 
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NESTED: Final = frozenset({dict, list})
 
 T = TypeVar("T")
@@ -49,6 +61,29 @@ def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise BadInput.field("body", "malformed_json", "must be UTF-8") from error
     except msgspec.DecodeError as error:
         raise BadInput.field("body", "malformed_json", f"is not JSON: {error}") from error
+
+
+def read_each(
+    items: Sequence[msgspec.Raw], read_one: Callable[[bytes], Batch], shape: Shape
+) -> Batch:
+    """Read a request's events one by one, so that a bad one does not sink the others.
+
+    Slow: for requests that can not be read as a whole. `read_one` reads an event as the only one
+    of a request. Raises BadInput with the faults of all events when none of them can be read.
+    """
+    events: list[UsageEvent] = []
+    places: list[int] = []
+    invalid: dict[int, EventResult] = {}
+    for position, item in enumerate(items):
+        try:
+            events.extend(read_one(bytes(item)).events)
+        except BadInput as error:
+            invalid[position] = _invalid(shape, position, item, error.errors)
+        else:
+            places.append(position)
+    if not events:
+        refuse([fault for result in invalid.values() for fault in result.errors])
+    return Batch(shape, events, places, invalid)
 
 
 def check_batch(batch: Batch, body: bytes) -> Batch:
@@ -76,6 +111,27 @@ def refuse(found: Sequence[FieldError]) -> None:
         also = f" (and {more} more)" if more else ""
         detail = f"{first.field}: {first.message}{also}"
         raise BadInput("validation_failed", detail, errors=found[:ERRORS_MAX])
+
+
+def _invalid(
+    shape: Shape, position: int, item: msgspec.Raw, errors: Sequence[FieldError]
+) -> EventResult:
+    """Return the answer for an event that was read as the only one of a request."""
+    only, place = shape.path(0), shape.path(position)
+    faults = []
+    for fault in errors[:FAULTS_MAX]:
+        inside = fault.field.removeprefix(only) if fault.field.startswith(only) else ""
+        faults.append(FieldError(place + inside, fault.code, fault.message))
+    return EventResult(_id_of(item, shape.id), Status.INVALID, faults[0].code, tuple(faults))
+
+
+def _id_of(item: msgspec.Raw, name: str) -> str | None:
+    """Return the id of an event that can not be read otherwise, or None."""
+    try:
+        found = msgspec.json.decode(_FIELDS.decode(item).get(name, b"null"), type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if len(found) > TEXT_LENGTH_MAX or _CONTROL.search(found) else found
 
 
 def _text_faults(shape: Shape, events: Sequence[UsageEvent]) -> Iterator[FieldError]:

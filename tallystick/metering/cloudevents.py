@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from tallystick.metering.bodies import check_batch, decode
+from tallystick.metering.bodies import check_batch, decode, read_each
 from tallystick.metering.model import EVENTS_MAX, Batch, Instant, Shape, Text, UsageEvent
 from tallystick.metering.numbers import read_number
 
@@ -35,6 +35,9 @@ _MANY: Final = msgspec.json.Decoder(
     Annotated[list[CloudEvent], msgspec.Meta(min_length=1, max_length=EVENTS_MAX)],
     float_hook=read_number,
 )
+_ITEMS: Final = msgspec.json.Decoder(
+    Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=EVENTS_MAX)]
+)
 
 
 def read_single(body: bytes) -> Batch:
@@ -45,3 +48,8 @@ def read_single(body: bytes) -> Batch:
 def read_many(body: bytes) -> Batch:
     """Read an array of events (`application/cloudevents-batch+json`); raises BadInput."""
     return check_batch(Batch(BATCH, decode(_MANY, body)), body)
+
+
+def read_one_by_one(body: bytes) -> Batch:
+    """Read an array whose events may be bad; raises BadInput when all of them are."""
+    return read_each(decode(_ITEMS, body), lambda item: read_many(b"[%b]" % item), BATCH)

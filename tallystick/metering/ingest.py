@@ -1,42 +1,86 @@
 """Events in: every one answered, every one once.
 
-Most requests hold only new events and are copied straight into the table. A request with a key
-that is stored already, or twice in itself, is written again by the slower way that can tell which.
+The events of many requests share one look-up, one COPY and one commit: whatever waits while a
+batch commits is the next batch. A request is answered when the commit is done that holds it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-import asyncpg
-import structlog
+import msgspec
 
-from tallystick.accounts.model import Account
 from tallystick.accounts.service import find_by_subjects
 from tallystick.catalog.service import meters_of_events
 from tallystick.kernel.clock import account_now
-from tallystick.kernel.db import WRITER, Connection, Database
-from tallystick.kernel.errors import Conflict, FieldError, TooMany
-from tallystick.metering import events_store, own_events
+from tallystick.kernel.db import Connection, Database
+from tallystick.kernel.errors import BadInput, Conflict, FieldError
+from tallystick.kernel.group_commit import GroupCommitter
+from tallystick.metering import own_events, unmatched
 from tallystick.metering.bodies import ERRORS_MAX, refuse
-from tallystick.metering.model import EventResult, Shape, Status, UsageEvent
-from tallystick.metering.prepare import Prepared, Rules, Target, prepare, read_rules
+from tallystick.metering.model import Batch, EventResult, Status, UsageEvent
+from tallystick.metering.prepare import AGES, Ages, Prepared, Rules, Target, prepare, read_rules
+from tallystick.metering.write import copy_new, write
 
-log = structlog.get_logger()
+BATCH_EVENTS_MAX: Final = 5_000
+"""Events in one commit; a request of more is a commit of its own."""
+WAITING_EVENTS_MAX: Final = 100_000
+LANES: Final = 2
 
-_UNMATCHED: Final = {
-    "unknown_subject": "names no account",
-    "unknown_type": "is counted by no meter",
-}
-_MET_ANOTHER: Final = (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError)
+_FOREIGN: Final = "names no account"
+_OTHER_CONTENT: Final = "was sent before with other content; an event never changes"
+
+
+class _Request(msgspec.Struct, frozen=True):
+    """The events of one request, and on what terms they are taken."""
+
+    batch: Batch
+    now: datetime
+    only_account: UUID | None
+    strict: bool
+    ages: Ages
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What the events of several requests name: accounts by subject, their clocks, meters."""
+
+    accounts: Mapping[str, UUID]
+    clocks: Mapping[UUID, datetime]
+    rules: Rules
+
+
+class _Ready(msgspec.Struct, frozen=True):
+    """A request's events checked: rows, what is parked, faults."""
+
+    request: _Request
+    prepared: Prepared
+    parked: Mapping[int, unmatched.Parking]
+
+
+_Answer = tuple[EventResult, ...] | BadInput
 
 
 class Ingest:
-    """Records usage events; opens transactions of its own under the writer's scope."""
+    """Records usage events, over connections of its own under the writer's scope."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, db: Database, ages: Ages = AGES) -> None:
+        self._ages = ages
+        self._committer: GroupCommitter[_Request, _Answer] = GroupCommitter(
+            db,
+            _record,
+            key=id,
+            repeat=lambda *_: None,
+            size=lambda request: len(request.batch.events),
+            batch_max=BATCH_EVENTS_MAX,
+            waiting_max=WAITING_EVENTS_MAX,
+            lanes=LANES,
+            busy_code="events_busy",
+        )
+
+    async def close(self) -> None:
+        """Commit all that was taken, and close the connections."""
+        await self._committer.close()
 
     async def record(
         self,
@@ -45,115 +89,159 @@ class Ingest:
         now: datetime,
         only_account: UUID | None = None,
         strict: bool = True,
-        shape: Shape = own_events.SHAPE,
     ) -> tuple[EventResult, ...]:
-        """Store what is new and answer each event, in order; all in one commit.
+        """Record events of our own form; see `record_batch`."""
+        batch = Batch(own_events.SHAPE, events)
+        return await self.record_batch(batch, now=now, only_account=only_account, strict=strict)
 
-        `only_account`: the account of the caller's key; any other's subject is unknown to it.
-        Strict: one event that matches nobody (BadInput) or differs from the stored one of its
-        key (Conflict `event_conflict`) refuses the whole request; otherwise that is its answer
-        and the others are stored. A malformed event refuses the request either way: BadInput.
+    async def record_batch(
+        self,
+        batch: Batch,
+        *,
+        now: datetime,
+        only_account: UUID | None = None,
+        strict: bool = True,
+        ages: Ages | None = None,
+    ) -> tuple[EventResult, ...]:
+        """Store what is new, answer each event in order, and return when that is committed.
+
+        What matches no account or no meter is parked; what differs from the stored event of its
+        key is kept aside. `only_account`: the account of the caller's key; any other subject is
+        unknown to it, and not parked but invalid. `ages`: others than the installation's.
+
+        Strict: one invalid event refuses the whole request (BadInput), and when one is kept aside
+        the others are stored, yet Conflict `event_conflict` is raised. Otherwise each has its
+        answer; BadInput when all of them are invalid. Raises Unavailable: `events_busy`,
+        `database_unavailable`; then the same events are safe to send again.
         """
-        # Two requests may hold the same events in two orders: the database then ends one of them.
-        for write in (_copy, _insert_new, _insert_new):
-            try:
-                async with self._db.transaction(WRITER) as conn:
-                    targets = await _targets(conn, events, only_account, now)
-                    ready = prepare(events, targets, await _rules(conn, events), shape)
-                    refuse([*ready.faults, *(_unmatched(ready, shape) if strict else ())])
-                    statuses = await write(conn, ready, events)
-                    if strict:
-                        _refuse_conflicts(ready, statuses, shape)
-                return _results(events, ready, statuses)
-            except _MET_ANOTHER as error:
-                log.info("usage_events_met_others", error=type(error).__name__, count=len(events))
-        raise TooMany(
-            "events_contended",
-            "The same events are being sent by others at this moment; send them again.",
-            extra={"retry_after": 1},
-        )
+        if not batch.events:
+            return ()
+        request = _Request(batch, now, only_account, strict, ages or self._ages)
+        answer = await self._committer.submit(request)
+        if isinstance(answer, BadInput):
+            raise answer
+        if strict:
+            _refuse_conflicts(batch, answer)
+        elif all(result.status is Status.INVALID for result in answer):
+            refuse([fault for result in answer for fault in result.errors])
+        return answer
 
 
-async def _targets(
-    conn: Connection, events: Sequence[UsageEvent], only_account: UUID | None, wall: datetime
-) -> dict[str, Target]:
-    """Return the account of each subject that the caller may write for, and its present."""
-    found = await find_by_subjects(conn, list({event.subject for event in events}))
-    return {
-        subject: Target(account.account_id, await _present(conn, account, wall))
-        for subject, account in found.items()
-        if only_account is None or account.account_id == only_account
-    }
+async def _record(conn: Connection, requests: Sequence[_Request]) -> list[_Answer]:
+    """Write the events of several requests in one commit, and answer each request."""
+    known = await _look_up(conn, [event for one in requests for event in one.batch.events])
+    checked = [_check(request, known) for request in requests]
+    ready = [one for one in checked if isinstance(one, _Ready)]
+    parked = [one for some in ready for one in some.parked.values()]
+    rows = [row for one in ready for row in one.prepared.rows]
+    if not parked and await copy_new(conn, rows):
+        statuses, counted = [Status.ACCEPTED] * len(rows), set()
+    else:
+        stated = [event.at for one in ready for event in _written(one)]
+        async with conn.transaction():
+            statuses = await write(conn, rows, stated, requests[0].now)
+            counted = await unmatched.park(conn, parked)
+    told = iter(statuses)
+    return [_results(one, told, counted) if isinstance(one, _Ready) else one for one in checked]
 
 
-async def _present(conn: Connection, account: Account, wall: datetime) -> datetime:
-    if account.test_clock_id is None:
-        return wall
-    return await account_now(conn, account.account_id, wall)
-
-
-async def _rules(conn: Connection, events: Sequence[UsageEvent]) -> Rules:
+async def _look_up(conn: Connection, events: Sequence[UsageEvent]) -> _Known:
+    accounts = await find_by_subjects(conn, list({event.subject for event in events}))
     types = {event.type for event in events}
     codes = {event.meter for event in events if event.meter is not None}
-    return read_rules(await meters_of_events(conn, types, codes))
+    rules = read_rules(await meters_of_events(conn, types, codes))
+    clocks = {
+        account.account_id: await account_now(conn, account.account_id, account.created_at)
+        for account in accounts.values()
+        if account.test_clock_id is not None
+    }
+    return _Known({name: one.account_id for name, one in accounts.items()}, clocks, rules)
 
 
-async def _copy(conn: Connection, ready: Prepared, _: Sequence[UsageEvent]) -> list[Status]:
-    """Write all rows as new ones; a key that is there already ends the transaction."""
-    await events_store.copy_events(conn, ready.rows)
-    return [Status.ACCEPTED] * len(ready.rows)
+def _check(request: _Request, known: _Known) -> _Ready | BadInput:
+    only, now = request.only_account, request.now
+    targets = {
+        subject: Target(account_id, known.clocks.get(account_id, now))
+        for subject in {event.subject for event in request.batch.events}
+        if (account_id := known.accounts.get(subject)) is not None
+        and (only is None or account_id == only)
+    }
+    made = prepare(request.batch, targets, known.rules, now, request.ages)
+    if only is not None:
+        _refuse_foreign(request.batch, made)
+    if request.strict and made.faults:
+        return _refusal(fault for faults in made.faults.values() for fault in faults)
+    return _Ready(request, made, _to_park(request, made, targets))
 
 
-async def _insert_new(
-    conn: Connection, ready: Prepared, events: Sequence[UsageEvent]
-) -> list[Status]:
-    """Write the rows whose key is new, the first of each key, and compare the others."""
-    firsts = {row[:2]: at for at, row in reversed(list(enumerate(ready.rows)))}
-    written = await events_store.insert_new_events(conn, [ready.rows[at] for at in firsts.values()])
-    statuses = [Status.CONFLICT] * len(ready.rows)
-    for key in written:
-        statuses[firsts[key]] = Status.ACCEPTED
-    others = [at for at, status in enumerate(statuses) if status is not Status.ACCEPTED]
-    stated = [events[ready.positions[at]].at for at in others]
-    same = await events_store.same_as_stored(conn, [ready.rows[at] for at in others], stated)
-    for at, is_same in zip(others, same, strict=True):
-        if is_same:
-            statuses[at] = Status.DUPLICATE
-    return statuses
+def _refuse_foreign(batch: Batch, made: Prepared) -> None:
+    """Make what names another account than the caller's a fault: a stranger parks nothing."""
+    for index, reason in list(made.unmatched.items()):
+        if reason == "unknown_subject":
+            field = batch.shape.path(batch.positions[index], batch.shape.subject)
+            made.faults.setdefault(index, []).append(FieldError(field, reason, _FOREIGN))
 
 
-def _unmatched(ready: Prepared, shape: Shape) -> list[FieldError]:
-    names = {"unknown_subject": shape.subject, "unknown_type": shape.type}
-    return [
-        FieldError(shape.path(position, names[code]), code, _UNMATCHED[code])
-        for position, code in ready.unmatched.items()
-    ]
+def _to_park(
+    request: _Request, made: Prepared, targets: Mapping[str, Target]
+) -> dict[int, unmatched.Parking]:
+    found = {}
+    for index, reason in made.unmatched.items():
+        if index not in made.faults:
+            event = request.batch.events[index]
+            target = targets.get(event.subject)
+            account_id = target.account_id if target else None
+            found[index] = unmatched.parking(event, account_id, reason, request.now)
+    return found
 
 
-def _refuse_conflicts(ready: Prepared, statuses: Sequence[Status], shape: Shape) -> None:
-    message = "was sent before with other content; an event never changes"
-    found = [
-        FieldError(shape.path(position, shape.id), "event_conflict", message)
-        for position, status in zip(ready.positions, statuses, strict=True)
-        if status is Status.CONFLICT
-    ]
-    if found:
-        detail = f"{found[0].field}: {message}. Nothing of the request was stored."
-        raise Conflict("event_conflict", detail, errors=found[:ERRORS_MAX])
+def _written(ready: _Ready) -> list[UsageEvent]:
+    return [ready.request.batch.events[index] for index in ready.prepared.indexes]
 
 
 def _results(
-    events: Sequence[UsageEvent], ready: Prepared, statuses: Sequence[Status]
+    ready: _Ready, told: Iterable[Status], counted: set[tuple[UUID, UUID]]
 ) -> tuple[EventResult, ...]:
-    by_position = dict(zip(ready.positions, statuses, strict=True))
-    return tuple(
-        _result(event, by_position.get(position), ready.unmatched.get(position))
-        for position, event in enumerate(events)
-    )
+    """Answer the events of a request; `told` goes on through the rows of all requests."""
+    batch, made = ready.request.batch, ready.prepared
+    written = dict(zip(made.indexes, told, strict=False))  # it goes on for the next request
+    places = batch.positions
+    answers = dict(batch.invalid)
+    for index, event in enumerate(batch.events):
+        if index in written:
+            answers[places[index]] = _stored(event.id, written[index])
+        elif index in made.faults:
+            faults = tuple(made.faults[index])
+            answers[places[index]] = EventResult(event.id, Status.INVALID, faults[0].code, faults)
+        elif ready.parked[index].name in counted:
+            answers[places[index]] = EventResult(event.id, Status.DUPLICATE)
+        else:
+            reason = made.unmatched[index]
+            answers[places[index]] = EventResult(event.id, Status.UNMATCHED, reason)
+    return tuple(answers[place] for place in range(len(answers)))
 
 
-def _result(event: UsageEvent, status: Status | None, unmatched: str | None) -> EventResult:
-    if status is None:
-        return EventResult(event.id, Status.UNMATCHED, unmatched)
-    detail = "other_content" if status is Status.CONFLICT else None
-    return EventResult(event.id, status, detail)
+def _stored(event_id: str, status: Status) -> EventResult:
+    return EventResult(event_id, status, "other_content" if status is Status.CONFLICT else None)
+
+
+def _refusal(faults: Iterable[FieldError]) -> BadInput:
+    try:
+        refuse(list(faults))
+    except BadInput as error:
+        return error
+    raise AssertionError  # it is called with faults
+
+
+def _refuse_conflicts(batch: Batch, answer: Sequence[EventResult]) -> None:
+    found = [
+        FieldError(batch.shape.path(place, batch.shape.id), "event_conflict", _OTHER_CONTENT)
+        for place, result in enumerate(answer)
+        if result.status is Status.CONFLICT
+    ]
+    if found:
+        detail = (
+            f"{found[0].field}: {_OTHER_CONTENT}. It is kept aside for staff and not counted; "
+            "the other events of the request are stored."
+        )
+        raise Conflict("event_conflict", detail, errors=found[:ERRORS_MAX])

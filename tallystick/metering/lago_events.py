@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from tallystick.kernel.errors import FieldError
-from tallystick.metering.bodies import check_batch, decode, refuse
+from tallystick.metering.bodies import check_batch, decode, read_each, refuse
 from tallystick.metering.model import EVENTS_MAX, Batch, Shape, Text, UsageEvent
 from tallystick.metering.numbers import read_number
 
@@ -56,6 +56,11 @@ class ManyBody(msgspec.Struct, frozen=True):
     events: Annotated[list[LagoEvent], msgspec.Meta(min_length=1, max_length=EVENTS_MAX)]
 
 
+class _Items(msgspec.Struct, frozen=True):
+    events: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=EVENTS_MAX)]
+
+
+_ITEMS: Final = msgspec.json.Decoder(_Items)
 _SINGLE: Final = msgspec.json.Decoder(SingleBody, float_hook=read_number)
 _MANY: Final = msgspec.json.Decoder(ManyBody, float_hook=read_number)
 
@@ -68,6 +73,12 @@ def read_single(body: bytes) -> Batch:
 def read_many(body: bytes) -> Batch:
     """Read several events; raises BadInput."""
     return _batch(MANY, decode(_MANY, body).events, body)
+
+
+def read_one_by_one(body: bytes) -> Batch:
+    """Read a body whose events may be bad; raises BadInput when all of them are."""
+    items = decode(_ITEMS, body).events
+    return read_each(items, lambda item: read_many(b'{"events":[%b]}' % item), MANY)
 
 
 def read_timestamp(value: Any) -> datetime | None:

@@ -1,6 +1,6 @@
 """Usage as values: events, the answers to them, totals."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
+
+from tallystick.kernel.errors import FieldError
 
 EVENTS_MAX: Final = 10_000
 """How many events one request may carry."""
@@ -44,17 +46,21 @@ class Status(StrEnum):
     DUPLICATE = "duplicate"
     CONFLICT = "conflict"
     UNMATCHED = "unmatched"
+    INVALID = "invalid"
 
 
 class EventResult(msgspec.Struct, frozen=True, gc=False):
     """The answer to one event; `detail` is a stable code where the status alone does not say.
 
-    `unknown_subject`, `unknown_type` (unmatched); `other_content` (conflict).
+    `unknown_subject`, `unknown_type` (unmatched: parked until it matches, is claimed or dropped);
+    `other_content` (conflict: kept aside, not counted); the code of the first of `errors`
+    (invalid: not kept). `id` is None when an invalid event has none that can be read.
     """
 
-    id: str
+    id: str | None
     status: Status
     detail: str | None = None
+    errors: tuple[FieldError, ...] = ()
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -77,10 +83,21 @@ class Shape(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """The events of one request, and how it wrote them."""
+    """The events of one request that can be read, and how it wrote them.
+
+    `places`: where each stands in the request, None when all of it was read; `invalid`: the
+    answers for the places that could not be read.
+    """
 
     shape: Shape
     events: Sequence[UsageEvent]
+    places: Sequence[int] | None = None
+    invalid: Mapping[int, EventResult] = {}
+
+    @property
+    def positions(self) -> Sequence[int]:
+        """Where each of the events stands in the request."""
+        return range(len(self.events)) if self.places is None else self.places
 
 
 class HourlyTotal(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from tallystick.kernel.errors import FieldError
-from tallystick.metering.bodies import check_batch, decode, refuse
+from tallystick.metering.bodies import check_batch, decode, read_each, refuse
 from tallystick.metering.model import EVENTS_MAX, Batch, Instant, Shape, Text, UsageEvent
 from tallystick.metering.numbers import read_number
 
@@ -29,6 +29,11 @@ class OwnBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: Annotated[list[OwnEvent], msgspec.Meta(min_length=1, max_length=EVENTS_MAX)]
 
 
+class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    events: Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=EVENTS_MAX)]
+
+
+_ITEMS: Final = msgspec.json.Decoder(_Items)
 _BODY: Final = msgspec.json.Decoder(OwnBody, float_hook=read_number)
 
 
@@ -38,6 +43,12 @@ def read_many(body: bytes) -> Batch:
     refuse([fault for at, event in enumerate(events) for fault in _faults(at, event)])
     plain = [event if event.data is None else _with_data(event) for event in events]
     return check_batch(Batch(SHAPE, plain), body)
+
+
+def read_one_by_one(body: bytes) -> Batch:
+    """Read a body whose events may be bad; raises BadInput when all of them are."""
+    items = decode(_ITEMS, body).events
+    return read_each(items, lambda item: read_many(b'{"events":[%b]}' % item), SHAPE)
 
 
 def _faults(position: int, event: OwnEvent) -> list[FieldError]:

@@ -3,10 +3,10 @@
 A thousand events take about 1.1 ms of one core: half of it hashes their keys.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -14,17 +14,35 @@ from asyncpg.pgproto import pgproto
 
 from tallystick.catalog.model import Meter
 from tallystick.kernel.errors import FieldError
-from tallystick.metering.model import Shape, UsageEvent
+from tallystick.metering.model import Batch
 from tallystick.metering.numbers import QUANTITY_END, quantity_fault
+from tallystick.metering.values import is_plain_sum, needs_checks, value_faults
 
-AHEAD_MAX: Final = timedelta(hours=1)
-"""How far the clock of a sender may run ahead of the account's."""
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Row = tuple[UUID, UUID, datetime, str, str, str, str]
 """Account, key, instant, event type, source, id, properties as JSON: a row of `usage_events`."""
 
 _encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class Ages(msgspec.Struct, frozen=True):
+    """How far an event's instant may be from the account's present.
+
+    `age_max` None: any instant from 1970 on.
+    """
+
+    ahead_max: timedelta = timedelta(hours=1)
+    age_max: timedelta | None = None
+
+    def earliest(self, now: datetime) -> datetime:
+        """Return the earliest instant that is taken."""
+        if self.age_max is None or self.age_max > now - EARLIEST:
+            return EARLIEST
+        return now - self.age_max
+
+
+AGES: Final = Ages()
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -35,10 +53,14 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """An event type that is counted, and which properties of its events are summed."""
+    """An event type that is counted, which properties of its events are summed, and what else.
+
+    `meters` are those that ask more of an event than a plain sum does.
+    """
 
     event_type: str
     properties: tuple[str, ...]
+    meters: tuple[Meter, ...] = ()
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -49,54 +71,64 @@ class Rules(msgspec.Struct, frozen=True):
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """Rows to write, each with the position of its event; what matched nobody; faults."""
+    """Rows to write, each with the index of its event; what matched nobody; faults by event."""
 
     rows: list[Row]
-    positions: list[int]
+    indexes: list[int]
     unmatched: dict[int, str]
-    faults: list[FieldError]
+    faults: dict[int, list[FieldError]]
 
 
 def read_rules(meters: Sequence[Meter]) -> Rules:
     """Return what these meters want of events."""
-    sums: dict[str, list[str]] = {meter.event_type: [] for meter in meters}
-    for meter in meters:
-        if meter.property is not None:
-            sums[meter.event_type].append(meter.property)
-    by_type = {name: Rule(name, tuple(properties)) for name, properties in sums.items()}
+    by_type = {}
+    for name in dict.fromkeys(meter.event_type for meter in meters):
+        own = [meter for meter in meters if meter.event_type == name]
+        sums = [str(meter.property) for meter in own if is_plain_sum(meter)]
+        others = [meter for meter in own if needs_checks(meter)]
+        by_type[name] = Rule(name, tuple(sums), tuple(others))
     return Rules(by_type, {meter.code: by_type[meter.event_type] for meter in meters})
 
 
 def prepare(
-    events: Sequence[UsageEvent], targets: Mapping[str, Target], rules: Rules, shape: Shape
+    batch: Batch, targets: Mapping[str, Target], rules: Rules, now: datetime, ages: Ages = AGES
 ) -> Prepared:
     """Return the rows of all events whose account and meter are known, and what is wrong.
 
-    Faults are instants out of bounds (`in_the_future`, `too_early`) and properties that a meter
-    can not sum (`missing`, `not_a_number`, `negative_quantity`, `too_large`, `too_many_decimals`).
+    Faults are instants out of bounds (`in_the_future`, `too_early`, `too_old`; seen from `now`
+    where the account is not known) and properties that give a meter no value (`missing`,
+    `not_a_number`, `negative_quantity`, `too_large`, `too_many_decimals`, `value_too_long`,
+    `divides_by_zero`).
     """
-    made = Prepared([], [], {}, [])
-    rows, positions = made.rows, made.positions
+    made = Prepared([], [], {}, {})
+    rows, indexes = made.rows, made.indexes
     by_type, by_meter = rules.by_type, rules.by_meter
-    latest = {subject: target.now + AHEAD_MAX for subject, target in targets.items()}
-    for position, event in enumerate(events):
-        target = targets.get(event.subject)
+    known = {subject: _known(target, ages) for subject, target in targets.items()}
+    nobody = (None, now, ages.earliest(now), now + ages.ahead_max)
+    for index, event in enumerate(batch.events):
+        account_id, present, earliest, latest = known.get(event.subject, nobody)
+        at = event.at or present
+        found = []
+        if at > latest or at < earliest:
+            found.append(_time_fault(batch, index, at, latest, ages))
         rule = by_type.get(event.type) if event.type else by_meter.get(event.meter or "")
-        if target is None or rule is None:
-            made.unmatched[position] = "unknown_type" if target else "unknown_subject"
-            continue
-        at = event.at or target.now
-        if at > latest[event.subject] or at < EARLIEST:
-            made.faults.append(_time_fault(shape, position, at))
-        for name in rule.properties:
-            value = event.properties.get(name)
-            if not (value.__class__ is int and 0 <= value < QUANTITY_END):
-                made.faults.extend(_quantity_faults(shape, position, name, value))
-        rows.append(
-            (target.account_id, event_key(event.source, event.id), at, rule.event_type,
-             event.source, event.id, _encode(event.properties).decode())
-        )  # fmt: skip
-        positions.append(position)
+        if account_id is None or rule is None:
+            made.unmatched[index] = "unknown_subject" if account_id is None else "unknown_type"
+        else:
+            for name in rule.properties:
+                value = event.properties.get(name)
+                if not (value.__class__ is int and 0 <= value < QUANTITY_END):
+                    found.extend(_quantity_faults(batch, index, name, value))
+            for meter in rule.meters:
+                found.extend(_value_faults(batch, index, meter, event.properties))
+        if found:
+            made.faults[index] = found
+        elif account_id is not None and rule is not None:
+            rows.append(
+                (account_id, event_key(event.source, event.id), at, rule.event_type,
+                 event.source, event.id, _encode(event.properties).decode())
+            )  # fmt: skip
+            indexes.append(index)
     return made
 
 
@@ -109,13 +141,33 @@ def event_key(source: str, event_id: str) -> UUID:
     return pgproto.UUID(blake2b(f"{source}\0{event_id}".encode(), digest_size=16).digest())
 
 
-def _time_fault(shape: Shape, position: int, at: datetime) -> FieldError:
-    field = shape.path(position, shape.at)
+def _known(target: Target, ages: Ages) -> tuple[UUID | None, datetime, datetime, datetime]:
+    """Return the account, its present, and the earliest and latest instant of its events."""
+    now = target.now
+    return target.account_id, now, ages.earliest(now), now + ages.ahead_max
+
+
+def _time_fault(batch: Batch, index: int, at: datetime, latest: datetime, ages: Ages) -> FieldError:
+    field = batch.shape.path(batch.positions[index], batch.shape.at)
     if at < EARLIEST:
         return FieldError(field, "too_early", "must not be before 1970")
-    return FieldError(field, "in_the_future", "is more than an hour ahead of the account's clock")
+    if ages.age_max is not None and at < latest - ages.ahead_max:
+        return FieldError(field, "too_old", f"must not be more than {ages.age_max.days} days ago")
+    ahead = f"{int(ages.ahead_max.total_seconds())} s"
+    return FieldError(field, "in_the_future", f"is more than {ahead} ahead of the account's clock")
 
 
-def _quantity_faults(shape: Shape, position: int, name: str, value: object) -> list[FieldError]:
+def _quantity_faults(batch: Batch, index: int, name: str, value: object) -> list[FieldError]:
     fault = quantity_fault(value)
-    return [FieldError(shape.path(position, shape.properties, name), *fault)] if fault else []
+    if fault is None:
+        return []
+    field = batch.shape.path(batch.positions[index], batch.shape.properties, name)
+    return [FieldError(field, *fault)]
+
+
+def _value_faults(
+    batch: Batch, index: int, meter: Meter, properties: Mapping[str, Any]
+) -> Iterator[FieldError]:
+    for name, fault in value_faults(meter, properties):
+        field = batch.shape.path(batch.positions[index], batch.shape.properties, name)
+        yield FieldError(field, *fault)

@@ -1209,6 +1209,21 @@ CREATE TABLE public.test_clocks (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT test_clocks_check CHECK ((target_at >= now_at))
 );
+CREATE TABLE public.usage_conflicts (
+    account_id uuid NOT NULL,
+    usage_conflict_id uuid NOT NULL,
+    digest uuid NOT NULL,
+    key uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    event_type text NOT NULL,
+    source text NOT NULL,
+    event_id text NOT NULL,
+    properties jsonb NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    status text DEFAULT 'open'::text NOT NULL,
+    settled_at timestamp with time zone,
+    CONSTRAINT usage_conflicts_status_check CHECK ((status = ANY (ARRAY['open'::text, 'dismissed'::text])))
+);
 CREATE TABLE public.usage_counters (
     account_id uuid NOT NULL,
     meter_id uuid NOT NULL,
@@ -1353,6 +1368,24 @@ CREATE TABLE public.usage_totals (
     high numeric,
     last public.usage_point,
     held numeric
+);
+CREATE TABLE public.usage_unmatched (
+    account_id uuid NOT NULL,
+    unmatched_event_id uuid NOT NULL,
+    digest uuid NOT NULL,
+    subject text NOT NULL,
+    source text NOT NULL,
+    event_id text NOT NULL,
+    event_type text NOT NULL,
+    meter text,
+    stated_at timestamp with time zone,
+    received_at timestamp with time zone NOT NULL,
+    properties jsonb NOT NULL,
+    reason text NOT NULL,
+    status text DEFAULT 'parked'::text NOT NULL,
+    settled_at timestamp with time zone,
+    claimed_account_id uuid,
+    CONSTRAINT usage_unmatched_status_check CHECK ((status = ANY (ARRAY['parked'::text, 'claimed'::text, 'discarded'::text])))
 );
 CREATE TABLE public.usage_values (
     account_id uuid NOT NULL,
@@ -1515,6 +1548,10 @@ ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (account_id, subscription_id);
 ALTER TABLE ONLY public.test_clocks
     ADD CONSTRAINT test_clocks_pkey PRIMARY KEY (test_clock_id);
+ALTER TABLE ONLY public.usage_conflicts
+    ADD CONSTRAINT usage_conflicts_account_id_digest_key UNIQUE (account_id, digest);
+ALTER TABLE ONLY public.usage_conflicts
+    ADD CONSTRAINT usage_conflicts_pkey PRIMARY KEY (account_id, usage_conflict_id);
 ALTER TABLE ONLY public.usage_counters
     ADD CONSTRAINT usage_counters_pkey PRIMARY KEY (account_id, meter_id);
 ALTER TABLE ONLY public.usage_decisions
@@ -1545,6 +1582,10 @@ ALTER TABLE ONLY public.usage_months
     ADD CONSTRAINT usage_months_pkey PRIMARY KEY (account_id, meter_id, month);
 ALTER TABLE ONLY public.usage_totals
     ADD CONSTRAINT usage_totals_pkey PRIMARY KEY (account_id, meter_id, hour);
+ALTER TABLE ONLY public.usage_unmatched
+    ADD CONSTRAINT usage_unmatched_account_id_digest_key UNIQUE (account_id, digest);
+ALTER TABLE ONLY public.usage_unmatched
+    ADD CONSTRAINT usage_unmatched_pkey PRIMARY KEY (account_id, unmatched_event_id);
 ALTER TABLE ONLY public.usage_values
     ADD CONSTRAINT usage_values_pkey PRIMARY KEY (account_id, meter_id, hour, dimension_key, value);
 ALTER TABLE ONLY public.usage_voids
@@ -1586,6 +1627,8 @@ CREATE UNIQUE INDEX payments_live ON public.payments USING btree (account_id, in
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE UNIQUE INDEX subscriptions_active ON public.subscriptions USING btree (account_id) WHERE (status = 'active'::text);
 CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, subscription_id) WHERE (next_bill_at IS NOT NULL);
+CREATE INDEX usage_conflicts_by_id ON public.usage_conflicts USING btree (usage_conflict_id);
+CREATE INDEX usage_conflicts_newest ON public.usage_conflicts USING btree (received_at DESC, usage_conflict_id DESC);
 CREATE INDEX usage_decisions_by_age ON public.usage_decisions USING btree (decided_at);
 CREATE INDEX usage_events_by_time ON ONLY public.usage_events USING btree (account_id, at);
 CREATE INDEX usage_events_0_account_id_at_idx ON public.usage_events_0 USING btree (account_id, at);
@@ -1614,6 +1657,9 @@ CREATE INDEX usage_events_6_tx_idx ON public.usage_events_6 USING btree (tx);
 CREATE INDEX usage_events_7_account_id_at_idx ON public.usage_events_7 USING btree (account_id, at);
 CREATE INDEX usage_events_7_account_id_tx_idx ON public.usage_events_7 USING btree (account_id, tx);
 CREATE INDEX usage_events_7_tx_idx ON public.usage_events_7 USING btree (tx);
+CREATE INDEX usage_unmatched_by_id ON public.usage_unmatched USING btree (unmatched_event_id);
+CREATE INDEX usage_unmatched_newest ON public.usage_unmatched USING btree (received_at DESC, unmatched_event_id DESC);
+CREATE INDEX usage_unmatched_waiting ON public.usage_unmatched USING btree (subject, event_type, COALESCE(meter, ''::text)) WHERE ((status = 'parked'::text) AND (reason = ANY (ARRAY['unknown_subject'::text, 'unknown_type'::text])));
 CREATE UNIQUE INDEX users_by_email ON public.users USING btree (email);
 CREATE INDEX webhook_inbox_due ON public.webhook_inbox USING btree (process_after) WHERE (process_after IS NOT NULL);
 CREATE INDEX webhook_inbox_parked ON public.webhook_inbox USING btree (gateway, customer_token) WHERE ((status = 'parked'::text) AND (customer_token IS NOT NULL));
@@ -1698,6 +1744,8 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plans FOR EACH
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.write_audit('token_hash');
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.subscriptions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.test_clocks FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER UPDATE ON public.usage_conflicts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER UPDATE ON public.usage_unmatched FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.write_audit('password_hash');
 CREATE TRIGGER balanced AFTER INSERT ON public.ledger_entries REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_unbalanced();
 CREATE TRIGGER balanced AFTER INSERT ON public.ledger_postings REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_unbalanced();
@@ -1817,24 +1865,28 @@ CREATE POLICY own_rows ON public.payment_attempts TO tallystick_account USING ((
 CREATE POLICY own_rows ON public.payment_methods TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscriptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_conflicts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_counters TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_decisions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_events TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_groups TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_months TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_totals TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_unmatched TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_values TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_voids TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 ALTER TABLE public.payment_attempts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_methods ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscriptions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_conflicts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_counters ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_decisions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_groups ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_months ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_totals ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_unmatched ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_values ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_voids ENABLE ROW LEVEL SECURITY;
 GRANT USAGE ON SCHEMA public TO tallystick_account;
@@ -1944,6 +1996,9 @@ GRANT SELECT ON TABLE public.subscriptions TO tallystick_staff;
 GRANT SELECT ON TABLE public.test_clocks TO tallystick_account;
 GRANT SELECT ON TABLE public.test_clocks TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.test_clocks TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_conflicts TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_conflicts TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_conflicts TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_counters TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_counters TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_counters TO tallystick_staff;
@@ -1965,6 +2020,9 @@ GRANT SELECT ON TABLE public.usage_months TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_totals TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_totals TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_totals TO tallystick_staff;
+GRANT SELECT ON TABLE public.usage_unmatched TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_unmatched TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_unmatched TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_values TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_values TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_values TO tallystick_staff;

@@ -160,7 +160,7 @@ async def test_lagos_client_understands_a_refusal(
     with pytest.raises(LagoApiError) as refused:
         await blocking(lago.events.create, lago_event(tenant, "lago-x", -1))
     assert refused.value.status_code == 422
-    batch = BatchEvent(events=[lago_event(tenant, "g", 1), lago_event(tenant, "b", 1, code="x")])
+    batch = BatchEvent(events=[lago_event(tenant, "g", 1), lago_event(tenant, "b", -1)])
     with pytest.raises(LagoApiError):
         await blocking(lago.events.batch_create, batch)
     assert await calls(shop, tenant) == "0"

@@ -25,6 +25,7 @@ BODIES: Mapping[str, Json] = {
     "/cancel": {"at_period_end": True},
     "/approve": {"reason": "seen"},
     "/reject": {"reason": "never came"},
+    "/dismiss": {"reason": "told them"},
     "/members": {"email": "new@example.com", "name": "New"},
     "/advance": {"to": "2036-01-01T00:00:00Z"},
     "/accounts/{account_id}": {"name": "Renamed"},
@@ -98,6 +99,7 @@ async def own(shop: "Shop") -> Owned:
             "payment_id": payment.json()["id"],
             "transaction_id": await granted(shop, tenant),
             "method_id": await saved_card(shop, tenant),
+            "conflict_id": await contradicted(shop, tenant),
             **await of_the_business(shop),
         },
     )
@@ -123,6 +125,19 @@ async def saved_card(shop: "Shop", tenant: "Tenant") -> str:
         saved = await methods.save(conn, account_id, "stripe", described, shop.wall())
     assert saved is not None
     return ids.show("payment_method", saved.payment_method_id)
+
+
+async def contradicted(shop: "Shop", tenant: "Tenant") -> str:
+    """Send an event twice, the second time with other content."""
+    sender = shop.with_key(shop.house_keys["usage:write"])
+    for number in range(2):
+        event = {"id": "e", "meter": "api_calls", "subject": tenant.id, "properties": {"n": number}}
+        await sender.post("/api/v1/events", json={"events": [event]})
+    admin = shop.with_key(shop.house_keys["admin"])
+    params = {"account_id": tenant.id}
+    listed = await admin.get("/api/v1/admin/event-conflicts", params=params)
+    found: str = listed.json()["conflicts"][0]["id"]
+    return found
 
 
 async def of_the_business(shop: "Shop") -> dict[str, str]:

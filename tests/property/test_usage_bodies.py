@@ -52,15 +52,18 @@ RULES = read_rules(
 
 def read(content_type: str, body: bytes) -> Batch | None:
     with suppress(BadInput):
-        return read_events(content_type, body)
+        batch = read_events(content_type, body, each=True)
+        positions = sorted([*batch.positions, *batch.invalid])
+        assert positions == list(range(len(positions)))
+        return batch
     return None
 
 
 def keep(batch: Batch) -> None:
     """Prepare what was read, as the ingest would: it must not fail either."""
     targets = {event.subject: Target(UUID(int=1), NOW) for event in batch.events}
-    made = prepare(batch.events, targets, RULES, batch.shape)
-    assert len(made.rows) + len(made.unmatched) == len(batch.events)
+    made = prepare(batch, targets, RULES, NOW)
+    assert len(made.rows) + len({*made.unmatched, *made.faults}) == len(batch.events)
     for row in made.rows:
         assert "\\u0000" not in row[6].replace("\\\\", "")
         assert "\0" not in "".join((row[3], row[4], row[5]))

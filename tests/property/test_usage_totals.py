@@ -42,6 +42,7 @@ class Usage(RuleBasedStateMachine):
     loop: ClassVar[asyncio.AbstractEventLoop]
     db: ClassVar[Database]
     dsn: ClassVar[str]
+    ingest: ClassVar[Ingest]
 
     @initialize()
     def begin(self) -> None:
@@ -90,7 +91,7 @@ class Usage(RuleBasedStateMachine):
                 UsageEvent(source="s", id=str(number), type=self.kind, subject=self.kind, at=at,
                            properties={"n": Decimal(n)})
             )  # fmt: skip
-        results = self.run(Ingest(self.db).record(sent, now=NOW, strict=False))
+        results = self.run(self.ingest.record(sent, now=NOW, strict=False))
         assert [result.status.value for result in results] == expected
 
     @rule(at=INSTANTS, n=QUANTITIES)
@@ -151,6 +152,7 @@ def test_totals_are_the_sum_of_the_stored_events_whatever_happens(dsn: str) -> N
     Usage.loop = asyncio.new_event_loop()
     Usage.dsn = dsn
     Usage.db = Usage.loop.run_until_complete(open_database(dsn, connections_max=4))
+    Usage.ingest = Ingest(Usage.db)
     try:
         run_state_machine_as_test(
             Usage,
@@ -162,5 +164,6 @@ def test_totals_are_the_sum_of_the_stored_events_whatever_happens(dsn: str) -> N
             ),
         )
     finally:
+        Usage.loop.run_until_complete(Usage.ingest.close())
         Usage.loop.run_until_complete(Usage.db.close())
         Usage.loop.close()

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -84,11 +84,19 @@ def fold(db: Database, settle: Callable[[], Awaitable[None]]) -> Callable[..., A
 
 
 @pytest.fixture
-def send(db: Database, accounts: Sequence[Account], meters: Sequence[Meter]) -> Send:  # noqa: ARG001 -- they must be there
+async def ingest(db: Database) -> AsyncIterator[Ingest]:
+    """A process's way in."""
+    made = Ingest(db)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def send(ingest: Ingest, accounts: Sequence[Account], meters: Sequence[Meter]) -> Send:  # noqa: ARG001 -- they must be there
     """Send events at noon of the first of March."""
 
     async def _send(*events: UsageEvent, **options: Any) -> tuple[EventResult, ...]:
-        return await Ingest(db).record(events, **{"now": NOW, **options})
+        return await ingest.record(events, **{"now": NOW, **options})
 
     return _send
 

@@ -7,8 +7,8 @@ import pytest
 
 from tallystick.catalog.model import Meter
 from tallystick.metering.cloudevents import BATCH
-from tallystick.metering.model import UsageEvent
-from tallystick.metering.prepare import Prepared, Target, event_key, prepare, read_rules
+from tallystick.metering.model import Batch, UsageEvent
+from tallystick.metering.prepare import Ages, Prepared, Target, event_key, prepare, read_rules
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ACCOUNT = UUID(int=7)
@@ -30,11 +30,13 @@ RULES = read_rules(
 def prepared(**fields: Any) -> Prepared:
     told = {"source": "s", "id": "1", "type": "call", "subject": "cust-1", "at": NOW}
     event = UsageEvent(**{**told, "properties": {"n": 1}, **fields})
-    return prepare([event], TARGETS, RULES, BATCH)
+    return prepare(Batch(BATCH, [event]), TARGETS, RULES, NOW)
 
 
 def faults(**fields: Any) -> list[tuple[str, str]]:
-    return [(fault.field, fault.code) for fault in prepared(**fields).faults]
+    return [
+        (fault.field, fault.code) for found in prepared(**fields).faults.values() for fault in found
+    ]
 
 
 def test_a_sound_event_becomes_a_row() -> None:
@@ -42,7 +44,7 @@ def test_a_sound_event_becomes_a_row() -> None:
     assert made.rows == [
         (ACCOUNT, event_key("s", "1"), NOW, "call", "s", "1", '{"n":1.50,"m":"x"}')
     ]
-    assert (made.positions, made.unmatched, made.faults) == ([0], {}, [])
+    assert (made.indexes, made.unmatched, made.faults) == ([0], {}, {})
 
 
 def test_an_event_without_an_instant_happened_when_it_arrived() -> None:
@@ -60,9 +62,9 @@ def test_what_matches_nobody_is_told_and_not_written() -> None:
         UsageEvent(source="s", id="3", meter="nothing", subject="cust-1"),
         UsageEvent(source="s", id="4", type="seat", subject="cust-1"),
     ]
-    made = prepare(events, TARGETS, RULES, BATCH)
+    made = prepare(Batch(BATCH, events), TARGETS, RULES, NOW)
     assert made.unmatched == {0: "unknown_subject", 1: "unknown_type", 2: "unknown_type"}
-    assert made.positions == [3]
+    assert made.indexes == [3]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +95,36 @@ def test_a_property_that_a_meter_can_not_sum_is_refused(
     properties: dict[str, Any], code: str
 ) -> None:
     assert faults(properties=properties) == [("[0].data.n", code)]
+
+
+def test_how_old_and_how_far_ahead_an_event_may_be_is_configurable() -> None:
+    ages = Ages(ahead_max=timedelta(0), age_max=timedelta(days=2))
+    at = (
+        NOW,
+        NOW + timedelta(microseconds=1),
+        NOW - timedelta(days=2),
+        NOW - timedelta(days=2, seconds=1),
+    )
+    events = [
+        UsageEvent(source="s", id=str(one), type="seat", subject="cust-1", at=one) for one in at
+    ]
+    made = prepare(Batch(BATCH, events), TARGETS, RULES, NOW, ages)
+    codes = {index: fault.code for index, (fault,) in made.faults.items()}
+    assert codes == {1: "in_the_future", 3: "too_old"}
+
+
+def test_an_event_that_matches_nobody_has_its_age_too() -> None:
+    events = [
+        UsageEvent(source="s", id="1", type="seat", subject="nobody", at=NOW + timedelta(days=1))
+    ]
+    made = prepare(Batch(BATCH, events), TARGETS, RULES, NOW)
+    assert [fault.code for fault in made.faults[0]] == ["in_the_future"]
+
+
+def test_a_fault_points_at_the_place_in_the_request() -> None:
+    event = UsageEvent(source="s", id="1", type="call", subject="cust-1")
+    made = prepare(Batch(BATCH, [event], places=[7]), TARGETS, RULES, NOW)
+    assert made.faults[0][0].field == "[7].data.n"
 
 
 def test_a_type_that_is_only_counted_needs_no_property() -> None:

@@ -299,14 +299,20 @@ def test_seconds_since_1970_are_read_to_the_microsecond(value: object, micros: i
         (b'"subject": "c", "source"', b'"source"', ("events[1].subject", "missing")),
         (b'"source": "gw"', b'"source": ""', ("events[1].source", "invalid_length")),
         (b'"source": "gw"', b'"quantity": 1', ("events[1].quantity", "unknown_field")),
-        (b'{"events":', b'{"x": 1, "events":', ("x", "unknown_field")),
         (b'"n": 2', b'"n": {"a": "\\u0000"}', ("events[0].properties.n", "control_character")),
     ],
 )  # fmt: skip
 def test_a_bad_part_of_our_own_event_is_named(
     old: bytes, new: bytes, fault: tuple[str, str]
 ) -> None:
-    assert faults(JSON, OWN.replace(old, new)) == [fault]
+    batch = read_events(JSON, OWN.replace(old, new))
+    assert len(batch.events) == 1
+    ((_, result),) = batch.invalid.items()
+    assert [(found.field, found.code) for found in result.errors] == [fault]
+
+
+def test_a_field_beside_our_own_events_is_refused() -> None:
+    assert faults(JSON, OWN.replace(b"{", b'{"x": 1, ', 1)) == [("x", "unknown_field")]
 
 
 def test_an_object_that_is_no_known_body_says_what_is_missing() -> None:
@@ -329,3 +335,37 @@ def test_another_content_type_is_refused(content_type: str) -> None:
 def test_an_offset_is_an_instant_like_any_other() -> None:
     event = only(ONE, msgspec.json.encode(cloud_event(time="2026-01-02T13:04:05.678901+10:00")))
     assert event.at == AT.astimezone(timezone(timedelta(hours=10)))
+
+
+ONE_BY_ONE = [
+    (MANY, b"[%b]", OPENMETER_BARE, b'{"id": "bad", "source": 1}', "[1].source"),
+    (JSON, b'{"events": [%b]}', LAGO_MANY[11:-2].partition(b"},{")[0] + b"}",
+     b'{"transaction_id": "bad", "code": ""}', "events[1].code"),
+    (JSON, b'{"events": [%b]}', b'{"id": "1", "type": "call", "subject": "c"}',
+     b'{"id": "bad", "typ": "call", "subject": "c"}', "events[1].typ"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "body", "good", "bad", "field"), ONE_BY_ONE)
+def test_asked_for_each_event_a_bad_one_does_not_sink_the_others(
+    kind: str, body: bytes, good: bytes, bad: bytes, field: str
+) -> None:
+    batch = read_events(kind, body % b",".join((good, bad, good)), each=True)
+    assert (len(batch.events), batch.places) == (2, [0, 2])
+    ((place, result),) = batch.invalid.items()
+    assert (place, result.id, result.errors[0].field) == (1, "bad", field)
+    with pytest.raises(BadInput) as caught:
+        read_events(kind, body % b",".join((bad, bad)), each=True)
+    assert [fault.field for fault in caught.value.errors] == [field.replace("1", "0"), field]
+
+
+@pytest.mark.parametrize(
+    ("item", "code"),
+    [(b'{"id": 5}', "malformed"), (b"7", "malformed"), (b'{"id": "\\u0000"}', "missing"),
+     (b'{"id": "x", "data": {"n": 1e400}}', "number_out_of_range")],
+)  # fmt: skip
+def test_an_event_without_a_readable_id_is_answered_without_one(item: bytes, code: str) -> None:
+    batch = read_events(MANY, b"[%b, %b]" % (item, OPENMETER_BARE), each=True)
+    result = batch.invalid[0]
+    assert result.id == ("x" if b'"x"' in item else None)
+    assert (result.detail, result.errors[0].field[:3]) == (code, "[0]")

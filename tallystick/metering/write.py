@@ -1,0 +1,74 @@
+"""Writing events, each once: what is new is stored, what contradicts is kept aside.
+
+Most rows are new and are copied straight into the table. A batch with a key that is stored
+already, or twice in itself, is written again by the slower way that can tell which.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+from asyncpg.pgproto import pgproto
+
+from tallystick.kernel.db import Connection
+from tallystick.kernel.ids import new_id
+from tallystick.metering import conflicts_store, events_store
+from tallystick.metering.model import Status
+from tallystick.metering.prepare import Row
+
+_BETWEEN: Final = "\0"
+
+
+async def copy_new(conn: Connection, rows: Sequence[Row]) -> bool:
+    """Write all rows as new ones; False, and nothing is written, when a key is there already.
+
+    One statement: outside a transaction it commits by itself.
+    """
+    if rows:
+        try:
+            await events_store.copy_events(conn, rows)
+        except asyncpg.UniqueViolationError:
+            return False
+    return True
+
+
+async def write(
+    conn: Connection, rows: Sequence[Row], stated: Sequence[datetime | None], now: datetime
+) -> list[Status]:
+    """Write the rows whose key is new, the first of each key, and compare the others.
+
+    `stated` is the instant that each event gave itself. Answers accepted, duplicate or conflict by
+    position; conflicts are kept aside. Inside a transaction.
+    """
+    firsts = {row[:2]: at for at, row in reversed(list(enumerate(rows)))}
+    written = await events_store.insert_new_events(conn, [rows[at] for at in firsts.values()])
+    statuses = [Status.CONFLICT] * len(rows)
+    for key in written:
+        statuses[firsts[key]] = Status.ACCEPTED
+    others = [at for at, status in enumerate(statuses) if status is not Status.ACCEPTED]
+    same = await events_store.same_as_stored(
+        conn, [rows[at] for at in others], [stated[at] for at in others]
+    )
+    for at, is_same in zip(others, same, strict=True):
+        if is_same:
+            statuses[at] = Status.DUPLICATE
+    conflicts = [rows[at] for at in others if statuses[at] is Status.CONFLICT]
+    if conflicts:
+        kept = [(new_id(), _row_digest(row)) for row in conflicts]
+        await conflicts_store.keep(conn, conflicts, kept, now)
+    return statuses
+
+
+def digest(at: datetime | None, *parts: str | None) -> UUID:
+    """Return 16 bytes over an instant and texts without NUL; None and the empty text differ."""
+    texts = (at.astimezone(UTC).isoformat() if at else None, *parts)
+    told = _BETWEEN.join("-" if text is None else f"+{text}" for text in texts)
+    return pgproto.UUID(blake2b(told.encode(), digest_size=16).digest())
+
+
+def _row_digest(row: Row) -> UUID:
+    _, _, at, event_type, source, event_id, properties = row
+    return digest(at, source, event_id, event_type, properties)
