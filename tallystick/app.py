@@ -31,6 +31,7 @@ from tallystick.invoices.document import Party
 from tallystick.kernel.clock import Clock, system_clock
 from tallystick.kernel.db import Database, open_database
 from tallystick.kernel.errors import SetupError
+from tallystick.lago_sync.client import LagoApi, lago_of
 from tallystick.ledger.service import Ledger
 from tallystick.metering.counters_redis import RedisCounters
 from tallystick.metering.gate import Gate
@@ -65,7 +66,10 @@ async def open_services(
         stack.push_async_callback(gateways.close)
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=JWKS_TIMEOUT_S))
         jwt = _jwt(settings, http, clock)
-        services = _services(settings, db, gateways, jwt=jwt, clock=clock, cost=cost)
+        lago = lago_of(settings.lago_api_url, settings.lago_api_key, clock)
+        if lago:
+            stack.push_async_callback(lago.close)
+        services = _services(settings, db, gateways, jwt=jwt, clock=clock, cost=cost, lago=lago)
         stack.push_async_callback(services.ledger.close)
         stack.push_async_callback(services.credits.close)
         stack.push_async_callback(services.ingest.close)
@@ -112,6 +116,7 @@ def _services(
     jwt: JwtVerifier | None,
     clock: Clock,
     cost: Cost = PASSWORD_COST,
+    lago: LagoApi | None = None,
 ) -> Services:
     passwords = Passwords(cost)
     tries = Attempts(db, gateways, clock)
@@ -133,6 +138,7 @@ def _services(
         collector=Collector(db, gateways, tries, clock),
         ledger=Ledger(db),
         credits=CreditService(db),
+        lago=lago,
     )
 
 

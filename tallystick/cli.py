@@ -22,6 +22,9 @@ cli.add_typer(simulators, name="simulators")
 exports = typer.Typer(no_args_is_help=True, help="Write what is stored into a file.")
 cli.add_typer(exports, name="export")
 
+lago_commands = typer.Typer(no_args_is_help=True, help="Usage that is sent to a Lago server.")
+cli.add_typer(lago_commands, name="lago")
+
 usage_commands = typer.Typer(no_args_is_help=True, help="Usage events and the totals of them.")
 cli.add_typer(usage_commands, name="usage")
 
@@ -194,6 +197,33 @@ def stripe(
     serve_stripe(
         Options(webhook_url=webhook_url, webhook_secret=webhook_secret, state_path=state), port
     )
+
+
+@simulators.command("lago", epilog="Example: tallystick simulators lago --port 12112")
+def simulate_lago(
+    port: Annotated[int, typer.Option(help="Port; 0: any that is free.")] = 12112,
+) -> None:
+    """Run a stateful stand-in for Lago on 127.0.0.1; any key is taken."""
+    from tallystick.simulators.lago.server import serve as serve_lago
+
+    serve_lago(port)
+
+
+@lago_commands.command(epilog="Example: tallystick lago compare --account cust-1")
+def compare(
+    account: Annotated[
+        str | None, typer.Option(help="One account: acct_… or your own id; else all.")
+    ] = None,
+) -> None:
+    """Compare usage with a Lago server's, meter by meter; exit code 1 on any difference."""
+    from tallystick.lago_commands import compare_usage
+    from tallystick.processes import database
+
+    settings = _settings({})
+    with database(settings, progress=_say) as dsn:
+        is_clean = asyncio.run(compare_usage(settings, dsn, account))
+    if not is_clean:
+        raise typer.Exit(1)
 
 
 def _settings(overrides: dict[str, object]) -> "Settings":

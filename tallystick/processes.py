@@ -10,10 +10,12 @@ from contextlib import contextmanager
 import uvicorn
 
 from tallystick.app import ServerApp, open_services
+from tallystick.kernel.clock import system_clock
 from tallystick.kernel.embedded import EmbeddedPostgres
 from tallystick.kernel.errors import SetupError
 from tallystick.kernel.logs import configure_logs
 from tallystick.kernel.migrate import migrate, missing_count
+from tallystick.lago_sync.client import lago_of
 from tallystick.settings import Settings, problems
 from tallystick.work import worker_of
 
@@ -81,6 +83,7 @@ def listening_socket(host: str, port: int) -> Iterator[socket.socket]:
 async def find_problems(settings: Settings) -> tuple[str, ...]:
     """Return what is wrong with the settings and the database, one sentence each."""
     found = list(problems(settings))
+    found += await _ask_lago(settings) if not found else []
     if settings.database_url:
         try:
             missing = await missing_count(settings.database_url)
@@ -90,6 +93,18 @@ async def find_problems(settings: Settings) -> tuple[str, ...]:
             if missing:
                 found.append(f"The database lacks {missing} migrations; run `tallystick migrate`.")
     return tuple(found)
+
+
+async def _ask_lago(settings: Settings) -> list[str]:
+    """Ask the Lago server whether it takes our key."""
+    lago = lago_of(settings.lago_api_url, settings.lago_api_key, system_clock)
+    if lago is None:
+        return []
+    try:
+        problem = await lago.find_problem()
+    finally:
+        await lago.close()
+    return [f"LAGO_API_URL: {problem}."] if problem else []
 
 
 async def _prepare(settings: Settings, dsn: str) -> None:

@@ -4,9 +4,10 @@ The seeds' variables keep their names (`STRIPE_SECRET_KEY`, `BILLING_ENABLED` â€
 `TALLYSTICK_`. A value that can not be used raises a SetupError that names its variable.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -49,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stripe_webhook_secrets: tuple[str, ...] = ()
     stripe_base_url: str = STRIPE_API
     stripe_js_url: str = STRIPE_JS
+    lago_api_url: str | None = None
+    lago_api_key: str | None = None
     jwt_secret: str | None = None
     jwt_jwks_url: str | None = None
     jwt_issuer: str | None = None
@@ -58,6 +61,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def stripe_configured(self) -> bool:
         """Whether Stripe can be called."""
         return bool(self.stripe_secret_key)
+
+    @property
+    def lago_configured(self) -> bool:
+        """Whether usage is sent to a Lago server."""
+        return bool(self.lago_api_url and self.lago_api_key)
 
 
 class Variable(msgspec.Struct, frozen=True):
@@ -106,6 +114,13 @@ def read_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def read_key(text: str) -> str:
+    """Read a key that goes into a header: printable ASCII without spaces."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be printable ASCII without spaces")
+    return text
+
+
 def read_redis_url(text: str) -> str:
     """Read the address of a Redis server."""
     if not text.startswith(("redis://", "rediss://", "unix://")):
@@ -148,13 +163,13 @@ VARIABLES: Final = (
     Variable("DEFAULT_CURRENCY", "default_currency", read_currency, "currency of new accounts"),
     Variable("TALLYSTICK_ANCHOR_KEY_FILE", "anchor_key_file", Path, "key that signs anchors"),
     Variable("TALLYSTICK_RATE_LIMIT", "rate_limit_per_minute", read_count, "requests a minute"),
-    Variable("REDIS_URL", "redis_url", read_redis_url, "counters of limits on Redis"),
     Variable("TALLYSTICK_EVENT_AGE_DAYS_MAX", "event_age_days_max", read_days,
              "how old a usage event may be"),
     Variable("TALLYSTICK_EVENT_AHEAD_SECONDS_MAX", "event_ahead_seconds_max", read_count,
              "how far ahead of the account's clock it may be"),
     Variable("TALLYSTICK_EVENT_PARKED_DAYS_MAX", "event_parked_days_max", read_days,
              "how long unmatched events and conflicts are kept"),
+    Variable("REDIS_URL", "redis_url", read_redis_url, "counters of limits on Redis"),
     Variable("TALLYSTICK_SELLER_NAME", "seller_name", str, "who invoices, as printed"),
     Variable("TALLYSTICK_SELLER_ADDRESS", "seller_address", read_list("|"),
              "address lines, separated by |"),
@@ -166,6 +181,8 @@ VARIABLES: Final = (
              "whsec_â€¦, several separated by commas while rotating"),
     Variable("STRIPE_BASE_URL", "stripe_base_url", read_url, "Stripe's API, or a simulator"),
     Variable("STRIPE_JS_URL", "stripe_js_url", read_url, "the page script of Stripe"),
+    Variable("LAGO_API_URL", "lago_api_url", read_url, "a Lago server that gets all usage too"),
+    Variable("LAGO_API_KEY", "lago_api_key", read_key, "the key for it"),
     Variable("TALLYSTICK_JWT_SECRET", "jwt_secret", str, "HS256 secret, 32 bytes or more"),
     Variable("TALLYSTICK_JWT_JWKS_URL", "jwt_jwks_url", read_url, "keys of RS256/ES256 tokens"),
     Variable("TALLYSTICK_JWT_ISSUER", "jwt_issuer", str, "required issuer of tokens"),
@@ -198,6 +215,7 @@ def problems(settings: Settings) -> tuple[str, ...]:
         found.append("STRIPE_WEBHOOK_SECRET is missing: payments would never be confirmed.")
     if settings.stripe_configured and not settings.stripe_publishable_key:
         found.append("STRIPE_PUBLISHABLE_KEY is missing: customers could not save a card.")
+    found.extend(_lago_problems(settings))
     if settings.jwt_secret and settings.jwt_jwks_url:
         found.append("Set TALLYSTICK_JWT_SECRET or TALLYSTICK_JWT_JWKS_URL, not both.")
     if settings.jwt_secret and len(settings.jwt_secret.encode()) < JWT_SECRET_BYTES_MIN:
@@ -209,3 +227,18 @@ def problems(settings: Settings) -> tuple[str, ...]:
     if settings.public_url.startswith("https://") and not settings.cookie_secure:
         found.append("TALLYSTICK_COOKIE_SECURE should be true behind https.")
     return tuple(found)
+
+
+def _lago_problems(settings: Settings) -> Iterator[str]:
+    url, key = settings.lago_api_url, settings.lago_api_key
+    if url and not key:
+        yield "LAGO_API_KEY is missing: no usage is sent to Lago."
+    if key and not url:
+        yield "LAGO_API_URL is missing: no usage is sent to Lago."
+    if not url:
+        return
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None:
+        yield "LAGO_API_URL must not hold a password; the key belongs into LAGO_API_KEY."
+    if not parts.hostname or parts.query or parts.fragment or parts.path.endswith("/api/v1"):
+        yield "LAGO_API_URL must be the server's address alone, without /api/v1."

@@ -18,6 +18,8 @@ from tallystick.kernel.db import WRITER
 from tallystick.kernel.due import AccountKind, WallKind, Worker
 from tallystick.kernel.outbox import Event, Handler, Teller
 from tallystick.kernel.test_clocks import Advancer
+from tallystick.lago_sync.sender import Sender
+from tallystick.lago_sync.sweep import Sweep
 from tallystick.metering.aside import Aside
 from tallystick.metering.fold import Fold
 from tallystick.metering.gate import forget_old_decisions
@@ -56,6 +58,7 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
     advancer = Advancer(db, clock, account_kinds(services), teller.run_due)
     news = GatewayNews(db, gateways, tries, clock)
     return (
+        *lago_kinds(services),
         WallKind("outbox", teller.run_due),
         InboxWorker(db, gateways, news).kind(),
         attempts_kind(Resolver(db, gateways, tries)),
@@ -64,6 +67,14 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
         WallKind("test_clocks", advancer.run_due),
         WallKind(HOUSEKEEPING, _Housekeeping(services).run_due),
     )
+
+
+def lago_kinds(services: Services) -> tuple[WallKind, ...]:
+    """Return the work for a Lago server, if one is set."""
+    if services.lago is None:
+        return ()
+    sender = Sender(services.db, services.lago, services.clock)
+    return sender.kind(), Sweep(services.db, services.lago, services.clock).kind()
 
 
 def event_handlers(services: Services) -> Mapping[str, Handler]:

@@ -13,6 +13,7 @@ from tallystick.credits.service import CreditService
 from tallystick.invoices.document import Party
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
+from tallystick.lago_sync.client import LagoApi
 from tallystick.ledger.service import Ledger
 from tallystick.metering.gate import Gate
 from tallystick.metering.ingest import Ingest
@@ -49,6 +50,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     collector: Collector
     ledger: Ledger
     credits: CreditService
+    lago: LagoApi | None = None
 
 
 def page_origins(settings: Settings) -> tuple[str, ...]:

@@ -986,6 +986,63 @@ CREATE TABLE public.invoices (
     CONSTRAINT invoices_check3 CHECK (((status <> 'paid'::text) OR (paid_minor = total_minor))),
     CONSTRAINT invoices_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'open'::text, 'paid'::text, 'void'::text, 'uncollectible'::text])))
 );
+CREATE TABLE public.lago_comparisons (
+    account_id uuid NOT NULL,
+    compare_after timestamp with time zone NOT NULL,
+    compared_at timestamp with time zone,
+    problem text
+);
+CREATE TABLE public.lago_differences (
+    account_id uuid NOT NULL,
+    meter_id uuid NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    period_end timestamp with time zone NOT NULL,
+    ours numeric NOT NULL,
+    theirs numeric,
+    found_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    gone_at timestamp with time zone
+);
+CREATE TABLE public.lago_marks (
+    meter_id uuid NOT NULL,
+    after_tx xid8 NOT NULL,
+    after_account uuid NOT NULL,
+    after_key uuid NOT NULL
+);
+CREATE TABLE public.lago_outbox (
+    account_id uuid NOT NULL,
+    transaction_id text NOT NULL,
+    outbox_id bigint NOT NULL,
+    event text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+ALTER TABLE public.lago_outbox ALTER COLUMN outbox_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.lago_outbox_outbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.lago_refused (
+    account_id uuid NOT NULL,
+    transaction_id text NOT NULL,
+    event text NOT NULL,
+    reason text NOT NULL,
+    refused_at timestamp with time zone NOT NULL
+);
+CREATE TABLE public.lago_sync (
+    one boolean DEFAULT true NOT NULL,
+    lease_no bigint DEFAULT 0 NOT NULL,
+    lease_until timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    next_try_at timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    failure_count integer DEFAULT 0 NOT NULL,
+    sent_count bigint DEFAULT 0 NOT NULL,
+    last_sent_at timestamp with time zone,
+    last_error text,
+    last_error_at timestamp with time zone,
+    CONSTRAINT lago_sync_one_check CHECK (one)
+);
 CREATE TABLE public.ledger_balances (
     account_id uuid NOT NULL,
     ledger_account text NOT NULL,
@@ -1500,6 +1557,18 @@ ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_account_id_subscription_id_period_start_key UNIQUE (account_id, subscription_id, period_start);
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_pkey PRIMARY KEY (account_id, invoice_id);
+ALTER TABLE ONLY public.lago_comparisons
+    ADD CONSTRAINT lago_comparisons_pkey PRIMARY KEY (account_id);
+ALTER TABLE ONLY public.lago_differences
+    ADD CONSTRAINT lago_differences_pkey PRIMARY KEY (account_id, meter_id, period_start);
+ALTER TABLE ONLY public.lago_marks
+    ADD CONSTRAINT lago_marks_pkey PRIMARY KEY (meter_id);
+ALTER TABLE ONLY public.lago_outbox
+    ADD CONSTRAINT lago_outbox_pkey PRIMARY KEY (account_id, transaction_id);
+ALTER TABLE ONLY public.lago_refused
+    ADD CONSTRAINT lago_refused_pkey PRIMARY KEY (account_id, transaction_id);
+ALTER TABLE ONLY public.lago_sync
+    ADD CONSTRAINT lago_sync_pkey PRIMARY KEY (one);
 ALTER TABLE ONLY public.ledger_balances
     ADD CONSTRAINT ledger_balances_pkey PRIMARY KEY (account_id, ledger_account, unit);
 ALTER TABLE ONLY public.ledger_entries
@@ -1613,6 +1682,10 @@ CREATE INDEX credit_usage_log_by_time ON public.credit_usage_log USING btree (ac
 CREATE UNIQUE INDEX gateway_customers_by_token ON public.gateway_customers USING btree (gateway, token);
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (claimed_at);
 CREATE INDEX invoices_by_time ON public.invoices USING btree (account_id, created_at DESC, invoice_id DESC);
+CREATE INDEX lago_comparisons_due ON public.lago_comparisons USING btree (compare_after);
+CREATE INDEX lago_differences_in_order ON public.lago_differences USING btree (found_at);
+CREATE INDEX lago_outbox_in_order ON public.lago_outbox USING btree (outbox_id);
+CREATE INDEX lago_refused_in_order ON public.lago_refused USING btree (refused_at);
 CREATE INDEX ledger_postings_receivable ON public.ledger_postings USING btree (account_id) WHERE (ledger_account = 'receivable'::text);
 CREATE INDEX memberships_by_user ON public.memberships USING btree (user_id);
 CREATE INDEX meters_by_event_type ON public.meters USING btree (event_type);
@@ -1789,6 +1862,10 @@ ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
+ALTER TABLE ONLY public.lago_differences
+    ADD CONSTRAINT lago_differences_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
+ALTER TABLE ONLY public.lago_marks
+    ADD CONSTRAINT lago_marks_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.memberships
@@ -1834,6 +1911,10 @@ ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_lines ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_pdfs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoices ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.lago_comparisons ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.lago_differences ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.lago_outbox ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.lago_refused ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.ledger_balances ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.ledger_entries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.ledger_postings ENABLE ROW LEVEL SECURITY;
@@ -1855,6 +1936,10 @@ CREATE POLICY own_rows ON public.idempotency_keys TO tallystick_account USING ((
 CREATE POLICY own_rows ON public.invoice_lines TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_pdfs TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoices TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.lago_comparisons TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.lago_differences TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.lago_outbox TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.lago_refused TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.ledger_balances TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.ledger_entries TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.ledger_postings TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -1949,6 +2034,23 @@ GRANT SELECT ON TABLE public.invoice_series TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoices TO tallystick_staff;
+GRANT SELECT ON TABLE public.lago_comparisons TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.lago_comparisons TO tallystick_writer;
+GRANT SELECT ON TABLE public.lago_comparisons TO tallystick_staff;
+GRANT SELECT ON TABLE public.lago_differences TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.lago_differences TO tallystick_writer;
+GRANT SELECT ON TABLE public.lago_differences TO tallystick_staff;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.lago_marks TO tallystick_writer;
+GRANT SELECT ON TABLE public.lago_marks TO tallystick_staff;
+GRANT SELECT ON TABLE public.lago_outbox TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.lago_outbox TO tallystick_writer;
+GRANT SELECT ON TABLE public.lago_outbox TO tallystick_staff;
+GRANT USAGE ON SEQUENCE public.lago_outbox_outbox_id_seq TO tallystick_writer;
+GRANT SELECT ON TABLE public.lago_refused TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.lago_refused TO tallystick_writer;
+GRANT SELECT ON TABLE public.lago_refused TO tallystick_staff;
+GRANT SELECT,UPDATE ON TABLE public.lago_sync TO tallystick_writer;
+GRANT SELECT ON TABLE public.lago_sync TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger_balances TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger_balances TO tallystick_writer;
 GRANT SELECT ON TABLE public.ledger_balances TO tallystick_staff;

@@ -33,6 +33,8 @@ def test_an_empty_variable_counts_as_absent() -> None:
         ("STRIPE_BASE_URL", "api.stripe.com"),
         ("DEFAULT_CURRENCY", "dollars"),
         ("TALLYSTICK_LOG_LEVEL", "LOUD"),
+        ("LAGO_API_URL", "lago.example"),
+        ("LAGO_API_KEY", "two words"),
     ],
 )
 def test_a_value_that_can_not_be_used_names_its_variable(name: str, text: str) -> None:
@@ -66,3 +68,26 @@ def test_problems_say_what_is_missing_and_show_no_secret() -> None:
 def test_every_variable_sets_a_field_of_its_own() -> None:
     fields = [variable.field for variable in VARIABLES]
     assert len(fields) == len(set(fields))
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "told"),
+    [
+        ("https://lago.example", "", "LAGO_API_KEY is missing"),
+        ("", "key", "LAGO_API_URL is missing"),
+        ("https://lago.example/api/v1/", "key", "without /api/v1"),
+        ("https://ada:hunter2@lago.example", "key", "must not hold a password"),
+    ],
+)
+def test_half_a_lago_server_is_a_problem(url: str, key: str, told: str) -> None:
+    settings = read_settings({**BASE, "LAGO_API_URL": url, "LAGO_API_KEY": key}, uid=1000)
+    (problem,) = problems(settings)
+    assert told in problem
+    assert "hunter2" not in problem
+
+
+def test_a_whole_lago_server_is_none() -> None:
+    named = {"LAGO_API_URL": "http://lago-api:3000/", "LAGO_API_KEY": "key"}
+    settings = read_settings({**BASE, **named}, uid=1000)
+    assert settings.lago_configured
+    assert problems(settings) == ()
