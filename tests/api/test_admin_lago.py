@@ -65,3 +65,9 @@ async def test_differences_are_listed(shop: "Shop") -> None:
     assert found["total"] == 1
     (row,) = found["differences"]
     assert (row["account"], row["ours"], row["lago"]) == (shop.globex.id, "12.5", None)
+
+
+async def test_an_id_that_can_be_none_is_refused_and_changes_nothing(shop: "Shop") -> None:
+    async with shop.as_person(shop.admin) as admin:
+        answer = await admin.post(f"{LAGO}/refused/retry?transaction_id=a%00b")
+    assert answer.status_code in {404, 422}, answer.text
