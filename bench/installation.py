@@ -102,7 +102,7 @@ async def _fill(dsn: str) -> tuple[str, list[str]]:
             await metering.create_meter(conn, meter, now)
         version = await catalog.create_plan_version(conn, plan_version(OFFERS[1]), now)
         _, api_key = await keys.create_api_key(
-            conn, None, name="bench", scopes=["usage:write"], now=now
+            conn, None, name="bench", scopes=["usage:write", "credits:write"], now=now
         )
         for number in range(ACCOUNTS):
             new = NewAccount(

@@ -156,11 +156,11 @@ async def list_unmatched(
     services: Services,
     paging: PageRequest,
     status: ParkedStatus = "parked",
-    subject: str | None = None,
+    subject: str = "",
 ) -> UnmatchedList:
     """List events that named no known account or meter, or that staff have settled."""
     async with services.db.transaction(STAFF) as conn:
-        found = await unmatched.list_parked(conn, paging, status, subject)
+        found = await unmatched.list_parked(conn, paging, status, subject or None)
     return UnmatchedList([_unmatched(one) for one in found.items], pagination(found), found.total)
 
 

@@ -19,7 +19,7 @@ _TEXT: Final[Json] = {
 _OPTIONAL_TEXT: Final[Json] = {"anyOf": [_TEXT, {"type": "null"}]}
 _TIME: Final[Json] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}],
-    "description": "When it happened, at most an hour ahead; left out: now.",
+    "description": "When it happened, at most an hour ahead unless set otherwise; left out: now.",
 }
 _PROPERTIES: Final[Json] = {
     "type": "object",
@@ -155,11 +155,12 @@ EVENTS_ANSWERS: Final[Json] = {
             }
         },
     },
-    "204": {"description": "CloudEvents: all of them are stored."},
+    "204": {"description": "CloudEvents: all of them are stored, or parked."},
 }
 LAGO_ANSWERS: Final[Json] = {
     "200": {
-        "description": "All of them are stored; the body again.",
+        "description": "All of them are stored, or parked; the body again. With "
+        "`Prefer: return=representation`, what became of each event.",
         "content": {JSON: {"schema": _LAGO_MANY}},
     }
 }

@@ -258,6 +258,11 @@ def keep_cost_rules(body: Json, _: Known) -> Json:
     return {**body, "effective_at": "2199-12-31T00:00:00Z"}
 
 
+def keep_settle_rules(body: Json, _: Known) -> Json:
+    """Events are named, or a subject is, and what is discarded goes to nobody."""
+    return {**body, "events": None, "subject": "nobody", "action": "claim", "account": None}
+
+
 RULES: Mapping[str, Callable[[Any, Known], Any]] = {
     "/api/v1/admin/meters": keep_meter_rules,
     "/api/v1/admin/plans": keep_plan_rules,
@@ -272,6 +277,7 @@ RULES: Mapping[str, Callable[[Any, Known], Any]] = {
     "/api/v1/billing/credits/settings": keep_top_up_rules,
     "/api/v1/billing/credits/deduct": keep_use_rules,
     "/api/v1/billing/credits/reserve": keep_use_rules,
+    "/api/v1/admin/unmatched-events": keep_settle_rules,
     "/api/v1/events": keep_event_rules,
     "/api/v1/events/batch": keep_event_rules,
     "/api/v1/usage/check": keep_check_rules,
