@@ -15,7 +15,7 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from bench import credits, ingest, ledger, usage_reads  # noqa: A004 - the part is called so
+from bench import credits, ingest, ledger, usage_check, usage_reads  # noqa: A004 - the part is called so
 from bench.figures import Figure, tpcb_figure
 from bench.installation import Installation, installation
 
@@ -107,6 +107,11 @@ def _reads(
     return asyncio.run(usage_reads.measure(place, asked.reads))
 
 
+def _checks(place: Installation, _: object, console: Console, __: float) -> list[Figure]:
+    console.print("checks against limits …")
+    return usage_check.measure(place)
+
+
 def _resident(place: Installation, *_: object) -> list[Figure]:
     return [
         Figure(f"resident: {name}", f"{place.resident_mb(process):.0f} MB", "")
@@ -118,6 +123,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "start": _start,
     "ingest": _ingest,
     "reads": _reads,
+    "checks": _checks,
     "resident": _resident,
     "ledger": _ledger,
     "credits": _credits,

