@@ -44,6 +44,7 @@ from tallystick.payments.gateways.manual import ManualGateway
 from tallystick.payments.gateways.stripe import StripeGateway, StripeSettings
 from tallystick.payments.setup import CardSetup
 from tallystick.settings import Settings, problems, read_settings
+from tallystick.subscriptions.limit_lookup import LimitLookup
 from tallystick.webhooks.service import Inbox
 
 CONNECTIONS_MAX: Final = 12
@@ -74,6 +75,7 @@ async def open_services(
         stack.push_async_callback(services.credits.close)
         stack.push_async_callback(services.ingest.close)
         stack.push_async_callback(services.gate.close)
+        stack.push_async_callback(services.limits.close)
         yield services
 
 
@@ -131,6 +133,7 @@ def _services(
         sign_in=SignIn(db, passwords, FailedTries()),
         ingest=Ingest(db, event_ages(settings)),
         gate=Gate(db, RedisCounters(settings.redis_url) if settings.redis_url else None),
+        limits=LimitLookup(db),
         gateways=gateways,
         inbox=Inbox(db, gateways),
         card_setup=CardSetup(db, gateways, clock),

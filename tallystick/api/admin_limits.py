@@ -18,13 +18,12 @@ from tallystick.catalog import service as catalog
 from tallystick.catalog.model import LimitKind, LimitPeriod
 from tallystick.kernel import ids
 from tallystick.kernel.clock import account_now
-from tallystick.kernel.db import STAFF, WRITER, Actor, Connection, acting, actor
+from tallystick.kernel.db import STAFF, WRITER, Actor, acting, actor
 from tallystick.kernel.errors import BadInput
 from tallystick.metering import account_limits
 from tallystick.metering.limits import Ask, is_additive
 from tallystick.metering.limits_store import AccountLimit
 from tallystick.payments.approvals import REASON_LENGTH_MAX, check_reason
-from tallystick.subscriptions.usage_limits import applied_limits
 
 BASE: Final = "/api/v1/admin/accounts/{account_id:str}/limits"
 TAGS: Final = ["Admin: limits"]
@@ -63,7 +62,15 @@ async def list_limits(account_id: str, services: Services) -> AccountLimits:
     wanted = ids.parse("account", account_id)
     async with services.db.transaction(STAFF) as conn:
         own = await account_limits.list_limits(conn, wanted)
-        asks = await _asks(conn, services, account_id)
+        account = await accounts.get_account(conn, wanted)
+        now = await account_now(conn, wanted, services.clock())
+        meters = {meter.code: meter for meter in await catalog.list_meters(conn)}
+    found = await services.limits.find(account, now)
+    asks = [
+        Ask(wanted, meters[code], Decimal(0), applied)
+        for code, applied in found.limits.items()
+        if is_additive(meters[code])
+    ]
     checked = await services.gate.check(asks)
     return AccountLimits(
         [_answer(one) for one in own], limit_answers(checked.states), total=len(own)
@@ -122,19 +129,6 @@ async def remove_limit(
     with acting(_because(reason)):
         async with services.db.transaction(WRITER) as conn:
             await account_limits.remove_limit(conn, wanted, meter_code, per)
-
-
-async def _asks(conn: Connection, services: Services, account_id: str) -> list[Ask]:
-    """Ask for nothing more of each limited meter, to see how its limits stand."""
-    account = await accounts.get_account(conn, ids.parse("account", account_id))
-    now = await account_now(conn, account.account_id, services.clock())
-    limits = await applied_limits(conn, account, now)
-    meters = await catalog.meters_by_codes(conn, limits)
-    return [
-        Ask(account.account_id, meters[code], Decimal(0), applied)
-        for code, applied in limits.items()
-        if is_additive(meters[code])
-    ]
 
 
 def _answer(one: AccountLimit) -> AccountLimitAnswer:

@@ -22,6 +22,7 @@ from tallystick.payments.collect import Collector
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.setup import CardSetup
 from tallystick.settings import Settings
+from tallystick.subscriptions.limit_lookup import LimitLookup
 from tallystick.webhooks.service import Inbox
 
 STRIPE_PAGES: Final = "js.stripe.com"
@@ -43,6 +44,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     sign_in: SignIn
     ingest: Ingest
     gate: Gate
+    limits: LimitLookup
     gateways: Gateways
     inbox: Inbox
     card_setup: CardSetup

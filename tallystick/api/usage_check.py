@@ -20,11 +20,9 @@ from tallystick.api.event_schemas import RECORD_BODY
 from tallystick.api.plain_routes import Asked, PlainRoute, json_answer
 from tallystick.api.services import Services
 from tallystick.api.strict import Body, decode
-from tallystick.catalog import service as catalog
 from tallystick.catalog.model import LimitKind, LimitPeriod
 from tallystick.kernel import ids
 from tallystick.kernel.clock import account_now
-from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import BadInput, Conflict, TooMany
 from tallystick.metering.asking import need_additive, read_event, work_of
 from tallystick.metering.decide import Decided, Outcome, Source
@@ -37,7 +35,6 @@ from tallystick.metering.limits import (
     tightest,
 )
 from tallystick.metering.model import TEXT_LENGTH_MAX, UsageEvent
-from tallystick.subscriptions.usage_limits import applied_limits
 
 CHECK: Final = "/api/v1/usage/check"
 RECORD: Final = "/api/v1/usage/check-and-record"
@@ -178,12 +175,13 @@ def plain_record(services: Services) -> PlainRoute:
 
 async def _check(services: Services, principal: Principal, data: CheckBody) -> CheckAnswer:
     quantity = _quantity(data.quantity)
-    async with services.db.reading() as conn:
-        account, now = await _account(conn, services, principal, data.subject)
-        meter = await catalog.get_meter(conn, data.meter)
-        need_additive(meter, "meter")
-        limits = await applied_limits(conn, account, now)
-    ask = Ask(account.account_id, meter, quantity, limits.get(meter.code, ()))
+    account, now = await _account(services, principal, data.subject)
+    found = await services.limits.find(account, now, meter=data.meter)
+    meter = next((one for one in found.meters if one.code == data.meter), None)
+    if meter is None:
+        raise ids.unknown("meter")
+    need_additive(meter, "meter")
+    ask = Ask(account.account_id, meter, quantity, found.limits.get(meter.code, ()))
     checked = await services.gate.check([ask])
     return CheckAnswer(
         meter=meter.code,
@@ -199,31 +197,35 @@ async def _record(services: Services, principal: Principal, body: bytes) -> Reco
     own = ids.show("account", principal.account.account_id) if principal.account else None
     event = read_event(decode(body, dict[str, msgspec.Raw]), own)
     wall = services.clock()
-    async with services.db.reading() as conn:
-        account, now = await _account(conn, services, principal, event.subject)
-        meters = await catalog.meters_of_events(
-            conn, [event.type], [] if event.meter is None else [event.meter]
-        )
-        limits = await applied_limits(conn, account, event.at or now)
-    work = work_of(event, account.account_id, meters, limits, now=now, wall=wall)
+    account, now = await _account(services, principal, event.subject)
+    found = await services.limits.find(
+        account, event.at or now, event_type=event.type, meter=event.meter
+    )
+    work = work_of(event, account.account_id, found.meters, found.limits, now=now, wall=wall)
     decided = await services.gate.check_and_record(work)
     return _recorded(event, decided, now)
 
 
 async def _account(
-    conn: Connection, services: Services, principal: Principal, subject: str | None
+    services: Services, principal: Principal, subject: str | None
 ) -> tuple[Account, datetime]:
     """Return whose usage it is, and that account's present; a stranger's is unknown."""
-    wall = services.clock()
+    wall, own = services.clock(), principal.account
     if subject is None:
         return account_of(principal), principal.now(wall)
-    account = (await find_by_subjects(conn, [subject])).get(subject)
-    own = principal.account
-    if account is None or (own is not None and own.account_id != account.account_id):
-        raise BadInput.field("subject", "unknown_subject", "names no account")
     if own is not None:
+        if subject not in {own.external_id, ids.show("account", own.account_id)}:
+            raise _unknown_subject()
         return own, principal.now(wall)
-    return account, await account_now(conn, account.account_id, wall)
+    async with services.db.reading() as conn:
+        account = (await find_by_subjects(conn, [subject])).get(subject)
+        if account is None:
+            raise _unknown_subject()
+        return account, await account_now(conn, account.account_id, wall)
+
+
+def _unknown_subject() -> BadInput:
+    return BadInput.field("subject", "unknown_subject", "names no account")
 
 
 def _quantity(told: str | int) -> Decimal:

@@ -1,5 +1,6 @@
 """Limits set for one account, in place of its plan's."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from tallystick.catalog import service as catalog
@@ -33,4 +34,11 @@ async def remove_limit(conn: Connection, account_id: UUID, meter: str, per: Limi
 
 async def list_limits(conn: Connection, account_id: UUID) -> tuple[AccountLimit, ...]:
     """Return what is set for the account, by meter."""
-    return await limits_store.list_of(conn, account_id)
+    return (await limits_store.list_of(conn, [account_id])).get(account_id, ())
+
+
+async def list_limits_of(
+    conn: Connection, account_ids: Collection[UUID]
+) -> dict[UUID, tuple[AccountLimit, ...]]:
+    """Return the same of several accounts, under the writer's scope; those without are absent."""
+    return await limits_store.list_of(conn, account_ids)

@@ -1,5 +1,6 @@
 """SQL of limits set for accounts."""
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -20,8 +21,8 @@ REMOVE: Final = """
 DELETE FROM account_limits WHERE account_id = $1 AND meter_id = $2 AND per = $3 RETURNING meter_id
 """
 LIST: Final = """
-SELECT m.code AS meter, l.per, l.quantity AS limit, l.kind, l.reason, l.set_at
-FROM account_limits l JOIN meters m USING (meter_id) WHERE l.account_id = $1
+SELECT l.account_id, m.code AS meter, l.per, l.quantity AS limit, l.kind, l.reason, l.set_at
+FROM account_limits l JOIN meters m USING (meter_id) WHERE l.account_id = ANY ($1::uuid[])
 ORDER BY m.code, l.per
 """
 
@@ -49,7 +50,14 @@ async def remove(conn: Connection, account_id: UUID, meter_id: UUID, per: LimitP
     return await conn.fetchval(REMOVE, account_id, meter_id, per) is not None
 
 
-async def list_of(conn: Connection, account_id: UUID) -> tuple[AccountLimit, ...]:
-    """Return what is set for the account, by meter."""
-    rows = await conn.fetch(LIST, account_id)
-    return tuple(msgspec.convert(dict(row), AccountLimit) for row in rows)
+async def list_of(
+    conn: Connection, account_ids: Collection[UUID]
+) -> dict[UUID, tuple[AccountLimit, ...]]:
+    """Return what is set for these accounts, by meter; those without are absent."""
+    found: dict[UUID, tuple[AccountLimit, ...]] = {}
+    for row in await conn.fetch(LIST, list(account_ids)):
+        fields = dict(row)
+        account_id = fields.pop("account_id")
+        one = msgspec.convert(fields, AccountLimit)
+        found[account_id] = (*found.get(account_id, ()), one)
+    return found

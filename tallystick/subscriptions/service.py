@@ -1,5 +1,6 @@
 """Beginning, ending and advancing subscriptions."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -49,6 +50,14 @@ async def subscribe(
 async def current_subscription(conn: Connection, account_id: UUID) -> Subscription | None:
     """Return the account's active subscription, None without one."""
     return await store.find_active(conn, account_id)
+
+
+async def current_subscriptions(
+    conn: Connection, account_ids: Collection[UUID]
+) -> dict[UUID, Subscription]:
+    """Return the active subscriptions of these accounts, under the writer's scope."""
+    found = await store.active_of(conn, list(account_ids))
+    return {subscription.account_id: subscription for subscription in found}
 
 
 async def get_subscription(

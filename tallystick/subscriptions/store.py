@@ -1,5 +1,6 @@
 """The SQL of subscriptions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -23,6 +24,9 @@ SELECT * FROM subscriptions WHERE account_id = $1 AND subscription_id = $2
 LOCK: Final = f"{FIND} FOR NO KEY UPDATE"
 FIND_ACTIVE: Final = """
 SELECT * FROM subscriptions WHERE account_id = $1 AND status = 'active'
+"""
+ACTIVE_OF: Final = """
+SELECT * FROM subscriptions WHERE account_id = ANY ($1::uuid[]) AND status = 'active'
 """
 LIST: Final = """
 SELECT * FROM subscriptions WHERE account_id = $1
@@ -92,6 +96,11 @@ async def find_active(conn: Connection, account_id: UUID) -> Subscription | None
     """Return the account's active subscription."""
     row = await conn.fetchrow(FIND_ACTIVE, account_id)
     return _subscription(row) if row else None
+
+
+async def active_of(conn: Connection, account_ids: Sequence[UUID]) -> tuple[Subscription, ...]:
+    """Return the active subscriptions of these accounts."""
+    return tuple(_subscription(row) for row in await conn.fetch(ACTIVE_OF, list(account_ids)))
 
 
 async def newest(conn: Connection, account_id: UUID, limit: int) -> tuple[Subscription, ...]:

@@ -1,4 +1,4 @@
-"""Which limits apply to an account at an instant: its plan's, and what is set for it alone."""
+"""Which limits apply to an account at an instant, its plan's and its own: pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -8,14 +8,10 @@ from typing import Final
 import msgspec
 
 from tallystick.accounts.model import Account
-from tallystick.catalog import service as catalog
 from tallystick.catalog.limits import all_limits
 from tallystick.catalog.model import Limit, LimitPeriod, PlanVersion
-from tallystick.kernel.db import Connection
-from tallystick.metering import account_limits
 from tallystick.metering.limits import AppliedLimit, Origin
 from tallystick.metering.limits_store import AccountLimit
-from tallystick.subscriptions import service
 from tallystick.subscriptions.lifecycle import running_period
 from tallystick.subscriptions.model import Subscription
 from tallystick.subscriptions.periods import (
@@ -40,19 +36,18 @@ Effective = Mapping[str, tuple[EffectiveLimit, ...]]
 """Limits by meter code."""
 
 
-async def applied_limits(
-    conn: Connection, account: Account, at: datetime
+def apply(
+    account: Account,
+    subscription: Subscription | None,
+    plan: PlanVersion | None,
+    own: Sequence[AccountLimit],
+    at: datetime,
 ) -> dict[str, tuple[AppliedLimit, ...]]:
     """Return by meter code what limits usage at `at`, each in the window that contains it.
 
-    A billing period is that of the subscription, else a month of the account's calendar; days are
-    those of the account's time zone.
+    A billing period is that of the subscription (on `plan`), else a month of the account's
+    calendar; days are those of the account's time zone.
     """
-    subscription = await service.current_subscription(conn, account.account_id)
-    own = await account_limits.list_limits(conn, account.account_id)
-    plan = None
-    if subscription is not None:
-        plan = await catalog.get_plan_version(conn, subscription.plan_version_id)
     effective = effective_limits(plan, own)
     if not effective:
         return {}
