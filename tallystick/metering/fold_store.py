@@ -11,7 +11,16 @@ from uuid import UUID
 import msgspec
 
 from tallystick.kernel.db import Connection
-from tallystick.metering.usage_sql import COUNTS, GATHERED, IS_THERE, UNIQUE, VALUE, fill
+from tallystick.metering.usage_sql import (
+    COUNTS,
+    GATHERED,
+    IS_THERE,
+    NOT_VOIDED,
+    SUMMED,
+    UNIQUE,
+    VALUE,
+    fill,
+)
 
 # Every transaction below `settled` has ended, and no later one will be below it.
 FIND_BACKLOG: Final = """
@@ -22,9 +31,13 @@ SELECT settled, next,
 FROM (SELECT pg_snapshot_xmin(s) AS settled, pg_snapshot_xmax(s) AS next
       FROM pg_current_snapshot() AS s) AS snapshot
 """
-# Which of the rarer tables have meters at all: most installations need the first one only.
+# What can be left out, for most installations sum and count and nothing more: looking up each event
+# among those voided, what only some aggregations need, the rarer tables. Who voids events counts
+# their hours anew under the mark's lock, so what is seen here holds until the fold ends.
 FIND_KINDS: Final = """
-SELECT bool_or(recurring AND aggregation <> 'unique_count') AS months,
+SELECT EXISTS (SELECT FROM usage_voids) AS voids,
+    bool_or(aggregation IN ('min', 'max', 'latest', 'weighted_sum')) AS states,
+    bool_or(recurring AND aggregation <> 'unique_count') AS months,
     bool_or(group_by <> '{}' AND aggregation <> 'unique_count') AS groups,
     bool_or(aggregation = 'unique_count') AS uniques
 FROM meters
@@ -190,7 +203,9 @@ async def forget(conn: Connection) -> None:
 
 
 async def _run(conn: Connection, adds: Sequence[str], *args: object) -> None:
-    (kinds,) = await conn.fetch(FIND_KINDS)
-    for add, is_needed in zip(adds, (True, *kinds), strict=True):
+    ((has_voids, has_states, *rarer),) = await conn.fetch(FIND_KINDS)
+    for add, is_needed in zip(adds, (True, *rarer), strict=True):
         if is_needed:
-            await conn.execute(add, *args)
+            counted = add if has_voids else add.replace(NOT_VOIDED, "true")
+            lean = counted if has_states else counted.replace(GATHERED, SUMMED)
+            await conn.execute(lean, *args)

@@ -169,7 +169,7 @@ async def states(
 ) -> tuple[SpanState, ...]:
     """Return what the events of each span come to, by group; without any, absent."""
     sql = GROUP_STATES if group_by else SPAN_STATES
-    rows = await conn.fetch(sql, *_args(account_id, meter_id, spans, group_by))
+    rows = await conn.fetch(sql, *arguments(account_id, meter_id, spans, group_by))
     return tuple(
         SpanState(row["position"], _read(row["dimensions"]), to_state(row)) for row in rows
     )
@@ -184,7 +184,7 @@ async def uniques(
 ) -> tuple[SpanState, ...]:
     """Return how many values of each span are there at its end, by group, as its total."""
     sql = GROUP_UNIQUES if group_by else SPAN_UNIQUES
-    rows = await conn.fetch(sql, *_args(account_id, meter_id, spans, group_by))
+    rows = await conn.fetch(sql, *arguments(account_id, meter_id, spans, group_by))
     return tuple(
         SpanState(
             row["position"], _read(row["dimensions"]), State(total=Decimal(row["event_count"]))
@@ -202,7 +202,7 @@ async def values(
 ) -> tuple[SpanValue, ...]:
     """Return every value seen in each span, in the order of spans."""
     sql = GROUP_VALUES if group_by else SPAN_VALUES
-    rows = await conn.fetch(sql, *_args(account_id, meter_id, spans, group_by))
+    rows = await conn.fetch(sql, *arguments(account_id, meter_id, spans, group_by))
     return tuple(
         SpanValue(row["position"], _read(row["dimensions"]), row["value"], row["is_there"])
         for row in rows
@@ -221,12 +221,13 @@ async def percentiles(
     return [row["value"] for row in rows]
 
 
-def _args(
+def arguments(
     account_id: UUID,
     meter_id: UUID,
     spans: Sequence[tuple[datetime, datetime]],
     group_by: Sequence[str],
 ) -> Iterator[Any]:
+    """Yield what the statements above but the last take."""
     hours = [whole_hours(*span) for span in spans]
     yield from (account_id, meter_id)
     yield from ([span[at] for span in spans] for at in (0, 1))

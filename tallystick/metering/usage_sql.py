@@ -43,6 +43,10 @@ GATHERED: Final = """
         AS last,
     sum(c.value * extract(epoch FROM c.hour + interval '1 hour' - c.at))
         FILTER (WHERE c.aggregation = 'weighted_sum') AS held"""
+# The same where no meter needs more than a number and a sum, a tenth cheaper.
+SUMMED: Final = """
+    count(*) AS event_count, sum(c.value) AS total, NULL::numeric AS low, NULL::numeric AS high,
+    NULL::usage_point AS last, NULL::numeric AS held"""
 MERGED: Final = """
     sum(event_count)::bigint AS event_count, sum(total) AS total, min(low) AS low,
     max(high) AS high, usage_last(last) AS last"""

@@ -45,7 +45,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
     CASE WHEN jsonb_typeof(properties -> property) NOT IN ('object', 'array')
          THEN properties ->> property END;
 
-CREATE FUNCTION usage_matches(filters jsonb, properties jsonb) RETURNS boolean
+CREATE FUNCTION usage_matches_all(filters jsonb, properties jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT bool_and(CASE f.value ->> 'operator'
@@ -56,6 +56,14 @@ BEGIN ATOMIC
     FROM jsonb_array_elements(filters) AS f,
          usage_text(properties, f.value ->> 'property') AS v (value);
 END;
+
+-- The commonest filter, and the commonest groups below, without a query for each event.
+CREATE FUNCTION usage_matches(filters jsonb, properties jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+    CASE WHEN jsonb_array_length(filters) = 1 AND filters #>> '{0,operator}' = 'is'
+         THEN coalesce(filters #> '{0,values}'
+                       ? usage_text(properties, filters #>> '{0,property}'), false)
+         ELSE usage_matches_all(filters, properties) END;
 
 -- A program of catalog/expression.py. Nothing is rounded but quotients (12 decimals, a tie away
 -- from zero; div() is exact where / is not) and the result; NULL where it has none.
@@ -132,12 +140,20 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
          ELSE encode(sha256(convert_to(usage_text(properties, property), 'UTF8')), 'hex') END;
 
 -- The values by which totals are kept apart, null where an event has none.
-CREATE FUNCTION usage_dimensions(names text[], properties jsonb) RETURNS jsonb
+CREATE FUNCTION usage_dimensions_all(names text[], properties jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT coalesce(jsonb_object_agg(n.name, left(usage_text(properties, n.name), 255)), '{}')
     FROM unnest(names) AS n (name);
 END;
+CREATE FUNCTION usage_dimensions(names text[], properties jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+    CASE cardinality(names)
+        WHEN 0 THEN '{}'
+        WHEN 1 THEN jsonb_build_object(names[1], left(usage_text(properties, names[1]), 255))
+        WHEN 2 THEN jsonb_build_object(names[1], left(usage_text(properties, names[1]), 255),
+                                       names[2], left(usage_text(properties, names[2]), 255))
+        ELSE usage_dimensions_all(names, properties) END;
 
 -- 16 bytes of SHA-256: an index holds them, however many dimensions there are.
 CREATE FUNCTION usage_dimension_key(dimensions jsonb) RETURNS uuid
@@ -168,10 +184,11 @@ CREATE TABLE usage_totals (
     PRIMARY KEY (account_id, meter_id, hour)
 );
 
--- The same of recurring meters by months of UTC: what was before a period is a few rows.
+-- The same of recurring meters by months of UTC: what was before a period is a few rows. Neither
+-- here nor below is the meter looked up for each row: usage_totals does it for the same events.
 CREATE TABLE usage_months (
     account_id uuid NOT NULL,
-    meter_id uuid NOT NULL REFERENCES meters,
+    meter_id uuid NOT NULL,
     month timestamptz NOT NULL,
     event_count bigint NOT NULL,
     total numeric NOT NULL,
@@ -183,7 +200,7 @@ CREATE TABLE usage_months (
 -- usage_totals, not in it: a total costs the same however many groups there are.
 CREATE TABLE usage_groups (
     account_id uuid NOT NULL,
-    meter_id uuid NOT NULL REFERENCES meters,
+    meter_id uuid NOT NULL,
     hour timestamptz NOT NULL,
     dimension_key uuid NOT NULL,
     dimensions jsonb NOT NULL,
@@ -199,7 +216,7 @@ CREATE TABLE usage_groups (
 -- The unique values of an hour; the value of `last` is 0 when the last event of the hour removed it.
 CREATE TABLE usage_values (
     account_id uuid NOT NULL,
-    meter_id uuid NOT NULL REFERENCES meters,
+    meter_id uuid NOT NULL,
     hour timestamptz NOT NULL,
     dimension_key uuid NOT NULL,
     value text NOT NULL,

@@ -597,16 +597,19 @@ CREATE FUNCTION public.usage_dimension_key(dimensions jsonb) RETURNS uuid
 CREATE FUNCTION public.usage_text(properties jsonb, property text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (jsonb_typeof((properties -> property)) <> ALL (ARRAY['object'::text, 'array'::text])) THEN (properties ->> property) ELSE NULL::text END;
-CREATE FUNCTION public.usage_dimensions(names text[], properties jsonb) RETURNS jsonb
+CREATE FUNCTION public.usage_dimensions_all(names text[], properties jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     BEGIN ATOMIC
- SELECT COALESCE(jsonb_object_agg(n.name, "left"(public.usage_text(usage_dimensions.properties, n.name), 255)), '{}'::jsonb) AS "coalesce"
-    FROM unnest(usage_dimensions.names) n(name);
+ SELECT COALESCE(jsonb_object_agg(n.name, "left"(public.usage_text(usage_dimensions_all.properties, n.name), 255)), '{}'::jsonb) AS "coalesce"
+    FROM unnest(usage_dimensions_all.names) n(name);
 END;
+CREATE FUNCTION public.usage_dimensions(names text[], properties jsonb) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE cardinality(names) WHEN 0 THEN '{}'::jsonb WHEN 1 THEN jsonb_build_object((names)[1], "left"(public.usage_text(properties, (names)[1]), 255)) WHEN 2 THEN jsonb_build_object((names)[1], "left"(public.usage_text(properties, (names)[1]), 255), (names)[2], "left"(public.usage_text(properties, (names)[2]), 255)) ELSE public.usage_dimensions_all(names, properties) END;
 CREATE FUNCTION public.usage_later(public.usage_point, public.usage_point) RETURNS public.usage_point
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN GREATEST($1, $2);
-CREATE FUNCTION public.usage_matches(filters jsonb, properties jsonb) RETURNS boolean
+CREATE FUNCTION public.usage_matches_all(filters jsonb, properties jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     BEGIN ATOMIC
  SELECT bool_and(
@@ -616,9 +619,12 @@ CREATE FUNCTION public.usage_matches(filters jsonb, properties jsonb) RETURNS bo
              WHEN 'exists'::text THEN (v.value IS NOT NULL)
              ELSE (v.value IS NULL)
          END) AS bool_and
-    FROM jsonb_array_elements(usage_matches.filters) f(value),
-     LATERAL public.usage_text(usage_matches.properties, (f.value ->> 'property'::text)) v(value);
+    FROM jsonb_array_elements(usage_matches_all.filters) f(value),
+     LATERAL public.usage_text(usage_matches_all.properties, (f.value ->> 'property'::text)) v(value);
 END;
+CREATE FUNCTION public.usage_matches(filters jsonb, properties jsonb) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN ((jsonb_array_length(filters) = 1) AND ((filters #>> '{0,operator}'::text[]) = 'is'::text)) THEN COALESCE(((filters #> '{0,values}'::text[]) ? public.usage_text(properties, (filters #>> '{0,property}'::text[]))), false) ELSE public.usage_matches_all(filters, properties) END;
 CREATE FUNCTION public.usage_number(aggregation text, property text, program jsonb, signed boolean, properties jsonb) RETURNS numeric
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (aggregation = 'count'::text) THEN (1)::numeric WHEN (program IS NOT NULL) THEN public.usage_compute(program, signed, properties) WHEN ((properties ->> property) ~ '^[0-9]{1,15}(\.[0-9]{1,12}0*)?$'::text) THEN ((properties ->> property))::numeric WHEN (signed AND ((properties ->> property) ~ '^-[0-9]{1,15}(\.[0-9]{1,12}0*)?$'::text)) THEN ((properties ->> property))::numeric ELSE NULL::numeric END;
@@ -1888,14 +1894,8 @@ ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_plan_version_id_fkey FOREIGN KEY (plan_version_id) REFERENCES public.plan_versions(plan_version_id);
-ALTER TABLE ONLY public.usage_groups
-    ADD CONSTRAINT usage_groups_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
-ALTER TABLE ONLY public.usage_months
-    ADD CONSTRAINT usage_months_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.usage_totals
     ADD CONSTRAINT usage_totals_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
-ALTER TABLE ONLY public.usage_values
-    ADD CONSTRAINT usage_values_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE public.account_limits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.billing_audit ENABLE ROW LEVEL SECURITY;
