@@ -84,3 +84,31 @@ async def test_a_meter_that_can_not_count_is_refused_with_its_field(
 async def test_only_an_admin_makes_meters(shop: "Shop") -> None:
     answer = await shop.as_person(shop.support).post(METERS, json={"code": "mine"})
     shop.refused(answer, 403, "not_allowed")
+
+
+async def test_an_event_that_gives_a_meter_no_value_is_named(
+    shop: "Shop", admin: httpx.AsyncClient
+) -> None:
+    for body in (
+        {"aggregation": "max", "expression": "size / count", "code": "chunk", "event_type": "up"},
+        {"aggregation": "unique_count", "property": "who", "code": "people", "event_type": "up"},
+    ):
+        assert (await admin.post(METERS, json=body)).status_code == 201
+    sender = shop.with_key(shop.globex.keys["usage:write"])
+
+    async def send(properties: Json) -> list[tuple[str, str]]:
+        event = {"id": "1", "type": "up", "subject": shop.globex.id, "properties": properties}
+        answer = await sender.post("/api/v1/events", json={"events": [event]})
+        told = answer.json()
+        faults = told.get("errors") or told["events"][0].get("errors") or []
+        return [(fault["field"], fault["code"]) for fault in faults]
+
+    place = "events[0].properties"
+    assert await send({"size": 1, "count": 0, "who": "a"}) == [(place, "divides_by_zero")]
+    assert await send({"size": "x", "count": 1}) == [
+        (f"{place}.size", "not_a_number"), (f"{place}.who", "missing"),
+    ]  # fmt: skip
+    assert await send({"size": 1, "count": 1, "who": "a" * 256}) == [
+        (f"{place}.who", "value_too_long")
+    ]
+    assert await send({"size": -1, "count": 3, "who": 7}) == []
