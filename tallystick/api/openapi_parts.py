@@ -132,6 +132,8 @@ def typeid(kind: str) -> Json:
     return {"type": "string", "pattern": rf"^{PREFIXES[kind]}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"}
 
 
+PERCENTILE: Final = r"^(100|[0-9]{1,2}(\.[0-9]{1,3})?)$"
+
 PARAMETERS: Final[Json] = {
     "account_id": typeid("account"),
     "api_key_id": typeid("api_key"),
@@ -152,6 +154,13 @@ PARAMETERS: Final[Json] = {
         "minLength": 1,
         "maxLength": 255,
         "pattern": "^[A-Za-z0-9_-]+$",
+    },
+    # The framework describes a list without the limits of its items.
+    "percentile": {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 20,
+        "items": {"type": "string", "pattern": PERCENTILE},
     },
     # 24 bytes; the first eight are microseconds since 1970, which till 2255 begin like this.
     "cursor": {"type": "string", "pattern": "^A[AB][A-Za-z0-9_-]{30}$"},

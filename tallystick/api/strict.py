@@ -25,6 +25,7 @@ _QUERY_NAMES: Final = "query_names"
 _QUERY_INTEGERS: Final = "query_integers"
 _QUERY_OPTIONAL: Final = "query_optional"
 _QUERY_TIMES: Final = "query_times"
+_QUERY_LISTS: Final = "query_lists"
 _TIME: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -106,6 +107,11 @@ def collect_query_names(app: Litestar) -> None:
                     if p.field_name in signature
                     and signature[p.field_name].has_inner_subclass_of(datetime)
                 )
+                handler.opt[_QUERY_LISTS] = frozenset(
+                    p.field_alias
+                    for p in query
+                    if (known := signature.get(p.field_name)) and known.has_inner_subclass_of(list)
+                )
                 # Each of our whole numbers has one as its default.
                 handler.opt[_QUERY_INTEGERS] = frozenset(
                     p.field_alias for p in query if type(p.default) is int
@@ -139,9 +145,9 @@ def _query_faults(
     for name, texts in connection.query_params.dict().items():
         if name not in known:
             yield FieldError(name, "unknown_field", "is not a parameter here")
-        elif len(texts) > 1:
+        elif len(texts) > 1 and name not in handler.opt[_QUERY_LISTS]:
             yield FieldError(name, "repeated", "may be sent once")
-        elif _NUL in texts[0]:
+        elif any(_NUL in text for text in texts):
             yield FieldError(name, "control_character", "must not hold NUL")
         # The framework would read `null` as nothing, `1.0` and `1e1` as whole numbers, and a
         # number as so many seconds since 1970.

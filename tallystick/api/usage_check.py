@@ -10,9 +10,7 @@ import msgspec
 from litestar import Request, post
 from msgspec import Meta
 
-from tallystick.accounts.model import Account, Principal
-from tallystick.accounts.policy import account_of
-from tallystick.accounts.service import find_by_subjects
+from tallystick.accounts.model import Principal
 from tallystick.api import fields
 from tallystick.api.answers import encode, plain
 from tallystick.api.captured import Captured
@@ -20,9 +18,9 @@ from tallystick.api.event_schemas import RECORD_BODY
 from tallystick.api.plain_routes import Asked, PlainRoute, json_answer
 from tallystick.api.services import Services
 from tallystick.api.strict import Body, decode
+from tallystick.api.subjects import named_account
 from tallystick.catalog.model import LimitKind, LimitPeriod
 from tallystick.kernel import ids
-from tallystick.kernel.clock import account_now
 from tallystick.kernel.errors import BadInput, Conflict, TooMany
 from tallystick.metering.asking import need_additive, read_event, work_of
 from tallystick.metering.decide import Decided, Outcome, Source
@@ -175,7 +173,8 @@ def plain_record(services: Services) -> PlainRoute:
 
 async def _check(services: Services, principal: Principal, data: CheckBody) -> CheckAnswer:
     quantity = _quantity(data.quantity)
-    account, now = await _account(services, principal, data.subject)
+    named = await named_account(services.db, principal, data.subject, services.clock())
+    account, now = named.account, named.now
     found = await services.limits.find(account, now, meter=data.meter)
     meter = next((one for one in found.meters if one.code == data.meter), None)
     if meter is None:
@@ -197,35 +196,14 @@ async def _record(services: Services, principal: Principal, body: bytes) -> Reco
     own = ids.show("account", principal.account.account_id) if principal.account else None
     event = read_event(decode(body, dict[str, msgspec.Raw]), own)
     wall = services.clock()
-    account, now = await _account(services, principal, event.subject)
+    named = await named_account(services.db, principal, event.subject, wall)
+    account, now = named.account, named.now
     found = await services.limits.find(
         account, event.at or now, event_type=event.type, meter=event.meter
     )
     work = work_of(event, account.account_id, found.meters, found.limits, now=now, wall=wall)
     decided = await services.gate.check_and_record(work)
     return _recorded(event, decided, now)
-
-
-async def _account(
-    services: Services, principal: Principal, subject: str | None
-) -> tuple[Account, datetime]:
-    """Return whose usage it is, and that account's present; a stranger's is unknown."""
-    wall, own = services.clock(), principal.account
-    if subject is None:
-        return account_of(principal), principal.now(wall)
-    if own is not None:
-        if subject not in {own.external_id, ids.show("account", own.account_id)}:
-            raise _unknown_subject()
-        return own, principal.now(wall)
-    async with services.db.reading() as conn:
-        account = (await find_by_subjects(conn, [subject])).get(subject)
-        if account is None:
-            raise _unknown_subject()
-        return account, await account_now(conn, account.account_id, wall)
-
-
-def _unknown_subject() -> BadInput:
-    return BadInput.field("subject", "unknown_subject", "names no account")
 
 
 def _quantity(told: str | int) -> Decimal:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter, NewMeter
 from tallystick.kernel.db import Connection
-from tallystick.metering import fold_store, reads, totals_store
+from tallystick.metering import first_use_store, fold_store, reads, totals_store
 from tallystick.metering import recount as recounting
 from tallystick.metering.model import Difference, HourlyTotal
 from tallystick.metering.reads import GroupTotal, WindowTotal
@@ -85,6 +85,11 @@ async def hourly_totals(
     """Return one meter in [start, end) by hours of UTC, in order; as `windows` does."""
     found = await windows(conn, account_id, meter, start, end, size="HOUR", zone=_UTC)
     return tuple(HourlyTotal(window.start, window.quantity) for window in found)
+
+
+async def first_use(conn: Connection, account_id: UUID, meter: Meter) -> datetime | None:
+    """Return the hour (UTC) of the account's first event of a meter's type, None without any."""
+    return await first_use_store.first_use(conn, account_id, meter.meter_id, meter.event_type)
 
 
 async def percentiles(

@@ -154,6 +154,7 @@ NO_MONEY = {
     "overdrawn",
     # The Ops Center seed's units of usage, and a unit price, which has no whole cents.
     "included_credits", "used", "overage", "price_per_1k",
+    "value",  # of a meter
 }  # fmt: skip
 
 

@@ -151,11 +151,23 @@ def aim(case: Case, known: Known) -> None:
     if is_positive(case, ParameterLocation.PATH):
         for name in case.path_parameters:
             case.path_parameters[name] = known.places.get(name, case.path_parameters[name])
+    if is_positive(case, ParameterLocation.QUERY) and isinstance(case.query, dict):
+        keep_question(case.query, known)
     if is_positive(case, ParameterLocation.BODY) and isinstance(case.body, dict | list):
         case.body = whole(case.body)
         keep = RULES.get(case.operation.path)
         if keep is not None:
             case.body = keep(case.body, known)
+
+
+def keep_question(query: Json, known: Known) -> None:
+    """Name a subject and a group that are there, and a time that is not too long."""
+    if "groupBy" in query or "windowSize" in query or "percentile" in query:
+        query |= {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}
+    if "subject" in query:
+        query["subject"] = [known.account]
+    if "groupBy" in query:
+        query["groupBy"] = ["subject"]
 
 
 def whole(value: Any) -> Any:
