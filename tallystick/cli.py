@@ -28,6 +28,11 @@ cli.add_typer(lago_commands, name="lago")
 usage_commands = typer.Typer(no_args_is_help=True, help="Usage events and the totals of them.")
 cli.add_typer(usage_commands, name="usage")
 
+imports = typer.Typer(no_args_is_help=True, help="Read what lies in a file.")
+cli.add_typer(imports, name="import")
+archives = typer.Typer(no_args_is_help=True, help="Move what is old into files.")
+cli.add_typer(archives, name="archive")
+
 Host = Annotated[str | None, typer.Option(help="Address to listen on [TALLYSTICK_HOST].")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on [TALLYSTICK_PORT, else 8000].")]
 _SIMULATED: Final = "whsec_simulator"
@@ -224,6 +229,75 @@ def compare(
         is_clean = asyncio.run(compare_usage(settings, dsn, account))
     if not is_clean:
         raise typer.Exit(1)
+
+
+@imports.command(
+    "usage",
+    epilog="Examples: tallystick import usage march.ndjson.gz --errors refused.ndjson · "
+    "tallystick import usage calls.csv --column subject=customer --set type=api.call · "
+    "zcat old.gz | tallystick import usage - --dry-run",
+)
+def import_usage(
+    file: Annotated[Path, typer.Argument(help="NDJSON or CSV, also gzipped; - reads the input.")],
+    *,
+    form: Annotated[
+        str | None, typer.Option("--format", help="ndjson or csv; else by name or content.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="CSV: FIELD=HEADER, where the header differs.")
+    ] = None,
+    constant: Annotated[
+        list[str] | None, typer.Option("--set", help="CSV: FIELD=VALUE for all rows.")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="CSV: the character between cells, or tab.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="Source of events that name none.")] = None,
+    errors: Annotated[
+        Path | None, typer.Option(help="Write the lines that were not counted, and why.")
+    ] = None,
+    restart: Annotated[bool, typer.Option(help="Begin anew; nothing is counted twice.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Check every line, store nothing.")] = False,
+) -> None:
+    """Record the usage events of a file, each once; run again, it goes on where it ended.
+
+    Exit code 3 when some lines were not counted, 130 when interrupted.
+    """
+    from tallystick.import_commands import Job, ages_of, read_options, run_import
+    from tallystick.processes import database
+
+    options = read_options(form, delimiter, column or (), constant or (), source)
+    settings = _settings({})
+    chosen = None if str(file) == "-" else file
+    job = Job(chosen, options, ages_of(settings), errors, restart, dry_run)
+    with database(settings, progress=_say) as dsn:
+        code = run_import(dsn, job)
+    if code:
+        raise typer.Exit(code)
+
+
+@archives.command(
+    "usage", epilog="Example: tallystick archive usage --keep-days 800 --to /backup/usage"
+)
+def archive_usage(
+    *,
+    keep_days: Annotated[
+        int | None, typer.Option(min=0, help="Younger events stay [TALLYSTICK_USAGE_KEEP_DAYS].")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder for the files [TALLYSTICK_USAGE_ARCHIVE].")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option(help="Also what a correction of closed periods would need.")
+    ] = False,
+) -> None:
+    """Move whole months of old usage events into files; totals and known ids stay."""
+    from tallystick.archive_commands import run_archive
+    from tallystick.processes import database
+
+    settings = _settings({"TALLYSTICK_USAGE_ARCHIVE": to})
+    with database(settings, progress=_say) as dsn:
+        run_archive(settings, dsn, keep_days, force=force)
 
 
 def _settings(overrides: dict[str, object]) -> "Settings":

@@ -18,6 +18,8 @@ _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", ""})
 STRIPE_API: Final = "https://api.stripe.com"
 STRIPE_JS: Final = "https://js.stripe.com/endive/stripe.js"
+CORRECTION_DAYS: Final = 400
+"""So long closed periods are corrected when their usage changes."""
 JWT_SECRET_BYTES_MIN: Final = 32
 
 
@@ -36,6 +38,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cookie_secure: bool = False
     default_currency: str = "USD"
     anchor_key_file: Path | None = None
+    usage_keep_days: int | None = None
+    usage_archive: Path | None = None
     rate_limit_per_minute: int = 6000
     event_age_days_max: int | None = None
     event_ahead_seconds_max: int = 3600
@@ -107,6 +111,11 @@ def read_days(text: str) -> int:
     return _in_range(text, 1, 36_525)
 
 
+def read_keep_days(text: str) -> int:
+    """Read how many days of usage events are kept: at least those that corrections need."""
+    return _in_range(text, CORRECTION_DAYS, 1_000_000)
+
+
 def read_url(text: str) -> str:
     """Read an http(s) address, without a slash at its end."""
     if not text.startswith(("http://", "https://")):
@@ -162,6 +171,9 @@ VARIABLES: Final = (
     Variable("TALLYSTICK_COOKIE_SECURE", "cookie_secure", read_bool, "cookies over HTTPS only"),
     Variable("DEFAULT_CURRENCY", "default_currency", read_currency, "currency of new accounts"),
     Variable("TALLYSTICK_ANCHOR_KEY_FILE", "anchor_key_file", Path, "key that signs anchors"),
+    Variable("TALLYSTICK_USAGE_KEEP_DAYS", "usage_keep_days", read_keep_days,
+             "older usage events are archived"),
+    Variable("TALLYSTICK_USAGE_ARCHIVE", "usage_archive", Path, "folder of archived usage"),
     Variable("TALLYSTICK_RATE_LIMIT", "rate_limit_per_minute", read_count, "requests a minute"),
     Variable("TALLYSTICK_EVENT_AGE_DAYS_MAX", "event_age_days_max", read_days,
              "how old a usage event may be"),

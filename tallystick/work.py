@@ -20,6 +20,7 @@ from tallystick.kernel.outbox import Event, Handler, Teller
 from tallystick.kernel.test_clocks import Advancer
 from tallystick.lago_sync.sender import Sender
 from tallystick.lago_sync.sweep import Sweep
+from tallystick.metering.archive import Archiver, ArchiveRule
 from tallystick.metering.aside import Aside
 from tallystick.metering.fold import Fold
 from tallystick.metering.gate import forget_old_decisions
@@ -64,6 +65,7 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
         attempts_kind(Resolver(db, gateways, tries)),
         Fold(db).kind(),
         Aside(db, timedelta(days=services.settings.event_parked_days_max)).kind(),
+        *archive_kinds(services),
         WallKind("test_clocks", advancer.run_due),
         WallKind(HOUSEKEEPING, _Housekeeping(services).run_due),
     )
@@ -75,6 +77,16 @@ def lago_kinds(services: Services) -> tuple[WallKind, ...]:
         return ()
     sender = Sender(services.db, services.lago, services.clock)
     return sender.kind(), Sweep(services.db, services.lago, services.clock).kind()
+
+
+def archive_kinds(services: Services) -> tuple[WallKind, ...]:
+    """Return the archiving of old usage events, if there is a rule for it."""
+    settings = services.settings
+    if settings.usage_keep_days is None:
+        return ()
+    folder = settings.usage_archive or settings.home / "usage-archive"
+    archiver = Archiver(services.db, services.clock, folder)
+    return (ArchiveRule(archiver, timedelta(days=settings.usage_keep_days)).kind(),)
 
 
 def event_handlers(services: Services) -> Mapping[str, Handler]:

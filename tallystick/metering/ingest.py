@@ -6,6 +6,7 @@ batch commits is the next batch. A request is answered when the commit is done t
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -14,14 +15,14 @@ import msgspec
 from tallystick.accounts.service import find_by_subjects
 from tallystick.catalog.service import meters_of_events
 from tallystick.kernel.clock import account_now
-from tallystick.kernel.db import Connection, Database
+from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.errors import BadInput, Conflict, FieldError
 from tallystick.kernel.group_commit import GroupCommitter
-from tallystick.metering import own_events, unmatched
+from tallystick.metering import events_store, own_events, unmatched
 from tallystick.metering.bodies import ERRORS_MAX, refuse
 from tallystick.metering.model import Batch, EventResult, Status, UsageEvent
 from tallystick.metering.prepare import AGES, Ages, Prepared, Rules, Target, prepare, read_rules
-from tallystick.metering.write import copy_new, write
+from tallystick.metering.write import Remembered, copy_new, write
 
 BATCH_EVENTS_MAX: Final = 5_000
 """Events in one commit; a request of more is a commit of its own."""
@@ -58,6 +59,8 @@ class _Ready(msgspec.Struct, frozen=True):
     parked: Mapping[int, unmatched.Parking]
 
 
+# Of what is the same as the stored event of its key, is another, or is new.
+_STORED: Final = {True: Status.DUPLICATE, False: Status.CONFLICT, None: Status.ACCEPTED}
 _Answer = tuple[EventResult, ...] | BadInput
 
 
@@ -65,10 +68,11 @@ class Ingest:
     """Records usage events, over connections of its own under the writer's scope."""
 
     def __init__(self, db: Database, ages: Ages = AGES) -> None:
+        self._db = db
         self._ages = ages
         self._committer: GroupCommitter[_Request, _Answer] = GroupCommitter(
             db,
-            _record,
+            partial(_record, Remembered()),
             key=id,
             repeat=lambda *_: None,
             size=lambda request: len(request.batch.events),
@@ -126,15 +130,34 @@ class Ingest:
             refuse([fault for result in answer for fault in result.errors])
         return answer
 
+    async def check_batch(
+        self, batch: Batch, *, now: datetime, ages: Ages | None = None
+    ) -> tuple[EventResult, ...]:
+        """Answer each event as `record_batch` does when not strict, and store nothing.
 
-async def _record(conn: Connection, requests: Sequence[_Request]) -> list[_Answer]:
+        An event that stands twice in the batch is `accepted` twice.
+        """
+        async with self._db.transaction(WRITER) as conn:
+            known = await _look_up(conn, batch.events)
+            request = _Request(batch, now, None, strict=False, ages=ages or self._ages)
+            ready = _check(request, known)
+            if isinstance(ready, BadInput):
+                raise ready
+            stated = [event.at for event in _written(ready)]
+            same = await events_store.same_as_stored(conn, ready.prepared.rows, stated)
+        return _results(ready, iter([_STORED[one] for one in same]), set())
+
+
+async def _record(
+    remembered: Remembered, conn: Connection, requests: Sequence[_Request]
+) -> list[_Answer]:
     """Write the events of several requests in one commit, and answer each request."""
     known = await _look_up(conn, [event for one in requests for event in one.batch.events])
     checked = [_check(request, known) for request in requests]
     ready = [one for one in checked if isinstance(one, _Ready)]
     parked = [one for some in ready for one in some.parked.values()]
     rows = [row for one in ready for row in one.prepared.rows]
-    if not parked and await copy_new(conn, rows):
+    if not parked and await copy_new(conn, rows, remembered):
         statuses, counted = [Status.ACCEPTED] * len(rows), set()
     else:
         stated = [event.at for one in ready for event in _written(one)]

@@ -83,6 +83,9 @@ async def rebuild(db: Database, months: Sequence[AccountMonth], advance: Advance
 
 async def _rebuild_month(conn: Connection, month: AccountMonth) -> None:
     upto = await totals_store.lock_mark(conn)
+    # Asked under the lock: an archive may have begun since the months were listed.
+    if month.start < (await recount_store.archived_before(conn) or _EVER):
+        return
     meter_ids = await recount_store.all_meters(conn)
     span = (month.start, month.end)
     await recount_store.recount_span(conn, month.account_id, meter_ids, span, upto)

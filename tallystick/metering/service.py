@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter, NewMeter
 from tallystick.kernel.db import Connection
-from tallystick.metering import first_use_store, fold_store, reads, totals_store
+from tallystick.metering import archive_checks, fold_store, reads, totals_store
 from tallystick.metering import recount as recounting
 from tallystick.metering.model import Difference, HourlyTotal
 from tallystick.metering.reads import GroupTotal, WindowTotal
@@ -21,6 +21,8 @@ _UTC: Final = ZoneInfo("UTC")
 
 async def create_meter(conn: Connection, new: NewMeter, now: datetime) -> Meter:
     """Make a meter that also counts the events which are there already; the writer's scope.
+
+    Those that are archived are there no more: the meter begins behind them.
 
     Waits for a fold that is running, and no fold runs before the transaction ends. Raises BadInput
     naming every bad field, Conflict `meter_code_taken`.
@@ -36,9 +38,14 @@ async def period_totals(
 ) -> dict[str, Decimal]:
     """Return by meter code what the account used in [start, end), exactly; zero where nothing.
 
-    Rounded as each meter says. A recurring meter also counts what was before `start`.
+    Rounded as each meter says. A recurring meter also counts what was before `start`. Raises
+    Conflict `usage_archived` when an end lies inside an hour of which events are archived.
     """
-    return await reads.period_totals(conn, account_id, meters, _span(start, end))
+    span = _span(start, end)
+    found = await reads.period_totals(conn, account_id, meters, span)
+    types = {meter.event_type for meter in meters}
+    await archive_checks.refuse_archived_edges(conn, account_id, types, span)
+    return found
 
 
 async def grouped_totals(
@@ -53,9 +60,12 @@ async def grouped_totals(
     """Return the same of one meter by the values of some of its `group_by` properties.
 
     Each rounded as the meter says, so that rounded groups need not sum to the total; groups
-    without events are absent. Raises BadInput `not_grouped` for other properties.
+    without events are absent. Raises BadInput `not_grouped` for other properties, Conflict
+    `usage_archived`.
     """
-    found = await reads.windows(conn, account_id, meter, [_span(start, end)], group_by)
+    span = _span(start, end)
+    found = await reads.windows(conn, account_id, meter, [span], group_by)
+    await archive_checks.refuse_archived_edges(conn, account_id, {meter.event_type}, span)
     return tuple(reads.group_total(meter, window) for window in found)
 
 
@@ -73,10 +83,14 @@ async def windows(
     """Return one meter in [start, end) by minutes, hours, days or months of a zone, and by group.
 
     Not rounded. Windows without events are absent, but for recurring meters, which hold a value
-    from their first event on. Raises BadInput `too_many` windows, `not_grouped`.
+    from their first event on. Raises BadInput `too_many` windows, `not_grouped`, Conflict
+    `usage_archived`.
     """
     spans = cut(start, end, size, zone)
-    return await reads.windows(conn, account_id, meter, spans, group_by)
+    found = await reads.windows(conn, account_id, meter, spans, group_by)
+    edges = {edge for span in spans for edge in span}
+    await archive_checks.refuse_archived_edges(conn, account_id, {meter.event_type}, edges)
+    return found
 
 
 async def hourly_totals(
@@ -104,9 +118,13 @@ async def percentiles(
     """Return the values of events in [start, end) at these shares (0.95), by nearest rank.
 
     Exact, and always a value that an event had; None where there are no events. Reads them all.
-    Raises BadInput `out_of_range` for a share that is not from 0 to 1.
+    Raises BadInput `out_of_range` for a share that is not from 0 to 1, Conflict `usage_archived`
+    where events of the period are archived.
     """
-    return await reads.percentiles(conn, account_id, meter, _span(start, end), shares)
+    span = _span(start, end)
+    found = await reads.percentiles(conn, account_id, meter, span, shares)
+    await archive_checks.refuse_archived_span(conn, account_id, {meter.event_type}, *span)
+    return found
 
 
 async def recount(

@@ -4,7 +4,8 @@ Most rows are new and are copied straight into the table. A batch with a key tha
 already, or twice in itself, is written again by the slower way that can tell which.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Final
@@ -19,15 +20,39 @@ from tallystick.metering import conflicts_store, events_store
 from tallystick.metering.model import Status
 from tallystick.metering.prepare import Row
 
+ASK_AGAIN_S: Final = 10.0
 _BETWEEN: Final = "\0"
 
 
-async def copy_new(conn: Connection, rows: Sequence[Row]) -> bool:
-    """Write all rows as new ones; False, and nothing is written, when a key is there already.
+class Remembered:
+    """Whether keys of archived events are remembered at all; asked again every ten seconds.
+
+    That is often enough: the events of remembered keys stay for 90 seconds, and until then the
+    key of the event itself refuses another one.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._until = monotonic()
+        self._has = False
+
+    async def has_any(self, conn: Connection, rows: Sequence[Row]) -> bool:
+        """Tell whether one of the rows is of a remembered key."""
+        now = self._monotonic()
+        if now >= self._until:
+            self._has = await events_store.has_archives(conn)
+            self._until = now + ASK_AGAIN_S
+        return self._has and await events_store.has_archived(conn, rows)
+
+
+async def copy_new(conn: Connection, rows: Sequence[Row], remembered: Remembered) -> bool:
+    """Write all rows as new ones; False, and nothing is written, when a key is known already.
 
     One statement: outside a transaction it commits by itself.
     """
     if rows:
+        if await remembered.has_any(conn, rows):
+            return False
         try:
             await events_store.copy_events(conn, rows)
         except asyncpg.UniqueViolationError:

@@ -260,6 +260,33 @@ BEGIN
               IS DISTINCT FROM (m.owed, m.is_low, m.is_due);
     END IF;
 END $$;
+CREATE FUNCTION public.drop_archived_usage(owner_id uuid, archive_id uuid) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    file usage_archives;
+    gone_count bigint;
+BEGIN
+    UPDATE usage_archives SET dropped_at = clock_timestamp()
+    WHERE account_id = owner_id AND usage_archive_id = archive_id AND dropped_at IS NULL
+    RETURNING * INTO file;
+    IF NOT FOUND THEN RETURN 0; END IF;
+    WITH gone AS (
+        DELETE FROM usage_events e USING usage_archived_keys k
+        WHERE e.account_id = owner_id AND e.at >= file.since AND e.at < file.until
+          AND k.account_id = owner_id AND k.key = e.key
+          AND NOT EXISTS (SELECT FROM usage_voids v
+                          WHERE v.account_id = owner_id AND v.key = e.key)
+        RETURNING e.event_type, date_trunc('hour', e.at, 'UTC') AS hour),
+    counted AS (
+        INSERT INTO usage_archived_hours AS h (account_id, event_type, hour, event_count)
+        SELECT owner_id, event_type, hour, count(*) FROM gone GROUP BY 2, 3
+        ON CONFLICT (account_id, event_type, hour)
+        DO UPDATE SET event_count = h.event_count + excluded.event_count)
+    SELECT count(*) INTO gone_count FROM gone;
+    RETURN gone_count;
+END $$;
 CREATE FUNCTION public.hashed_text(value text) RETURNS bytea
     LANGUAGE sql STABLE
     AS $$ SELECT int4send(octet_length(convert_to(value, 'UTF8'))) || convert_to(value, 'UTF8') $$;
@@ -525,6 +552,38 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+CREATE FUNCTION public.refuse_usage_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND EXISTS (SELECT FROM usage_archived_keys k
+                                    WHERE k.account_id = OLD.account_id AND k.key = OLD.key) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE FUNCTION public.remember_archived_usage(owner_id uuid, archive_id uuid, subject text, of_month timestamp with time zone, file_number integer, since timestamp with time zone, until timestamp with time zone, upto xid8, name text, file_sha256 text, told_count bigint, told_sum numeric) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    found_count bigint;
+    found_sum numeric;
+BEGIN
+    SELECT count(*), coalesce(sum(usage_line_sum(usage_line(subject, e))), 0)
+    INTO found_count, found_sum FROM usage_archivable(owner_id, since, until, upto) AS e;
+    IF (found_count, found_sum) IS DISTINCT FROM (told_count, told_sum) THEN
+        RAISE EXCEPTION 'file % does not hold these events', name
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    INSERT INTO usage_archived_keys (account_id, key, at, digest_one, digest_two)
+    SELECT e.account_id, e.key, e.at, d.digest_one, d.digest_two
+    FROM usage_archivable(owner_id, since, until, upto) AS e,
+        usage_digests(e.event_type, e.source, e.event_id, e.properties) AS d;
+    INSERT INTO usage_archives (account_id, usage_archive_id, month, number, since, until,
+        file_name, sha256, event_count)
+    VALUES (owner_id, archive_id, of_month, file_number, since, until, name, file_sha256, told_count);
+END $$;
 CREATE PROCEDURE public.share_reference_table(IN reference_table regclass)
     LANGUAGE plpgsql
     AS $$
@@ -538,6 +597,27 @@ CREATE FUNCTION public.usable_credits(remaining bigint, effective_at timestamp w
     SELECT CASE WHEN at < effective_at OR at >= expires_at THEN 0
                 WHEN at >= cap_at THEN least(remaining, cap)
                 ELSE remaining END
+$$;
+CREATE TABLE public.usage_events (
+    account_id uuid NOT NULL,
+    key uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    event_type text NOT NULL,
+    source text NOT NULL,
+    event_id text NOT NULL,
+    properties jsonb NOT NULL,
+    tx xid8 DEFAULT pg_current_xact_id() NOT NULL
+)
+PARTITION BY HASH (account_id);
+CREATE FUNCTION public.usage_archivable(owner_id uuid, since timestamp with time zone, until timestamp with time zone, upto xid8) RETURNS SETOF public.usage_events
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT e.* FROM usage_events e
+    WHERE e.account_id = owner_id AND e.at >= since AND e.at < until AND e.tx < upto
+      AND NOT EXISTS (SELECT FROM usage_voids v
+                      WHERE v.account_id = e.account_id AND v.key = e.key)
+      AND NOT EXISTS (SELECT FROM usage_archived_keys k
+                      WHERE k.account_id = e.account_id AND k.key = e.key)
 $$;
 CREATE FUNCTION public.usage_compute(program jsonb, signed boolean, properties jsonb) RETURNS numeric
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -591,6 +671,12 @@ BEGIN
     IF abs(one) >= 1e15 OR (one < 0 AND NOT signed) THEN RETURN NULL; END IF;
     RETURN one;
 END $_$;
+CREATE FUNCTION public.usage_digests(event_type text, source text, event_id text, properties jsonb, OUT digest_one bigint, OUT digest_two bigint) RETURNS record
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT jsonb_hash_extended(c, 1), jsonb_hash_extended(c, 2)
+    FROM jsonb_build_array(event_type, source, event_id, properties) AS c
+$$;
 CREATE FUNCTION public.usage_dimension_key(dimensions jsonb) RETURNS uuid
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN (encode(SUBSTRING(sha256(convert_to((dimensions)::text, 'UTF8'::name)) FROM 1 FOR 16), 'hex'::text))::uuid;
@@ -609,6 +695,12 @@ CREATE FUNCTION public.usage_dimensions(names text[], properties jsonb) RETURNS 
 CREATE FUNCTION public.usage_later(public.usage_point, public.usage_point) RETURNS public.usage_point
     LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
     RETURN GREATEST($1, $2);
+CREATE FUNCTION public.usage_line(subject text, event public.usage_events) RETURNS text
+    LANGUAGE sql STABLE
+    RETURN (jsonb_build_object('id', (event).event_id, 'source', (event).source, 'type', (event).event_type, 'subject', subject, 'properties', (event).properties, 'time', to_char(((event).at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text)))::text;
+CREATE FUNCTION public.usage_line_sum(line text) RETURNS numeric
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((('x'::text || encode(SUBSTRING(sha256(convert_to(line, 'UTF8'::name)) FROM 1 FOR 8), 'hex'::text)))::bit(64))::bigint;
 CREATE FUNCTION public.usage_matches_all(filters jsonb, properties jsonb) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     BEGIN ATOMIC
@@ -1272,6 +1364,32 @@ CREATE TABLE public.test_clocks (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT test_clocks_check CHECK ((target_at >= now_at))
 );
+CREATE TABLE public.usage_archived_hours (
+    account_id uuid NOT NULL,
+    event_type text NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    event_count bigint NOT NULL
+);
+CREATE TABLE public.usage_archived_keys (
+    account_id uuid NOT NULL,
+    key uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    digest_one bigint NOT NULL,
+    digest_two bigint NOT NULL
+);
+CREATE TABLE public.usage_archives (
+    account_id uuid NOT NULL,
+    usage_archive_id uuid NOT NULL,
+    month timestamp with time zone NOT NULL,
+    number integer NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    file_name text NOT NULL,
+    sha256 text NOT NULL,
+    event_count bigint NOT NULL,
+    remembered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    dropped_at timestamp with time zone
+);
 CREATE TABLE public.usage_conflicts (
     account_id uuid NOT NULL,
     usage_conflict_id uuid NOT NULL,
@@ -1302,17 +1420,6 @@ CREATE TABLE public.usage_decisions (
     until timestamp with time zone,
     decided_at timestamp with time zone NOT NULL
 );
-CREATE TABLE public.usage_events (
-    account_id uuid NOT NULL,
-    key uuid NOT NULL,
-    at timestamp with time zone NOT NULL,
-    event_type text NOT NULL,
-    source text NOT NULL,
-    event_id text NOT NULL,
-    properties jsonb NOT NULL,
-    tx xid8 DEFAULT pg_current_xact_id() NOT NULL
-)
-PARTITION BY HASH (account_id);
 CREATE TABLE public.usage_events_0 (
     account_id uuid CONSTRAINT usage_events_account_id_not_null NOT NULL,
     key uuid CONSTRAINT usage_events_key_not_null NOT NULL,
@@ -1412,6 +1519,20 @@ CREATE TABLE public.usage_groups (
     high numeric,
     last public.usage_point,
     held numeric
+);
+CREATE TABLE public.usage_imports (
+    import_id uuid NOT NULL,
+    file_name text NOT NULL,
+    "position" bigint NOT NULL,
+    line bigint NOT NULL,
+    errors_bytes bigint NOT NULL,
+    accepted bigint NOT NULL,
+    duplicate bigint NOT NULL,
+    conflict bigint NOT NULL,
+    unmatched bigint NOT NULL,
+    invalid bigint NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone
 );
 CREATE TABLE public.usage_months (
     account_id uuid NOT NULL,
@@ -1623,6 +1744,14 @@ ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (account_id, subscription_id);
 ALTER TABLE ONLY public.test_clocks
     ADD CONSTRAINT test_clocks_pkey PRIMARY KEY (test_clock_id);
+ALTER TABLE ONLY public.usage_archived_hours
+    ADD CONSTRAINT usage_archived_hours_pkey PRIMARY KEY (account_id, event_type, hour);
+ALTER TABLE ONLY public.usage_archived_keys
+    ADD CONSTRAINT usage_archived_keys_pkey PRIMARY KEY (account_id, key);
+ALTER TABLE ONLY public.usage_archives
+    ADD CONSTRAINT usage_archives_account_id_month_number_key UNIQUE (account_id, month, number);
+ALTER TABLE ONLY public.usage_archives
+    ADD CONSTRAINT usage_archives_pkey PRIMARY KEY (account_id, usage_archive_id);
 ALTER TABLE ONLY public.usage_conflicts
     ADD CONSTRAINT usage_conflicts_account_id_digest_key UNIQUE (account_id, digest);
 ALTER TABLE ONLY public.usage_conflicts
@@ -1653,6 +1782,8 @@ ALTER TABLE ONLY public.usage_fold
     ADD CONSTRAINT usage_fold_pkey PRIMARY KEY (one);
 ALTER TABLE ONLY public.usage_groups
     ADD CONSTRAINT usage_groups_pkey PRIMARY KEY (account_id, meter_id, hour, dimension_key);
+ALTER TABLE ONLY public.usage_imports
+    ADD CONSTRAINT usage_imports_pkey PRIMARY KEY (import_id);
 ALTER TABLE ONLY public.usage_months
     ADD CONSTRAINT usage_months_pkey PRIMARY KEY (account_id, meter_id, month);
 ALTER TABLE ONLY public.usage_totals
@@ -1706,6 +1837,7 @@ CREATE UNIQUE INDEX payments_live ON public.payments USING btree (account_id, in
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE UNIQUE INDEX subscriptions_active ON public.subscriptions USING btree (account_id) WHERE (status = 'active'::text);
 CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, subscription_id) WHERE (next_bill_at IS NOT NULL);
+CREATE INDEX usage_archives_pending ON public.usage_archives USING btree (remembered_at) WHERE (dropped_at IS NULL);
 CREATE INDEX usage_conflicts_by_id ON public.usage_conflicts USING btree (usage_conflict_id);
 CREATE INDEX usage_conflicts_newest ON public.usage_conflicts USING btree (received_at DESC, usage_conflict_id DESC);
 CREATE INDEX usage_decisions_by_age ON public.usage_decisions USING btree (decided_at);
@@ -1783,7 +1915,8 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR E
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_entries FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_postings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.plan_versions FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
-CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_events FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_archived_keys FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_events FOR EACH ROW EXECUTE FUNCTION public.refuse_usage_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.billing_audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_allocations FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_cost_overrides FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -1793,6 +1926,7 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_lines FOR EAC
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_postings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.plan_versions FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_archived_keys FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_0 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_1 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -1950,6 +2084,9 @@ CREATE POLICY own_rows ON public.payment_attempts TO tallystick_account USING ((
 CREATE POLICY own_rows ON public.payment_methods TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscriptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_archived_hours TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_archived_keys TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_archives TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_conflicts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_counters TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_decisions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -1964,6 +2101,9 @@ ALTER TABLE public.payment_attempts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_methods ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscriptions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_archived_hours ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_archived_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_archives ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_conflicts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_counters ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_decisions ENABLE ROW LEVEL SECURITY;
@@ -1977,6 +2117,13 @@ ALTER TABLE public.usage_voids ENABLE ROW LEVEL SECURITY;
 GRANT USAGE ON SCHEMA public TO tallystick_account;
 GRANT USAGE ON SCHEMA public TO tallystick_staff;
 GRANT USAGE ON SCHEMA public TO tallystick_writer;
+REVOKE ALL ON FUNCTION public.drop_archived_usage(owner_id uuid, archive_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.drop_archived_usage(owner_id uuid, archive_id uuid) TO tallystick_writer;
+REVOKE ALL ON FUNCTION public.remember_archived_usage(owner_id uuid, archive_id uuid, subject text, of_month timestamp with time zone, file_number integer, since timestamp with time zone, until timestamp with time zone, upto xid8, name text, file_sha256 text, told_count bigint, told_sum numeric) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.remember_archived_usage(owner_id uuid, archive_id uuid, subject text, of_month timestamp with time zone, file_number integer, since timestamp with time zone, until timestamp with time zone, upto xid8, name text, file_sha256 text, told_count bigint, told_sum numeric) TO tallystick_writer;
+GRANT SELECT,INSERT ON TABLE public.usage_events TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.usage_events TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_events TO tallystick_staff;
 GRANT SELECT ON TABLE public.account_limits TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.account_limits TO tallystick_writer;
 GRANT SELECT ON TABLE public.account_limits TO tallystick_staff;
@@ -2098,6 +2245,15 @@ GRANT SELECT ON TABLE public.subscriptions TO tallystick_staff;
 GRANT SELECT ON TABLE public.test_clocks TO tallystick_account;
 GRANT SELECT ON TABLE public.test_clocks TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.test_clocks TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_archived_hours TO tallystick_account;
+GRANT SELECT ON TABLE public.usage_archived_hours TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_archived_hours TO tallystick_staff;
+GRANT SELECT ON TABLE public.usage_archived_keys TO tallystick_account;
+GRANT SELECT ON TABLE public.usage_archived_keys TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_archived_keys TO tallystick_staff;
+GRANT SELECT ON TABLE public.usage_archives TO tallystick_account;
+GRANT SELECT ON TABLE public.usage_archives TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_archives TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_conflicts TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_conflicts TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_conflicts TO tallystick_staff;
@@ -2107,15 +2263,14 @@ GRANT SELECT ON TABLE public.usage_counters TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_decisions TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_decisions TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_decisions TO tallystick_staff;
-GRANT SELECT,INSERT ON TABLE public.usage_events TO tallystick_account;
-GRANT SELECT,INSERT ON TABLE public.usage_events TO tallystick_writer;
-GRANT SELECT ON TABLE public.usage_events TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_fold TO tallystick_account;
 GRANT SELECT ON TABLE public.usage_fold TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_fold TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_groups TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_groups TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_groups TO tallystick_staff;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.usage_imports TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_imports TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_months TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_months TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_months TO tallystick_staff;
