@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter, NewMeter
 from tallystick.kernel.db import Connection
-from tallystick.metering import archive_checks, fold_store, reads, totals_store
+from tallystick.metering import archive_checks, first_use_store, fold_store, reads, totals_store
 from tallystick.metering import recount as recounting
 from tallystick.metering.model import Difference, HourlyTotal
 from tallystick.metering.reads import GroupTotal, WindowTotal
