@@ -15,7 +15,14 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from bench import credits, ingest, ledger, usage_check, usage_reads  # noqa: A004 - the part is called so
+from bench import (  # noqa: A004 - the part is called so
+    credits,
+    ingest,
+    ledger,
+    usage_check,
+    usage_import,
+    usage_reads,
+)
 from bench.figures import Figure, tpcb_figure
 from bench.installation import Installation, installation
 
@@ -91,9 +98,9 @@ def _ingest(
     place: Installation, asked: argparse.Namespace, console: Console, _: float
 ) -> list[Figure]:
     figures = []
-    for batch in (100, 1_000):
-        console.print(f"ingest, batches of {batch} …")
-        figures += ingest.measure(place, asked.events, batch)
+    for batch, connections in ingest.BATCHES:
+        console.print(f"ingest, batches of {batch}, {connections} connections …")
+        figures += ingest.measure(place, asked.events, batch, connections)
     console.print("psql \\copy of the same rows …")
     figures += ingest.compare(place, asked.events, figures)
     console.print("single events …")
@@ -112,6 +119,11 @@ def _checks(place: Installation, _: object, console: Console, __: float) -> list
     return usage_check.measure(place)
 
 
+def _import(place: Installation, _: object, console: Console, __: float) -> list[Figure]:
+    console.print("import of files …")
+    return usage_import.measure(place)
+
+
 def _resident(place: Installation, *_: object) -> list[Figure]:
     return [
         Figure(f"resident: {name}", f"{place.resident_mb(process):.0f} MB", "")
@@ -124,6 +136,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "ingest": _ingest,
     "reads": _reads,
     "checks": _checks,
+    "import": _import,
     "resident": _resident,
     "ledger": _ledger,
     "credits": _credits,

@@ -19,7 +19,8 @@ from bench.http_load import Load, request_bytes, send_all
 from bench.installation import ACCOUNTS, Installation, copy_twin
 from bench.serve import NOTHING
 
-CONNECTIONS = 4
+# Batch size and connections: what few senders reach, and what many reach that share commits.
+BATCHES = ((100, 4), (100, 16), (1_000, 4))
 SINGLE_CONNECTIONS = 256
 SINGLE_CALLS = 20_000
 RUNS = 3
@@ -27,9 +28,9 @@ _COLUMNS = "account_id, key, at, event_type, source, event_id, properties"
 _METERS = ("impressions", "api_calls", "data_transfer")
 
 
-def measure(place: Installation, events: int, batch: int) -> list[Figure]:
-    """Send so many events in batches of that size."""
-    run = f"run-{batch}"
+def measure(place: Installation, events: int, batch: int, connections: int) -> list[Figure]:
+    """Send so many events in batches of that size, over so many connections."""
+    run = f"run-{batch}-{connections}"
     requests = [
         request_bytes(
             "POST",
@@ -40,10 +41,14 @@ def measure(place: Installation, events: int, batch: int) -> list[Figure]:
         )
         for first in range(0, events, batch)
     ]
-    load = asyncio.run(send_all(place.port, requests, connections=CONNECTIONS, status=b"204"))
+    load = asyncio.run(send_all(place.port, requests, connections=connections, status=b"204"))
     rate = load.per_second * batch
     value = f"{rate:,.0f} events/s, p99 {load.percentile_ms(99):.0f} ms"
-    return [Figure(f"ingest over HTTP, batches of {batch:,}", value, "", rate)]
+    return [
+        Figure(
+            f"ingest over HTTP, batches of {batch:,}, {connections} connections", value, "", rate
+        )
+    ]
 
 
 def measure_single(place: Installation) -> list[Figure]:
