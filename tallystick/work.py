@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from tallystick.accounts.sign_in import forget_old_sessions
+from tallystick.alerts.jobs import AlertWork
 from tallystick.api.services import Services
 from tallystick.credit_events import CreditEvents
 from tallystick.credits.events import CREDITS_TOP_UP_DUE
@@ -50,7 +51,8 @@ def account_kinds(services: Services) -> tuple[AccountKind, ...]:
     """Return the work on account time, in the order in which one instant's work is done."""
     billing = BillingRun(services.db, services.clock, services.seller)
     lapses = CreditLapses(services.db)
-    return billing.kind, payments_kind(services.collector), lapses.kind
+    alerts = AlertWork(services.db, services.clock)
+    return billing.kind, payments_kind(services.collector), lapses.kind, alerts.kind
 
 
 def _wall_kinds(services: Services) -> tuple[WallKind, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from tallystick.alerts import events as alert_events
 from tallystick.cli import cli
 from tallystick.credits import events as credit_events
 from tallystick.invoices import events as invoice_events
@@ -21,6 +22,9 @@ from tallystick.subscriptions import events as subscription_events
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 SOURCES = [path for path in (ROOT / "tallystick").rglob("*.py") if "simulators" not in path.parts]
+EVENT_MODULES = (
+    alert_events, credit_events, invoice_events, payment_events, subscription_events,
+)  # fmt: skip
 KINDS = {
     name
     for name, kind in vars(errors).items()
@@ -93,7 +97,7 @@ def test_every_command_is_documented(command: str) -> None:
 def test_every_event_is_documented() -> None:
     kinds = {
         value
-        for module in (credit_events, invoice_events, payment_events, subscription_events)
+        for module in EVENT_MODULES
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, str) and "." in value
     }

@@ -145,6 +145,8 @@ PARAMETERS: Final[Json] = {
     "transaction_id": typeid("ledger_entry"),
     "reservation_id": typeid("credit_reservation"),
     "line_id": typeid("invoice_line"),
+    "rule_id": typeid("alert_rule"),
+    "budget_id": typeid("budget"),
     "payment_id": typeid("payment"),
     "subscription_id": typeid("subscription"),
     "test_clock_id": typeid("test_clock"),

@@ -22,6 +22,8 @@ from tallystick.kernel.db import Actor, Database, acting
 log = structlog.get_logger()
 
 CHANNEL: Final = "tallystick_due"
+ONLY: Final = "kind:"
+"""A notification that begins like this wakes the kind that it names, any other one wakes all."""
 POLL_S: Final = 1.0
 _RETRY_FIRST_S: Final = 2
 _RETRY_MAX_S: Final = 3600
@@ -113,11 +115,13 @@ class Worker:
         try:
             lost = asyncio.Event()
             conn.add_termination_listener(lambda _: lost.set())
-            await conn.add_listener(CHANNEL, lambda *_: self._wake_all())
+            await conn.add_listener(CHANNEL, lambda *sent: self._wake(str(sent[-1])))
             await lost.wait()
         finally:
             await conn.close()
 
-    def _wake_all(self) -> None:
-        for wake in self._wakes.values():
-            wake.set()
+    def _wake(self, payload: str) -> None:
+        named = payload.removeprefix(ONLY) if payload.startswith(ONLY) else None
+        for name, wake in self._wakes.items():
+            if named in (None, name):
+                wake.set()

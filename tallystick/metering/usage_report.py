@@ -87,6 +87,15 @@ def period_limits(version: PlanVersion) -> dict[str, Decimal]:
     }
 
 
+def included_units(version: PlanVersion) -> dict[str, Decimal]:
+    """Return what prices include by meter code, which stands for a limit where there is none."""
+    return {
+        price.meter: price.included
+        for price in version.prices
+        if price.meter is not None and price.included > 0
+    }
+
+
 def _meter_usage(
     currency: str, meter: Meter, quantity: Decimal, *, price: Price | None, limit: Decimal | None
 ) -> MeterUsage:

@@ -155,6 +155,7 @@ NO_MONEY = {
     # The Ops Center seed's units of usage, and a unit price, which has no whole cents.
     "included_credits", "used", "overage", "price_per_1k",
     "value",  # of a meter
+    "used_percent", "expected_percent",
 }  # fmt: skip
 
 

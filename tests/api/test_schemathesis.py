@@ -114,6 +114,10 @@ async def known(shop: "Shop", live: str) -> Known:
     give = f"/api/v1/admin/accounts/{tenant.id}/credits/grant"
     await admin.post(give, json={"credits": "1000", "reason": "to be used"})
     change = (await owner.get("/api/v1/billing/credits/transactions")).json()["transactions"][0]
+    rule = {"name": "r", "watch": "meter", "meter": "storage", "unit": "quantity"}
+    watch = await owner.post("/api/v1/billing/usage/alerts", json={**rule, "thresholds": ["1"]})
+    budget = {"name": "b", "watch": "spend", "amount_cents": 1, "actual_percents": ["80"]}
+    made_budget = await owner.post("/api/v1/billing/budgets", json=budget)
     clock = {"name": "c", "now": "2026-01-01T00:00:00Z"}
     made = (await admin.post("/api/v1/admin/test-clocks", json=clock)).json()
     return Known(
@@ -135,6 +139,8 @@ async def known(shop: "Shop", live: str) -> Known:
             "payment_id": payment["id"],
             "subscription_id": invoice["subscription"],
             "test_clock_id": made["id"],
+            "rule_id": watch.json()["id"],
+            "budget_id": made_budget.json()["id"],
         },
     )
 
@@ -275,6 +281,17 @@ def keep_settle_rules(body: Json, _: Known) -> Json:
     return {**body, "events": None, "subject": "nobody", "action": "claim", "account": None}
 
 
+def keep_alert_rules(body: Json, _: Known) -> Json:
+    """What is watched, its unit and its meter fit together."""
+    return {**body, "watch": "meter", "meter": "storage", "unit": "quantity"}
+
+
+def keep_budget_rules(body: Json, _: Known) -> Json:
+    """A budget of spend has an amount of money, and something to tell at."""
+    fixed = {"quantity": None, "amount_cents": 5, "actual_percents": ["80"]}
+    return {**body, **fixed, **({"watch": "spend", "meter": None} if "watch" in body else {})}
+
+
 RULES: Mapping[str, Callable[[Any, Known], Any]] = {
     "/api/v1/admin/meters": keep_meter_rules,
     "/api/v1/admin/plans": keep_plan_rules,
@@ -290,6 +307,9 @@ RULES: Mapping[str, Callable[[Any, Known], Any]] = {
     "/api/v1/billing/credits/deduct": keep_use_rules,
     "/api/v1/billing/credits/reserve": keep_use_rules,
     "/api/v1/admin/unmatched-events": keep_settle_rules,
+    "/api/v1/billing/usage/alerts": keep_alert_rules,
+    "/api/v1/billing/budgets": keep_budget_rules,
+    "/api/v1/billing/budgets/{budget_id}": keep_budget_rules,
     "/api/v1/events": keep_event_rules,
     "/api/v1/events/batch": keep_event_rules,
     "/api/v1/usage/check": keep_check_rules,

@@ -33,6 +33,8 @@ BODIES: Mapping[str, Json] = {
     "/credits/adjust": {"credits": "1", "reason": "a gift"},
     "/credits/refund": {"idempotency_key": "k", "reason": "sorry"},
     "/credits/settings": {},
+    "/usage/alerts/{rule_id}": {"name": "Renamed"},
+    "/budgets/{budget_id}": {"name": "Renamed"},
     "/credit-packages/{package_id}": {
         "code": "c",
         "name": "n",
@@ -100,9 +102,25 @@ async def own(shop: "Shop") -> Owned:
             "transaction_id": await granted(shop, tenant),
             "method_id": await saved_card(shop, tenant),
             "conflict_id": await contradicted(shop, tenant),
+            **await watched(owner),
             **await of_the_business(shop),
         },
     )
+
+
+async def watched(owner: httpx.AsyncClient) -> dict[str, str]:
+    """Make an alert rule and a budget."""
+    rule = {
+        "name": "r", "watch": "meter", "meter": "storage", "unit": "quantity", "thresholds": ["1"],
+    }  # fmt: skip
+    budget = {"name": "b", "watch": "spend", "amount_cents": 1, "actual_percents": ["80"]}
+    return {
+        name: (await owner.post(f"{BILLING}{path}", json=body)).json()["id"]
+        for name, path, body in (
+            ("rule_id", "/usage/alerts", rule),
+            ("budget_id", "/budgets", budget),
+        )
+    }
 
 
 async def granted(shop: "Shop", tenant: "Tenant") -> str:

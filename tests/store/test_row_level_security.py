@@ -54,7 +54,7 @@ LATER: Final = datetime(2026, 2, 1, tzinfo=UTC)
 SAMPLES: Final[Mapping[str, Any]] = {
     "uuid": UUID(int=1), "text": "x", "bpchar": "US", "timestamptz": AT, "date": AT.date(),
     "int2": 1, "int4": 1, "int8": 1, "numeric": 1, "bool": True, "jsonb": "{}", "bytea": b"x",
-    "_text": [], "usage_point": (AT, UUID(int=1), 1),
+    "_text": [], "_numeric": [1], "usage_point": (AT, UUID(int=1), 1),
 }  # fmt: skip
 # What a table's checks demand beyond a sample of each type.
 NEEDED: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -62,6 +62,8 @@ NEEDED: Final[Mapping[str, Mapping[str, Any]]] = {
     "ledger_balances": {"ledger_account": "credits", "unit": "CREDIT", "balance": 0, "floor": 0},
     "ledger_postings": {"ledger_account": "breakage", "unit": "CREDIT"},
     "subscriptions": {"period_end": LATER},
+    "usage_alert_rules": {"watch": "spend"},
+    "usage_budgets": {"watch": "spend"},
 }
 
 

@@ -1,0 +1,99 @@
+"""The periods that alerts look at, and whose they are."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+
+from tallystick.accounts import service as accounts
+from tallystick.accounts.model import Account
+from tallystick.catalog import service as catalog
+from tallystick.catalog.model import Meter, PlanVersion
+from tallystick.invoices.build import build
+from tallystick.kernel.db import Connection
+from tallystick.metering import account_limits
+from tallystick.metering.usage_report import included_units
+from tallystick.money.amount import Money
+from tallystick.subscriptions import lifecycle
+from tallystick.subscriptions import service as subscriptions
+from tallystick.subscriptions.periods import (
+    Period,
+    add_months,
+    local_day,
+    period_at,
+    start_of_day,
+)
+from tallystick.subscriptions.periods import period as period_of
+from tallystick.subscriptions.usage_limits import effective_limits, limits_per_period
+
+
+class Running(msgspec.Struct, frozen=True, kw_only=True):
+    """An account at an instant: its plan (None without one), the running period, the one before.
+
+    `limits` are those of a billing period by meter code, as `/usage/current` shows them.
+    `began_at`: when the subscription started.
+    """
+
+    account: Account
+    plan: PlanVersion | None
+    period: Period
+    previous: Period | None
+    limits: Mapping[str, Decimal]
+    began_at: datetime | None
+
+
+async def running_of(conn: Connection, account_id: UUID, now: datetime) -> Running:
+    """Return the account's running period at `now` (its present).
+
+    Without a subscription the calendar month of its time zone stands for it.
+    """
+    account = await accounts.get_account(conn, account_id)
+    own = await account_limits.list_limits(conn, account_id)
+    subscription = await subscriptions.current_subscription(conn, account_id)
+    if subscription is None:
+        period, previous = _months(now, account.timezone)
+        return Running(
+            account=account,
+            plan=None,
+            period=period,
+            previous=previous,
+            limits=limits_per_period(effective_limits(None, own)),
+            began_at=None,
+        )
+    plan = await catalog.get_plan_version(conn, subscription.plan_version_id)
+    counted_from = lifecycle.anchor(subscription, plan)
+    index, period = period_at(counted_from, max(now, subscription.started_at))
+    return Running(
+        account=account,
+        plan=plan,
+        period=period,
+        previous=period_of(counted_from, index - 1) if index else None,
+        limits=included_units(plan) | limits_per_period(effective_limits(plan, own)),
+        began_at=subscription.started_at,
+    )
+
+
+def spend_of(
+    running: Running,
+    period: Period,
+    meters: Mapping[str, Meter],
+    totals: Mapping[str, Decimal],
+) -> Money | None:
+    """Return the subtotal before tax of the period's invoice for these totals; None without a plan.
+
+    By `invoices.build`, which makes the invoice itself: fixed fees and minimums are in it.
+    """
+    if running.plan is None:
+        return None
+    return build(running.account, running.plan, meters, period, totals).subtotal
+
+
+def _months(now: datetime, timezone: str) -> tuple[Period, Period]:
+    first = local_day(now, timezone).replace(day=1)
+    before = (first - timedelta(days=1)).replace(day=1)
+    start, end, earlier = (
+        start_of_day(day, timezone) for day in (first, add_months(first, 1), before)
+    )
+    return Period(start, end), Period(earlier, start)
