@@ -15,8 +15,8 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from bench import (  # noqa: A004 - the part is called so
-    credits,
+from bench import (
+    credits,  # noqa: A004 - the part is called so
     ingest,
     ledger,
     usage_check,
