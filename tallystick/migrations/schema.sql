@@ -311,6 +311,29 @@ BEGIN
     EXECUTE format('CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON %s
         FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', grown_table);
 END $$;
+CREATE FUNCTION public.note_usage(accounts uuid[]) RETURNS void
+    LANGUAGE plpgsql
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    noted integer;
+BEGIN
+    -- A subquery for each: never a plan that reads all watches.
+    INSERT INTO usage_alert_due (account_id)
+    SELECT u.id FROM unnest(accounts) AS u (id)
+    WHERE (SELECT true FROM usage_watches AS w WHERE w.account_id = u.id);
+    GET DIAGNOSTICS noted = ROW_COUNT;
+    IF noted > 0 THEN PERFORM pg_notify('tallystick_due', 'kind:usage_alerts'); END IF;
+END $$;
+CREATE FUNCTION public.note_written_usage() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF EXISTS (SELECT FROM usage_watches) THEN
+        PERFORM note_usage(ARRAY(SELECT DISTINCT account_id FROM written));
+    END IF;
+    RETURN NULL;
+END $$;
 CREATE FUNCTION public.post_entries(entry_accounts uuid[], entry_ids uuid[], entry_keys text[], entry_kinds text[], entry_references text[], entry_reasons text[], entry_ats timestamp with time zone[], posting_entries integer[], posting_ledger_accounts text[], posting_units text[], posting_amounts bigint[]) RETURNS text[]
     LANGUAGE plpgsql
     SET enable_seqscan TO 'off'
@@ -1364,6 +1387,56 @@ CREATE TABLE public.test_clocks (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT test_clocks_check CHECK ((target_at >= now_at))
 );
+CREATE TABLE public.usage_alert_due (
+    account_id uuid NOT NULL,
+    due_id bigint NOT NULL,
+    due_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    try_count integer DEFAULT 0 NOT NULL
+);
+ALTER TABLE public.usage_alert_due ALTER COLUMN due_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.usage_alert_due_due_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE public.usage_alert_rules (
+    account_id uuid NOT NULL,
+    alert_rule_id uuid NOT NULL,
+    name text NOT NULL,
+    watch text NOT NULL,
+    meter_code text,
+    unit text NOT NULL,
+    thresholds numeric[] NOT NULL,
+    is_active boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT usage_alert_rules_check CHECK (((watch = 'meter'::text) = (meter_code IS NOT NULL))),
+    CONSTRAINT usage_alert_rules_thresholds_check CHECK (((cardinality(thresholds) >= 1) AND (cardinality(thresholds) <= 20))),
+    CONSTRAINT usage_alert_rules_unit_check CHECK ((unit = ANY (ARRAY['percent'::text, 'quantity'::text, 'cents'::text, 'credits_left'::text]))),
+    CONSTRAINT usage_alert_rules_watch_check CHECK ((watch = ANY (ARRAY['meter'::text, 'spend'::text, 'credits'::text])))
+);
+CREATE TABLE public.usage_alerts (
+    account_id uuid NOT NULL,
+    usage_alert_id uuid NOT NULL,
+    source_id uuid NOT NULL,
+    source text NOT NULL,
+    name text NOT NULL,
+    basis text NOT NULL,
+    watch text NOT NULL,
+    meter_code text,
+    unit text NOT NULL,
+    threshold numeric NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    period_end timestamp with time zone NOT NULL,
+    quantity numeric NOT NULL,
+    limit_quantity numeric,
+    currency character(3),
+    fired_at timestamp with time zone NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT usage_alerts_basis_check CHECK ((basis = ANY (ARRAY['actual'::text, 'forecast'::text]))),
+    CONSTRAINT usage_alerts_source_check CHECK ((source = ANY (ARRAY['rule'::text, 'budget'::text])))
+);
 CREATE TABLE public.usage_archived_hours (
     account_id uuid NOT NULL,
     event_type text NOT NULL,
@@ -1389,6 +1462,23 @@ CREATE TABLE public.usage_archives (
     event_count bigint NOT NULL,
     remembered_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     dropped_at timestamp with time zone
+);
+CREATE TABLE public.usage_budgets (
+    account_id uuid NOT NULL,
+    budget_id uuid NOT NULL,
+    name text NOT NULL,
+    watch text NOT NULL,
+    meter_code text,
+    amount numeric NOT NULL,
+    actual_percents numeric[] NOT NULL,
+    forecast_percents numeric[] NOT NULL,
+    is_active boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT usage_budgets_actual_percents_check CHECK ((cardinality(actual_percents) <= 20)),
+    CONSTRAINT usage_budgets_amount_check CHECK ((amount > (0)::numeric)),
+    CONSTRAINT usage_budgets_check CHECK (((watch = 'meter'::text) = (meter_code IS NOT NULL))),
+    CONSTRAINT usage_budgets_forecast_percents_check CHECK ((cardinality(forecast_percents) <= 20)),
+    CONSTRAINT usage_budgets_watch_check CHECK ((watch = ANY (ARRAY['meter'::text, 'spend'::text])))
 );
 CREATE TABLE public.usage_conflicts (
     account_id uuid NOT NULL,
@@ -1585,6 +1675,10 @@ CREATE TABLE public.usage_voids (
     key uuid NOT NULL,
     voided_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
+CREATE TABLE public.usage_watches (
+    account_id uuid NOT NULL,
+    tick_at timestamp with time zone NOT NULL
+);
 CREATE TABLE public.users (
     user_id uuid NOT NULL,
     external_id text,
@@ -1744,6 +1838,14 @@ ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (account_id, subscription_id);
 ALTER TABLE ONLY public.test_clocks
     ADD CONSTRAINT test_clocks_pkey PRIMARY KEY (test_clock_id);
+ALTER TABLE ONLY public.usage_alert_due
+    ADD CONSTRAINT usage_alert_due_pkey PRIMARY KEY (account_id, due_id);
+ALTER TABLE ONLY public.usage_alert_rules
+    ADD CONSTRAINT usage_alert_rules_pkey PRIMARY KEY (account_id, alert_rule_id);
+ALTER TABLE ONLY public.usage_alerts
+    ADD CONSTRAINT usage_alerts_once UNIQUE (account_id, source_id, basis, threshold, period_start);
+ALTER TABLE ONLY public.usage_alerts
+    ADD CONSTRAINT usage_alerts_pkey PRIMARY KEY (account_id, usage_alert_id);
 ALTER TABLE ONLY public.usage_archived_hours
     ADD CONSTRAINT usage_archived_hours_pkey PRIMARY KEY (account_id, event_type, hour);
 ALTER TABLE ONLY public.usage_archived_keys
@@ -1752,6 +1854,8 @@ ALTER TABLE ONLY public.usage_archives
     ADD CONSTRAINT usage_archives_account_id_month_number_key UNIQUE (account_id, month, number);
 ALTER TABLE ONLY public.usage_archives
     ADD CONSTRAINT usage_archives_pkey PRIMARY KEY (account_id, usage_archive_id);
+ALTER TABLE ONLY public.usage_budgets
+    ADD CONSTRAINT usage_budgets_pkey PRIMARY KEY (account_id, budget_id);
 ALTER TABLE ONLY public.usage_conflicts
     ADD CONSTRAINT usage_conflicts_account_id_digest_key UNIQUE (account_id, digest);
 ALTER TABLE ONLY public.usage_conflicts
@@ -1796,6 +1900,8 @@ ALTER TABLE ONLY public.usage_values
     ADD CONSTRAINT usage_values_pkey PRIMARY KEY (account_id, meter_id, hour, dimension_key, value);
 ALTER TABLE ONLY public.usage_voids
     ADD CONSTRAINT usage_voids_pkey PRIMARY KEY (account_id, key);
+ALTER TABLE ONLY public.usage_watches
+    ADD CONSTRAINT usage_watches_pkey PRIMARY KEY (account_id);
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_external_id_key UNIQUE (external_id);
 ALTER TABLE ONLY public.users
@@ -1837,6 +1943,9 @@ CREATE UNIQUE INDEX payments_live ON public.payments USING btree (account_id, in
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE UNIQUE INDEX subscriptions_active ON public.subscriptions USING btree (account_id) WHERE (status = 'active'::text);
 CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, subscription_id) WHERE (next_bill_at IS NOT NULL);
+CREATE INDEX usage_alert_due_order ON public.usage_alert_due USING btree (due_at, due_id);
+CREATE INDEX usage_alerts_by_time ON public.usage_alerts USING btree (account_id, fired_at, usage_alert_id);
+CREATE INDEX usage_alerts_of_all ON public.usage_alerts USING btree (fired_at, usage_alert_id);
 CREATE INDEX usage_archives_pending ON public.usage_archives USING btree (remembered_at) WHERE (dropped_at IS NULL);
 CREATE INDEX usage_conflicts_by_id ON public.usage_conflicts USING btree (usage_conflict_id);
 CREATE INDEX usage_conflicts_newest ON public.usage_conflicts USING btree (received_at DESC, usage_conflict_id DESC);
@@ -1871,6 +1980,7 @@ CREATE INDEX usage_events_7_tx_idx ON public.usage_events_7 USING btree (tx);
 CREATE INDEX usage_unmatched_by_id ON public.usage_unmatched USING btree (unmatched_event_id);
 CREATE INDEX usage_unmatched_newest ON public.usage_unmatched USING btree (received_at DESC, unmatched_event_id DESC);
 CREATE INDEX usage_unmatched_waiting ON public.usage_unmatched USING btree (subject, event_type, COALESCE(meter, ''::text)) WHERE ((status = 'parked'::text) AND (reason = ANY (ARRAY['unknown_subject'::text, 'unknown_type'::text])));
+CREATE INDEX usage_watches_due ON public.usage_watches USING btree (tick_at);
 CREATE UNIQUE INDEX users_by_email ON public.users USING btree (email);
 CREATE INDEX webhook_inbox_due ON public.webhook_inbox USING btree (process_after) WHERE (process_after IS NOT NULL);
 CREATE INDEX webhook_inbox_parked ON public.webhook_inbox USING btree (gateway, customer_token) WHERE ((status = 'parked'::text) AND (customer_token IS NOT NULL));
@@ -1915,6 +2025,7 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR E
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_entries FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_postings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.plan_versions FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_alerts FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_archived_keys FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_events FOR EACH ROW EXECUTE FUNCTION public.refuse_usage_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.billing_audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -1926,6 +2037,7 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_lines FOR EAC
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_postings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.plan_versions FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_alerts FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_archived_keys FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_0 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -1957,6 +2069,8 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plans FOR EACH
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.write_audit('token_hash');
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.subscriptions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.test_clocks FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.usage_alert_rules FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.usage_budgets FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER UPDATE ON public.usage_conflicts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER UPDATE ON public.usage_unmatched FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.write_audit('password_hash');
@@ -1966,6 +2080,10 @@ CREATE TRIGGER counted AFTER INSERT ON public.credit_cost_overrides FOR EACH STA
 CREATE TRIGGER counted AFTER INSERT ON public.credit_costs FOR EACH STATEMENT EXECUTE FUNCTION public.count_cost_change();
 CREATE TRIGGER final BEFORE INSERT ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_line_of_final();
 CREATE TRIGGER final BEFORE DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.refuse_edit_of_final();
+CREATE TRIGGER notes_usage AFTER UPDATE ON public.credit_accounts REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
+CREATE TRIGGER notes_usage AFTER INSERT ON public.credit_usage_log REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
+CREATE TRIGGER notes_usage AFTER INSERT ON public.usage_events REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
+CREATE TRIGGER notes_usage AFTER INSERT ON public.usage_voids REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.outbox FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.payments FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT OR UPDATE ON public.test_clocks FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
@@ -2028,8 +2146,20 @@ ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_plan_version_id_fkey FOREIGN KEY (plan_version_id) REFERENCES public.plan_versions(plan_version_id);
+ALTER TABLE ONLY public.usage_alert_rules
+    ADD CONSTRAINT usage_alert_rules_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.usage_alert_rules
+    ADD CONSTRAINT usage_alert_rules_meter_code_fkey FOREIGN KEY (meter_code) REFERENCES public.meters(code);
+ALTER TABLE ONLY public.usage_alerts
+    ADD CONSTRAINT usage_alerts_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.usage_budgets
+    ADD CONSTRAINT usage_budgets_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.usage_budgets
+    ADD CONSTRAINT usage_budgets_meter_code_fkey FOREIGN KEY (meter_code) REFERENCES public.meters(code);
 ALTER TABLE ONLY public.usage_totals
     ADD CONSTRAINT usage_totals_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
+ALTER TABLE ONLY public.usage_watches
+    ADD CONSTRAINT usage_watches_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE public.account_limits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.billing_audit ENABLE ROW LEVEL SECURITY;
@@ -2084,9 +2214,13 @@ CREATE POLICY own_rows ON public.payment_attempts TO tallystick_account USING ((
 CREATE POLICY own_rows ON public.payment_methods TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscriptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_alert_due TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_alert_rules TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_alerts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_archived_hours TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_archived_keys TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_archives TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_budgets TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_conflicts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_counters TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_decisions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -2097,13 +2231,18 @@ CREATE POLICY own_rows ON public.usage_totals TO tallystick_account USING ((acco
 CREATE POLICY own_rows ON public.usage_unmatched TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_values TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_voids TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_watches TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 ALTER TABLE public.payment_attempts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_methods ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscriptions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_alert_due ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_alert_rules ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_alerts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_archived_hours ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_archived_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_archives ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_budgets ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_conflicts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_counters ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_decisions ENABLE ROW LEVEL SECURITY;
@@ -2114,6 +2253,7 @@ ALTER TABLE public.usage_totals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_unmatched ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_values ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_voids ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_watches ENABLE ROW LEVEL SECURITY;
 GRANT USAGE ON SCHEMA public TO tallystick_account;
 GRANT USAGE ON SCHEMA public TO tallystick_staff;
 GRANT USAGE ON SCHEMA public TO tallystick_writer;
@@ -2245,6 +2385,17 @@ GRANT SELECT ON TABLE public.subscriptions TO tallystick_staff;
 GRANT SELECT ON TABLE public.test_clocks TO tallystick_account;
 GRANT SELECT ON TABLE public.test_clocks TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.test_clocks TO tallystick_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_alert_due TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_alert_due TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_alert_due TO tallystick_staff;
+GRANT USAGE ON SEQUENCE public.usage_alert_due_due_id_seq TO tallystick_account;
+GRANT USAGE ON SEQUENCE public.usage_alert_due_due_id_seq TO tallystick_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_alert_rules TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_alert_rules TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_alert_rules TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.usage_alerts TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.usage_alerts TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_alerts TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_archived_hours TO tallystick_account;
 GRANT SELECT ON TABLE public.usage_archived_hours TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_archived_hours TO tallystick_staff;
@@ -2254,6 +2405,9 @@ GRANT SELECT ON TABLE public.usage_archived_keys TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_archives TO tallystick_account;
 GRANT SELECT ON TABLE public.usage_archives TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_archives TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_budgets TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_budgets TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_budgets TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_conflicts TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_conflicts TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_conflicts TO tallystick_staff;
@@ -2286,6 +2440,9 @@ GRANT SELECT ON TABLE public.usage_values TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_voids TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_voids TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_voids TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_watches TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_watches TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_watches TO tallystick_staff;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO tallystick_writer;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.webhook_inbox TO tallystick_writer;
 GRANT SELECT ON TABLE public.webhook_inbox TO tallystick_staff;
