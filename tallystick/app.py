@@ -132,7 +132,11 @@ def _services(
         passwords=passwords,
         sign_in=SignIn(db, passwords, FailedTries()),
         ingest=Ingest(db, event_ages(settings)),
-        gate=Gate(db, RedisCounters(settings.redis_url) if settings.redis_url else None),
+        gate=Gate(
+            db,
+            RedisCounters(settings.redis_url) if settings.redis_url else None,
+            event_ages(settings),
+        ),
         limits=LimitLookup(db),
         gateways=gateways,
         inbox=Inbox(db, gateways),

@@ -201,7 +201,15 @@ async def _record(services: Services, principal: Principal, body: bytes) -> Reco
     found = await services.limits.find(
         account, event.at or now, event_type=event.type, meter=event.meter
     )
-    work = work_of(event, account.account_id, found.meters, found.limits, now=now, wall=wall)
+    work = work_of(
+        event,
+        account.account_id,
+        found.meters,
+        found.limits,
+        now=now,
+        wall=wall,
+        ages=services.gate.ages,
+    )
     decided = await services.gate.check_and_record(work)
     return _recorded(event, decided, now)
 

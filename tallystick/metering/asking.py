@@ -16,7 +16,7 @@ from tallystick.metering.bodies import refuse
 from tallystick.metering.decide import Work
 from tallystick.metering.limits import AppliedLimit, Ask, added_by, is_additive
 from tallystick.metering.model import Batch, UsageEvent
-from tallystick.metering.prepare import Target, prepare, read_rules
+from tallystick.metering.prepare import AGES, Ages, Target, prepare, read_rules
 
 _PLACE: Final = own_events.SHAPE.path(0) + "."
 _encode: Final = msgspec.json.Encoder(decimal_format="number", order="sorted").encode
@@ -46,6 +46,7 @@ def work_of(
     *,
     now: datetime,
     wall: datetime,
+    ages: Ages = AGES,
 ) -> Work:
     """Return what is to be decided, `meters` being all that count events of this type.
 
@@ -53,7 +54,7 @@ def work_of(
     meter to which an event does not just add.
     """
     targets = {event.subject: Target(account_id, now)}
-    made = prepare(Batch(own_events.SHAPE, [event]), targets, read_rules(meters), now)
+    made = prepare(Batch(own_events.SHAPE, [event]), targets, read_rules(meters), now, ages)
     if made.unmatched:
         name = "type" if event.type else "meter"
         raise BadInput.field(name, "unknown_type", "is counted by no meter")

@@ -28,6 +28,7 @@ from tallystick.metering.decide import (
     write_decided,
 )
 from tallystick.metering.limits import Ask, LimitState, Slot
+from tallystick.metering.prepare import AGES, Ages
 
 BUSY: Final = "usage_busy"
 AGAIN_MAX: Final = 5
@@ -50,11 +51,16 @@ class _Read(msgspec.Struct, frozen=True):
 class Gate:
     """Answers in batches over connections of its own; `outside`: counters on Redis.
 
+    `ages`: how old an event may be, for who makes `Work` of it.
+
     Everything that can not be said by Redis, and everything while Redis is away, is decided in the
     database: slower, never wider.
     """
 
-    def __init__(self, db: Database, outside: RedisCounters | None = None) -> None:
+    def __init__(
+        self, db: Database, outside: RedisCounters | None = None, ages: Ages = AGES
+    ) -> None:
+        self.ages: Final = ages
         self._outside = outside
         self._numbers = count()
         here = partial(decide_here, is_outside=outside is not None)
