@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
-from tallystick.metering import archive_store
+from tallystick.metering import archive_store, recount_store
 from tallystick.metering.hours import floor_hour
 
 
@@ -42,13 +42,19 @@ async def refuse_archived_span(
         )
 
 
-async def refuse_archived_event(conn: Connection, account_id: UUID, key: UUID) -> None:
-    """Refuse to change an event that is archived: it can not be taken out of its totals.
+async def refuse_archived_event(
+    conn: Connection, account_id: UUID, key: UUID, at: datetime | None
+) -> None:
+    """Refuse to take an event out of its totals where those stand for ever.
 
-    Raises Conflict `usage_archived`.
+    `at`: its instant if it is stored, None if it is not. In a month of which events were archived
+    no total is counted anew, so what came late to it stays too. Raises Conflict `usage_archived`.
     """
-    if await archive_store.is_archived(conn, account_id, key):
+    before = await recount_store.archived_before(conn)
+    is_closed = at is not None and before is not None and at < before
+    if is_closed or await archive_store.is_archived(conn, account_id, key):
         raise Conflict(
             "usage_archived",
-            "This event is archived: its totals stand, and it can not be amended or reversed.",
+            "The usage of this event's month is archived: its totals stand, and the event can not "
+            "be amended or reversed.",
         )

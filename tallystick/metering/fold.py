@@ -53,7 +53,7 @@ class Fold:
             backlog = await fold_store.find_backlog(conn, upto, self._events_max)
             if is_of_another_server(upto, backlog):
                 log.warning("usage_totals_rebuilt", upto=upto, next_transaction=backlog.next)
-                await fold_store.forget(conn)
+                await fold_store.forget(conn, upto)
                 await totals_store.move_mark(conn, 0)
                 return True
             if backlog.first is not None:

@@ -152,6 +152,40 @@ SET last = greatest(t.last, excluded.last)
 )
 ADDS: Final = (ADD_HOURS, ADD_MONTHS, ADD_GROUPS, ADD_VALUES)
 
+# Of months with archived events totals stand, and events that came late to them are still there:
+# what is counted twice is taken out of the totals before the fold adds all events again. The rest
+# of a total is the same however often an event is added.
+LATE: Final = "e.at < (SELECT archived_before FROM usage_fold) AND e.tx < $1"
+_TAKEN: Final = """
+SET event_count = t.event_count - s.event_count, total = t.total - s.total"""
+TAKE_OUT: Final = (
+    fill(
+        """
+UPDATE usage_totals t {taken}, held = t.held - s.held FROM ({late}) AS s
+WHERE (t.account_id, t.meter_id, t.hour) = (s.account_id, s.meter_id, s.hour)
+""",
+        taken=_TAKEN,
+        late=fill(HOURS, which=LATE),
+    ),
+    fill(
+        """
+UPDATE usage_months t {taken} FROM ({late}) AS s
+WHERE (t.account_id, t.meter_id, t.month) = (s.account_id, s.meter_id, s.month)
+""",
+        taken=_TAKEN,
+        late=fill(MONTHS, which=LATE),
+    ),
+    fill(
+        """
+UPDATE usage_groups t {taken}, held = t.held - s.held FROM ({late}) AS s
+WHERE (t.account_id, t.meter_id, t.hour, t.dimension_key)
+    = (s.account_id, s.meter_id, s.hour, s.dimension_key)
+""",
+        taken=_TAKEN,
+        late=fill(GROUPS, which=LATE),
+    ),
+)
+
 NEW: Final = "e.tx >= $1 AND e.tx < $2"
 """The events of a range of transactions."""
 OF_METER: Final = "m.meter_id = $1 AND e.tx < $2"
@@ -196,10 +230,12 @@ async def backfill(conn: Connection, meter_id: UUID, upto: int) -> None:
     await _run(conn, BACKFILL, meter_id, upto)
 
 
-async def forget(conn: Connection) -> None:
-    """Empty all roll-ups whose events are there to make them anew; the mark is locked."""
+async def forget(conn: Connection, upto: int) -> None:
+    """Empty all roll-ups of the events there are, to make them anew; the mark `upto` is locked."""
     for statement in FORGET:
         await conn.execute(statement)
+    for statement in TAKE_OUT:
+        await conn.execute(statement, upto)
 
 
 async def _run(conn: Connection, adds: Sequence[str], *args: object) -> None:

@@ -235,6 +235,40 @@ async def test_nothing_makes_archived_hours_anew(
     assert await total(JANUARY, NOW) == before
 
 
+@pytest.mark.parametrize("is_cut_off", [False, True])
+async def test_a_dump_in_another_server_counts_nothing_twice(
+    archiver: Archiver,
+    db: Database,
+    total: Total,
+    later: Ingest,
+    fold: Folder,
+    *,
+    is_cut_off: bool,
+) -> None:
+    """The first fold there begins at nothing, and events of archived months are still there."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    await later.record([old(number) for number in range(300)], now=NOW)
+    await fold()
+    if is_cut_off:
+        with pytest.raises(KeyboardInterrupt):
+            await archiver.run(BEFORE, stop)
+    else:
+        await archiver.run(BEFORE)
+        await later.record([old(5000, at=JANUARY), old(5001, at=BEFORE)], now=NOW)
+        await fold()
+    before = await total(JANUARY, NOW)
+    async with db.transaction(WRITER) as conn:
+        await conn.execute("UPDATE usage_fold SET upto = '1000000000000'")
+    while await fold():
+        pass
+    assert await total(JANUARY, NOW) == before
+    async with db.transaction(WRITER) as conn:
+        assert await service.differences(conn) == ()
+
+
 async def test_a_rebuild_that_began_before_the_archive_leaves_its_months_alone(
     ingest: Ingest, fold: Folder, archiver: Archiver, db: Database, total: Total
 ) -> None:
@@ -264,9 +298,11 @@ async def test_what_is_not_folded_or_voided_stays(
     assert (await archiver.run(BEFORE)).event_count == 1
     assert await count(db) == 2
     async with db.transaction(WRITER) as conn:
-        await refuse_archived_event(conn, account_id, event_key("s", "1"))
         with pytest.raises(Conflict):
-            await refuse_archived_event(conn, account_id, event_key("s", "2"))
+            await refuse_archived_event(conn, account_id, event_key("s", "1"), old(1).at)
+        with pytest.raises(Conflict):
+            await refuse_archived_event(conn, account_id, event_key("s", "2"), None)
+        await refuse_archived_event(conn, account_id, event_key("s", "4"), BEFORE)
 
 
 async def test_an_event_is_not_deleted_before_it_is_remembered(
