@@ -162,8 +162,13 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
 
 -- A value with its instant; the greatest is the last, at one instant that of the greater key.
 CREATE TYPE usage_point AS (at timestamptz, key uuid, value numeric);
-CREATE FUNCTION usage_later(usage_point, usage_point) RETURNS usage_point
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE RETURN greatest($1, $2);
+-- In PL/pgSQL, for an aggregate can not inline SQL: half a microsecond a call, not one and a half.
+CREATE FUNCTION usage_later(one usage_point, other usage_point) RETURNS usage_point
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+    IF one >= other THEN RETURN one; END IF;
+    RETURN other;
+END $$;
 CREATE AGGREGATE usage_last (usage_point) (
     SFUNC = usage_later, STYPE = usage_point, COMBINEFUNC = usage_later, PARALLEL = SAFE);
 

@@ -715,9 +715,13 @@ END;
 CREATE FUNCTION public.usage_dimensions(names text[], properties jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE cardinality(names) WHEN 0 THEN '{}'::jsonb WHEN 1 THEN jsonb_build_object((names)[1], "left"(public.usage_text(properties, (names)[1]), 255)) WHEN 2 THEN jsonb_build_object((names)[1], "left"(public.usage_text(properties, (names)[1]), 255), (names)[2], "left"(public.usage_text(properties, (names)[2]), 255)) ELSE public.usage_dimensions_all(names, properties) END;
-CREATE FUNCTION public.usage_later(public.usage_point, public.usage_point) RETURNS public.usage_point
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN GREATEST($1, $2);
+CREATE FUNCTION public.usage_later(one public.usage_point, other public.usage_point) RETURNS public.usage_point
+    LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+    AS $$
+BEGIN
+    IF one >= other THEN RETURN one; END IF;
+    RETURN other;
+END $$;
 CREATE FUNCTION public.usage_line(subject text, event public.usage_events) RETURNS text
     LANGUAGE sql STABLE
     RETURN (jsonb_build_object('id', (event).event_id, 'source', (event).source, 'type', (event).event_type, 'subject', subject, 'properties', (event).properties, 'time', to_char(((event).at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text)))::text;
