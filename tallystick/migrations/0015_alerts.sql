@@ -91,24 +91,24 @@ CALL protect_tenant_table('usage_alert_due');
 GRANT USAGE ON SEQUENCE usage_alert_due_due_id_seq TO tallystick_account, tallystick_writer;
 
 -- Lets the watched ones of these accounts be looked at as soon as this transaction is committed.
--- Of the worker only the kind `usage_alerts` is woken.
-CREATE FUNCTION note_usage(accounts uuid[]) RETURNS void LANGUAGE plpgsql
-SET enable_seqscan = off AS $$
-DECLARE
-    noted integer;
+-- Of the worker only the kind `usage_alerts` is woken. A subquery for each account: never a plan
+-- that reads all watches.
+CREATE FUNCTION note_usage(accounts uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    -- A subquery for each: never a plan that reads all watches.
     INSERT INTO usage_alert_due (account_id)
     SELECT u.id FROM unnest(accounts) AS u (id)
     WHERE (SELECT true FROM usage_watches AS w WHERE w.account_id = u.id);
-    GET DIAGNOSTICS noted = ROW_COUNT;
-    IF noted > 0 THEN PERFORM pg_notify('tallystick_due', 'kind:usage_alerts'); END IF;
+    IF FOUND THEN PERFORM pg_notify('tallystick_due', 'kind:usage_alerts'); END IF;
 END $$;
 
+-- The same of all accounts that a statement wrote for; nothing at all while nobody watches.
 CREATE FUNCTION note_written_usage() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM usage_watches) THEN
-        PERFORM note_usage(ARRAY(SELECT DISTINCT account_id FROM written));
+        INSERT INTO usage_alert_due (account_id)
+        SELECT n.account_id FROM (SELECT DISTINCT account_id FROM written) AS n
+        WHERE (SELECT true FROM usage_watches AS w WHERE w.account_id = n.account_id);
+        IF FOUND THEN PERFORM pg_notify('tallystick_due', 'kind:usage_alerts'); END IF;
     END IF;
     RETURN NULL;
 END $$;

@@ -313,24 +313,22 @@ BEGIN
 END $$;
 CREATE FUNCTION public.note_usage(accounts uuid[]) RETURNS void
     LANGUAGE plpgsql
-    SET enable_seqscan TO 'off'
     AS $$
-DECLARE
-    noted integer;
 BEGIN
-    -- A subquery for each: never a plan that reads all watches.
     INSERT INTO usage_alert_due (account_id)
     SELECT u.id FROM unnest(accounts) AS u (id)
     WHERE (SELECT true FROM usage_watches AS w WHERE w.account_id = u.id);
-    GET DIAGNOSTICS noted = ROW_COUNT;
-    IF noted > 0 THEN PERFORM pg_notify('tallystick_due', 'kind:usage_alerts'); END IF;
+    IF FOUND THEN PERFORM pg_notify('tallystick_due', 'kind:usage_alerts'); END IF;
 END $$;
 CREATE FUNCTION public.note_written_usage() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
     IF EXISTS (SELECT FROM usage_watches) THEN
-        PERFORM note_usage(ARRAY(SELECT DISTINCT account_id FROM written));
+        INSERT INTO usage_alert_due (account_id)
+        SELECT n.account_id FROM (SELECT DISTINCT account_id FROM written) AS n
+        WHERE (SELECT true FROM usage_watches AS w WHERE w.account_id = n.account_id);
+        IF FOUND THEN PERFORM pg_notify('tallystick_due', 'kind:usage_alerts'); END IF;
     END IF;
     RETURN NULL;
 END $$;
