@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Annotated, Final, cast, get_args
 
 import msgspec
 from litestar import delete, get, put
@@ -19,7 +19,7 @@ from tallystick.catalog.model import LimitKind, LimitPeriod
 from tallystick.kernel import ids
 from tallystick.kernel.clock import account_now
 from tallystick.kernel.db import STAFF, WRITER, Actor, acting, actor
-from tallystick.kernel.errors import BadInput
+from tallystick.kernel.errors import BadInput, NotFound
 from tallystick.metering import account_limits
 from tallystick.metering.limits import Ask, is_additive
 from tallystick.metering.limits_store import AccountLimit
@@ -84,13 +84,13 @@ async def list_limits(account_id: str, services: Services) -> AccountLimits:
     summary="Set a limit",
 )
 async def set_limit(
-    account_id: str, meter_code: str, per: LimitPeriod, data: LimitBody, services: Services
+    account_id: str, meter_code: str, per: str, data: LimitBody, services: Services
 ) -> AccountLimitAnswer:
     """Set a limit in place of the plan's on the same meter and `per`; the next check knows it."""
     wanted = ids.parse("account", account_id)
     new = AccountLimit(
         meter=meter_code,
-        per=per,
+        per=_period(per),
         limit=None if data.limit is None else _decimal(data.limit),
         kind=data.kind,
         reason=check_reason(data.reason),
@@ -112,7 +112,7 @@ async def set_limit(
 async def remove_limit(
     account_id: str,
     meter_code: str,
-    per: LimitPeriod,
+    per: str,
     services: Services,
     reason: Annotated[
         str,
@@ -128,7 +128,7 @@ async def remove_limit(
     wanted = ids.parse("account", account_id)
     with acting(_because(reason)):
         async with services.db.transaction(WRITER) as conn:
-            await account_limits.remove_limit(conn, wanted, meter_code, per)
+            await account_limits.remove_limit(conn, wanted, meter_code, _period(per))
 
 
 def _answer(one: AccountLimit) -> AccountLimitAnswer:
@@ -140,6 +140,13 @@ def _answer(one: AccountLimit) -> AccountLimitAnswer:
         reason=one.reason,
         set_at=one.set_at,
     )
+
+
+def _period(text: str) -> LimitPeriod:
+    for period in get_args(LimitPeriod):
+        if text == period:
+            return cast("LimitPeriod", period)
+    raise NotFound("limit_not_found", "There are limits per period, day and minute.")
 
 
 def _decimal(text: str) -> Decimal:

@@ -137,6 +137,7 @@ PERCENTILE: Final = r"^(100|[0-9]{1,2}(\.[0-9]{1,3})?)$"
 PARAMETERS: Final[Json] = {
     "account_id": typeid("account"),
     "api_key_id": typeid("api_key"),
+    "per": {"type": "string", "enum": ["period", "day", "minute"]},
     "meter_code": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$"},
     "invoice_id": typeid("invoice"),
     "package_id": typeid("credit_package"),

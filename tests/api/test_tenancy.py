@@ -33,6 +33,7 @@ BODIES: Mapping[str, Json] = {
     "/credits/adjust": {"credits": "1", "reason": "a gift"},
     "/credits/refund": {"idempotency_key": "k", "reason": "sorry"},
     "/credits/settings": {},
+    "/limits/{meter_code}/{per}": {"limit": "5", "reason": "as agreed"},
     "/usage/alerts/{rule_id}": {"name": "Renamed"},
     "/budgets/{budget_id}": {"name": "Renamed"},
     "/credit-packages/{package_id}": {
@@ -43,6 +44,8 @@ BODIES: Mapping[str, Json] = {
         "amount_cents": 1,
     },
 }
+# Names that all accounts share.
+SHARED = {"meter_code": "storage", "per": "day"}
 PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -65,7 +68,7 @@ NAMED_IN_BODY = ("/credits/refund", "/credits/reverse", "/credits/transfer")
 OF_STAFF = [
     pair
     for pair in operations()
-    if not pair[1].startswith(BILLING) and not pair[1].endswith(NAMED_IN_BODY)
+    if not pair[1].startswith((BILLING, "/api/v1/meters/")) and not pair[1].endswith(NAMED_IN_BODY)
 ]
 
 
@@ -192,12 +195,13 @@ async def acme(shop: "Shop") -> Owned:
 
 
 def fill(path: str, values: Mapping[str, str]) -> str:
-    return PLACE.sub(lambda found: values[found[1]], path)
+    return PLACE.sub(lambda found: {**SHARED, **values}[found[1]], path)
 
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, at: str) -> httpx.Response:
     body = next((body for end, body in BODIES.items() if path.endswith(end)), None)
-    return await client.request(method, at, json=body)
+    query = {"reason": "ended"} if (method, path[-6:]) == ("delete", "/{per}") else None
+    return await client.request(method, at, json=body, params=query)
 
 
 def test_the_description_has_routes_to_walk() -> None:
