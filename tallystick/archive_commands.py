@@ -9,6 +9,7 @@ import typer
 from tallystick.kernel.clock import system_clock
 from tallystick.kernel.db import open_database
 from tallystick.kernel.errors import SetupError
+from tallystick.kernel.logs import configure_logs
 from tallystick.metering.archive import Archiver, archive_before
 from tallystick.metering.archive_model import Archived
 from tallystick.settings import Settings
@@ -18,6 +19,7 @@ CONNECTIONS_MAX: Final = 4
 
 def run_archive(settings: Settings, dsn: str, keep_days: int | None, *, force: bool) -> None:
     """Archive and say what went where; raises SetupError `option_invalid`."""
+    configure_logs(json=False, level="WARNING")  # what is shown here says the rest
     days = settings.usage_keep_days if keep_days is None else keep_days
     if days is None:
         raise SetupError("option_invalid", "Say --keep-days, or set TALLYSTICK_USAGE_KEEP_DAYS.")

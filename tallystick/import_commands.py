@@ -25,6 +25,7 @@ from rich.progress import (
 from tallystick.kernel.clock import system_clock
 from tallystick.kernel.db import open_database
 from tallystick.kernel.errors import SetupError
+from tallystick.kernel.logs import configure_logs
 from tallystick.metering.import_errors import Refusals, open_refusals
 from tallystick.metering.import_model import Form, Options, Progress
 from tallystick.metering.import_source import Source, open_source
@@ -85,6 +86,7 @@ def run_import(dsn: str, job: Job) -> int:
 
     0: every line is counted, or was already. 3: some were not. 130: interrupted.
     """
+    configure_logs(json=False, level="WARNING")  # what is shown here says the rest
     seen = _Seen()
     with open_source(job.file) as source, open_refusals(job.errors) as refusals:
         try:
