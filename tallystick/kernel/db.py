@@ -100,12 +100,25 @@ def acting(who: Actor) -> Iterator[None]:
         _actor.reset(token)
 
 
-class Database:
-    """A pool of connections; made by `open_database`, closed by `close`."""
+class _Session(asyncpg.Connection):
+    """A connection that knows what is kept beside the database."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", dsn: str) -> None:
+    beside: object = None
+
+
+class Database:
+    """A pool of connections; made by `open_database`, closed by `close`.
+
+    `beside` is a store that stands beside PostgreSQL for what one capability keeps; every
+    connection carries it (`beside_of`), so whoever reads through a connection reads the right one.
+    """
+
+    def __init__(
+        self, pool: "asyncpg.Pool[asyncpg.Record]", dsn: str, beside: object = None
+    ) -> None:
         self.pool = pool
         self.dsn = dsn
+        self.beside = beside
 
     async def close(self) -> None:
         """Wait for running statements and close every connection."""
@@ -153,11 +166,16 @@ class Database:
         Raises Unavailable `database_unavailable`.
         """
         try:
-            return await asyncpg.connect(
-                self.dsn, command_timeout=COMMAND_TIMEOUT_S, server_settings=_SESSION
+            conn = await asyncpg.connect(
+                self.dsn,
+                command_timeout=COMMAND_TIMEOUT_S,
+                server_settings=_SESSION,
+                connection_class=_Session,
             )
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise _unreachable() from error
+        conn.beside = self.beside
+        return conn
 
     @asynccontextmanager
     async def _acquire(self) -> AsyncIterator[Connection]:
@@ -203,14 +221,27 @@ async def _end_transaction(conn: Connection) -> None:
         await conn.execute("ROLLBACK")
 
 
-async def open_database(dsn: str, *, connections_max: int = POOL_CONNECTIONS_MAX) -> Database:
+def beside_of(opened: Connection | Database) -> object:
+    """Return what stands beside the database that this is, or is a connection of; None: nothing."""
+    return getattr(opened, "beside", None)
+
+
+async def open_database(
+    dsn: str, *, connections_max: int = POOL_CONNECTIONS_MAX, beside: object = None
+) -> Database:
     """Open a pool on `dsn`; its sessions start as the writer, never as the owner of the tables."""
+
+    async def give(conn: Connection) -> None:
+        conn.beside = beside  # type: ignore[attr-defined]  # the pool makes _Sessions
+
     pool = await asyncpg.create_pool(
         dsn,
+        init=give,
+        connection_class=_Session,
         min_size=1,
         max_size=connections_max,
         command_timeout=COMMAND_TIMEOUT_S,
         server_settings=_SESSION,
         reset=_end_transaction,
     )
-    return Database(pool, dsn)
+    return Database(pool, dsn, beside)

@@ -226,6 +226,8 @@ class GroupCommitter(Generic[W, A]):
                 "Others are writing to the same place right now; send it again in a moment.",
                 extra={"retry_after": 1},
             )
+        if isinstance(error, Unavailable):
+            return error
         return Unavailable(
             "database_unavailable", "The database can not be reached; try again shortly."
         )

@@ -18,8 +18,9 @@ from tallystick.kernel.clock import account_now
 from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.errors import BadInput, Conflict, FieldError
 from tallystick.kernel.group_commit import GroupCommitter
-from tallystick.metering import events_store, own_events, unmatched
+from tallystick.metering import own_events, unmatched
 from tallystick.metering.bodies import ERRORS_MAX, refuse
+from tallystick.metering.events_postgres import usage_of
 from tallystick.metering.model import Batch, EventResult, Status, UsageEvent
 from tallystick.metering.prepare import AGES, Ages, Prepared, Rules, Target, prepare, read_rules
 from tallystick.metering.write import Remembered, copy_new, write
@@ -144,7 +145,7 @@ class Ingest:
             if isinstance(ready, BadInput):
                 raise ready
             stated = [event.at for event in _written(ready)]
-            same = await events_store.same_as_stored(conn, ready.prepared.rows, stated)
+            same = await usage_of(conn).same_as_stored(conn, ready.prepared.rows, stated)
         return _results(ready, iter([_STORED[one] for one in same]), set())
 
 

@@ -1,14 +1,9 @@
-"""How totals are read: which statement for which meter, and what its rows mean.
-
-Sums and the like of a period are one statement for all meters, recurring ones another, and each
-unique count one more; each total rests on one snapshot.
-"""
+"""How totals are read: what is asked of the store for which meter, and what its answers mean."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
-from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -16,14 +11,9 @@ import msgspec
 from tallystick.catalog.model import Meter
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import BadInput
-from tallystick.metering import spans_store, totals_store
-from tallystick.metering.hours import floor_hour, floor_month, whole_hours
+from tallystick.metering.events_postgres import EVER, usage_of
 from tallystick.metering.quantities import NOTHING, State, followed, quantity, rounded
-from tallystick.metering.spans_store import Dimensions, SpanState, SpanValue
-
-EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
-"""No event is older."""
-Span = tuple[datetime, datetime]
+from tallystick.metering.usage_store import Dimensions, Span, SpanState, SpanValue
 
 
 class GroupTotal(msgspec.Struct, frozen=True):
@@ -46,7 +36,7 @@ async def period_totals(
     conn: Connection, account_id: UUID, meters: Sequence[Meter], span: Span
 ) -> dict[str, Decimal]:
     """Return each meter's rounded quantity by its code."""
-    states = await _period_states(conn, account_id, meters, span)
+    states = await usage_of(conn).period_states(conn, account_id, meters, span)
     return {
         meter.code: rounded(
             meter.rounding, quantity(meter, states.get(meter.meter_id, NOTHING), *span)
@@ -69,17 +59,18 @@ async def windows(
             raise BadInput.field(f"groupBy[{at}]", "not_grouped", message)
     if not spans:
         return ()
+    usage = usage_of(conn)
     if not meter.recurring:
-        read = spans_store.uniques if meter.aggregation == "unique_count" else spans_store.states
-        found = await read(conn, account_id, meter.meter_id, spans, group_by)
+        read = usage.uniques if meter.aggregation == "unique_count" else usage.states
+        found = await read(conn, account_id, meter, spans, group_by)
         return tuple(_window(meter, spans[one.position - 1], one) for one in found)
     begin = spans[0][0]
     carried = [(min(EVER, begin), begin), *spans]
     if meter.aggregation == "unique_count":
-        seen = await spans_store.values(conn, account_id, meter.meter_id, carried, group_by)
+        seen = await usage.values(conn, account_id, meter, carried, group_by)
         found = tuple(_counted(seen, len(carried)))
     else:
-        parts = await spans_store.states(conn, account_id, meter.meter_id, carried, group_by)
+        parts = await usage.states(conn, account_id, meter, carried, group_by)
         found = tuple(_carried(parts, carried))
     return tuple(_window(meter, carried[one.position - 1], one) for one in found)
 
@@ -96,41 +87,7 @@ async def percentiles(
     for at, share in enumerate(shares):
         if not 0 <= share <= 1:
             raise BadInput.field(f"percentiles[{at}]", "out_of_range", "must be from 0 to 1")
-    return tuple(await spans_store.percentiles(conn, account_id, meter.meter_id, span, shares))
-
-
-async def _period_states(
-    conn: Connection, account_id: UUID, meters: Sequence[Meter], span: Span
-) -> dict[UUID, State]:
-    states: dict[UUID, State] = {}
-    plain, carried, unique = _by_kind(meters)
-    hours = whole_hours(*span)
-    if plain:
-        ids = [meter.meter_id for meter in plain]
-        states |= await totals_store.period_states(conn, account_id, ids, span, hours)
-    if carried:
-        ids = [meter.meter_id for meter in carried]
-        carry = (floor_month(span[0]), floor_hour(span[0]))
-        states |= await totals_store.carried_states(
-            conn, account_id, ids, span=span, hours=hours, carry=carry
-        )
-    for meter in unique:
-        start = min(EVER, span[0]) if meter.recurring else span[0]
-        one = await spans_store.uniques(conn, account_id, meter.meter_id, [(start, span[1])], ())
-        if one:
-            states[meter.meter_id] = one[0].state
-    return states
-
-
-def _by_kind(meters: Sequence[Meter]) -> tuple[list[Meter], list[Meter], list[Meter]]:
-    """Return the plain, the recurring, and those that count unique values."""
-    unique = [meter for meter in meters if meter.aggregation == "unique_count"]
-    others = [meter for meter in meters if meter.aggregation != "unique_count"]
-    return (
-        [meter for meter in others if not meter.recurring],
-        [meter for meter in others if meter.recurring],
-        unique,
-    )
+    return tuple(await usage_of(conn).percentiles(conn, account_id, meter, span, shares))
 
 
 def _window(meter: Meter, span: Span, found: SpanState) -> WindowTotal:

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter, NewMeter
 from tallystick.kernel.db import Connection
-from tallystick.metering import archive_checks, first_use_store, fold_store, reads, totals_store
+from tallystick.metering import archive_checks, fold_store, reads, totals_store
 from tallystick.metering import recount as recounting
+from tallystick.metering.events_postgres import usage_of
 from tallystick.metering.model import Difference, HourlyTotal
 from tallystick.metering.reads import GroupTotal, WindowTotal
 from tallystick.metering.windows import WindowSize, cut
@@ -103,7 +104,7 @@ async def hourly_totals(
 
 async def first_use(conn: Connection, account_id: UUID, meter: Meter) -> datetime | None:
     """Return the hour (UTC) of the account's first event of a meter's type, None without any."""
-    return await first_use_store.first_use(conn, account_id, meter.meter_id, meter.event_type)
+    return await usage_of(conn).first_use(conn, account_id, meter)
 
 
 async def percentiles(

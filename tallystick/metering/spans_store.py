@@ -16,8 +16,7 @@ from tallystick.metering.hours import whole_hours
 from tallystick.metering.quantities import State
 from tallystick.metering.totals_store import to_state
 from tallystick.metering.usage_sql import AS_STATE, COUNTS, IS_THERE, MERGED, UNIQUE, VALUE, fill
-
-Dimensions = dict[str, str | None]
+from tallystick.metering.usage_store import Dimensions, SpanState, SpanValue
 
 _WITH: Final = """
 WITH mark AS MATERIALIZED (SELECT upto FROM usage_fold),
@@ -141,23 +140,6 @@ FROM ordered, unnest($5::numeric[]) WITH ORDINALITY AS p (share, position) ORDER
     value=VALUE,
     counts=COUNTS,
 )
-
-
-class SpanState(msgspec.Struct, frozen=True):
-    """What a span's events of a group come to; spans are counted from 1."""
-
-    position: int
-    dimensions: Dimensions
-    state: State
-
-
-class SpanValue(msgspec.Struct, frozen=True):
-    """A value that was seen in a span, and whether the last event of it there added it."""
-
-    position: int
-    dimensions: Dimensions
-    value: str
-    is_there: bool
 
 
 async def states(

@@ -17,8 +17,10 @@ from asyncpg.pgproto import pgproto
 from tallystick.kernel.db import Connection
 from tallystick.kernel.ids import new_id
 from tallystick.metering import conflicts_store, events_store
+from tallystick.metering.events_postgres import usage_of
 from tallystick.metering.model import Status
 from tallystick.metering.prepare import Row
+from tallystick.metering.usage_store import usage_beside
 
 ASK_AGAIN_S: Final = 10.0
 _BETWEEN: Final = "\0"
@@ -48,10 +50,11 @@ class Remembered:
 async def copy_new(conn: Connection, rows: Sequence[Row], remembered: Remembered) -> bool:
     """Write all rows as new ones; False, and nothing is written, when a key is known already.
 
-    One statement: outside a transaction it commits by itself.
+    One statement: outside a transaction it commits by itself. In a store beside PostgreSQL only
+    `write` can tell what is new.
     """
     if rows:
-        if await remembered.has_any(conn, rows):
+        if usage_beside(conn) is not None or await remembered.has_any(conn, rows):
             return False
         try:
             await events_store.copy_events(conn, rows)
@@ -68,19 +71,9 @@ async def write(
     `stated` is the instant that each event gave itself. Answers accepted, duplicate or conflict by
     position; conflicts are kept aside. Inside a transaction.
     """
-    firsts = {row[:2]: at for at, row in reversed(list(enumerate(rows)))}
-    written = await events_store.insert_new_events(conn, [rows[at] for at in firsts.values()])
-    statuses = [Status.CONFLICT] * len(rows)
-    for key in written:
-        statuses[firsts[key]] = Status.ACCEPTED
-    others = [at for at, status in enumerate(statuses) if status is not Status.ACCEPTED]
-    same = await events_store.same_as_stored(
-        conn, [rows[at] for at in others], [stated[at] for at in others]
-    )
-    for at, is_same in zip(others, same, strict=True):
-        if is_same:
-            statuses[at] = Status.DUPLICATE
-    conflicts = [rows[at] for at in others if statuses[at] is Status.CONFLICT]
+    statuses = await usage_of(conn).write(conn, rows, stated)
+    told = zip(rows, statuses, strict=True)
+    conflicts = [row for row, status in told if status is Status.CONFLICT]
     if conflicts:
         kept = [(new_id(), _row_digest(row)) for row in conflicts]
         await conflicts_store.keep(conn, conflicts, kept, now)
