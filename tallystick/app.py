@@ -1,5 +1,6 @@
 """The composition root: from settings to services, the ASGI application and the worker."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,10 +31,12 @@ from tallystick.credits.service import CreditService
 from tallystick.invoices.document import Party
 from tallystick.kernel.clock import Clock, system_clock
 from tallystick.kernel.db import Database, open_database
-from tallystick.kernel.errors import SetupError
+from tallystick.kernel.errors import SetupError, Unavailable
 from tallystick.lago_sync.client import LagoApi, lago_of
 from tallystick.ledger.service import Ledger
+from tallystick.metering.clickhouse_client import open_clickhouse
 from tallystick.metering.counters_redis import RedisCounters
+from tallystick.metering.events_clickhouse import ClickHouseUsage
 from tallystick.metering.gate import Gate
 from tallystick.metering.ingest import Ingest
 from tallystick.metering.prepare import Ages
@@ -61,7 +64,11 @@ async def open_services(
     `cost` is what a password's hash costs; tests choose a low one.
     """
     async with AsyncExitStack() as stack:
-        db = await open_database(dsn, connections_max=CONNECTIONS_MAX)
+        _need_no_lago(settings)
+        usage = await open_usage(settings.usage_store_url)
+        if usage:
+            stack.push_async_callback(usage.server.close)
+        db = await open_database(dsn, connections_max=CONNECTIONS_MAX, beside=usage)
         stack.push_async_callback(db.close)
         gateways = Gateways(list(_adapters(settings)))
         stack.push_async_callback(gateways.close)
@@ -77,6 +84,34 @@ async def open_services(
         stack.push_async_callback(services.gate.close)
         stack.push_async_callback(services.limits.close)
         yield services
+
+
+async def open_usage(url: str | None) -> ClickHouseUsage | None:
+    """Return the store of usage beside PostgreSQL, if one is set; it must answer at the start.
+
+    Raises SetupError when it does not, or has no table.
+    """
+    if url is None:
+        return None
+    server = await asyncio.to_thread(open_clickhouse, url)
+    try:
+        has_tables = await server.has_tables()
+    except Unavailable as error:
+        await server.close()
+        raise SetupError(error.code, error.detail) from error
+    if not has_tables:
+        await server.close()
+        raise SetupError(
+            "migrations_missing", "ClickHouse has no table for usage; run `tallystick migrate`."
+        )
+    return ClickHouseUsage(server)
+
+
+def _need_no_lago(settings: Settings) -> None:
+    """Raise SetupError where a Lago server is set too: its sender walks PostgreSQL's events."""
+    if settings.usage_store_url and settings.lago_configured:
+        detail = "LAGO_API_URL and USAGE_STORE_URL can not both be set: unset one of them."
+        raise SetupError("usage_store_with_lago", detail)
 
 
 def _adapters(settings: Settings) -> Iterator[Gateway]:

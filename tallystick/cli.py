@@ -82,10 +82,13 @@ def demo(port: Port = None) -> None:
 def migrate() -> None:
     """Bring the database up to date; safe to run by several at once."""
     from tallystick.kernel.migrate import migrate as apply
-    from tallystick.processes import database
+    from tallystick.processes import database, make_usage_tables
 
-    with database(_settings({}), progress=_say) as dsn:
+    settings = _settings({})
+    with database(settings, progress=_say) as dsn:
         count = asyncio.run(apply(dsn, progress=_say))
+    if settings.usage_store_url:
+        asyncio.run(make_usage_tables(settings.usage_store_url))
     _say(f"{count} migrations applied" if count else "the database is up to date")
 
 
@@ -152,9 +155,12 @@ def verify(
 def verify_usage_totals() -> None:
     """Hold every total of usage against its events; exit code 1 on any difference."""
     from tallystick.processes import database
+    from tallystick.settings import need_roll_ups
     from tallystick.usage_commands import verify_usage
 
-    with database(_settings({}), progress=_say) as dsn:
+    settings = _settings({})
+    need_roll_ups(settings)
+    with database(settings, progress=_say) as dsn:
         is_clean = asyncio.run(verify_usage(dsn))
     if not is_clean:
         raise typer.Exit(1)
@@ -164,9 +170,12 @@ def verify_usage_totals() -> None:
 def rebuild_usage_totals() -> None:
     """Make every total of usage anew of its events; reads stay exact meanwhile."""
     from tallystick.processes import database
+    from tallystick.settings import need_roll_ups
     from tallystick.usage_commands import rebuild_usage
 
-    with database(_settings({}), progress=_say) as dsn:
+    settings = _settings({})
+    need_roll_ups(settings)
+    with database(settings, progress=_say) as dsn:
         count = asyncio.run(rebuild_usage(dsn))
     _say(f"{count} months of accounts counted anew")
 
@@ -269,7 +278,9 @@ def import_usage(
     options = read_options(form, delimiter, column or (), constant or (), source)
     settings = _settings({})
     chosen = None if str(file) == "-" else file
-    job = Job(chosen, options, ages_of(settings), errors, restart, dry_run)
+    job = Job(
+        chosen, options, ages_of(settings), errors, restart, dry_run, settings.usage_store_url
+    )
     with database(settings, progress=_say) as dsn:
         code = run_import(dsn, job)
     if code:
@@ -294,8 +305,10 @@ def archive_usage(
     """Move whole months of old usage events into files; totals and known ids stay."""
     from tallystick.archive_commands import run_archive
     from tallystick.processes import database
+    from tallystick.settings import need_roll_ups
 
     settings = _settings({"TALLYSTICK_USAGE_ARCHIVE": to})
+    need_roll_ups(settings)
     with database(settings, progress=_say) as dsn:
         run_archive(settings, dsn, keep_days, force=force)
 

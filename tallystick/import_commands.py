@@ -22,6 +22,7 @@ from rich.progress import (
     Progress as Bar,
 )
 
+from tallystick.app import open_usage
 from tallystick.kernel.clock import system_clock
 from tallystick.kernel.db import open_database
 from tallystick.kernel.errors import SetupError
@@ -50,6 +51,7 @@ class Job(msgspec.Struct, frozen=True):
     errors: Path | None
     restart: bool
     dry_run: bool
+    usage_store_url: str | None = None
 
 
 def ages_of(settings: Settings) -> Ages:
@@ -104,7 +106,8 @@ def run_import(dsn: str, job: Job) -> int:
 
 
 async def _import(dsn: str, job: Job, source: Source, refusals: Refusals, told: Told) -> Progress:
-    db = await open_database(dsn, connections_max=CONNECTIONS_MAX)
+    usage = await open_usage(job.usage_store_url)
+    db = await open_database(dsn, connections_max=CONNECTIONS_MAX, beside=usage)
     ingest = Ingest(db, job.ages)
     how = checking if job.dry_run else recording
     importer = Importer(db, how(ingest, system_clock), system_clock)
@@ -115,6 +118,8 @@ async def _import(dsn: str, job: Job, source: Source, refusals: Refusals, told: 
     finally:
         await ingest.close()
         await db.close()
+        if usage:
+            await usage.server.close()
 
 
 class _Seen:

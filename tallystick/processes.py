@@ -9,13 +9,14 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from tallystick.app import ServerApp, open_services
+from tallystick.app import ServerApp, open_services, open_usage
 from tallystick.kernel.clock import system_clock
 from tallystick.kernel.embedded import EmbeddedPostgres
-from tallystick.kernel.errors import SetupError
+from tallystick.kernel.errors import SetupError, Unavailable
 from tallystick.kernel.logs import configure_logs
 from tallystick.kernel.migrate import migrate, missing_count
 from tallystick.lago_sync.client import lago_of
+from tallystick.metering.clickhouse_client import open_clickhouse
 from tallystick.settings import Settings, problems
 from tallystick.work import worker_of
 
@@ -84,6 +85,7 @@ async def find_problems(settings: Settings) -> tuple[str, ...]:
     """Return what is wrong with the settings and the database, one sentence each."""
     found = list(problems(settings))
     found += await _ask_lago(settings) if not found else []
+    found += await _ask_usage_store(settings)
     if settings.database_url:
         try:
             missing = await missing_count(settings.database_url)
@@ -93,6 +95,29 @@ async def find_problems(settings: Settings) -> tuple[str, ...]:
             if missing:
                 found.append(f"The database lacks {missing} migrations; run `tallystick migrate`.")
     return tuple(found)
+
+
+async def make_usage_tables(url: str) -> None:
+    """Make the tables of usage in ClickHouse; raises SetupError."""
+    server = await asyncio.to_thread(open_clickhouse, url)
+    try:
+        await server.make_tables()
+    except Unavailable as error:
+        detail = "ClickHouse refused to make the table; may this user CREATE TABLE?"
+        raise SetupError(error.code, detail) from error
+    finally:
+        await server.close()
+
+
+async def _ask_usage_store(settings: Settings) -> list[str]:
+    """Ask ClickHouse, if it is to keep usage, whether it is there and has its table."""
+    try:
+        usage = await open_usage(settings.usage_store_url)
+    except SetupError as error:
+        return [error.detail]
+    if usage:
+        await usage.server.close()
+    return []
 
 
 async def _ask_lago(settings: Settings) -> list[str]:

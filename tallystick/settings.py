@@ -45,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     event_ahead_seconds_max: int = 3600
     event_parked_days_max: int = 400
     redis_url: str | None = None
+    usage_store_url: str | None = None
     seller_name: str = "Your company"
     seller_address: tuple[str, ...] = ()
     seller_email: str | None = None
@@ -137,6 +138,21 @@ def read_redis_url(text: str) -> str:
     return text
 
 
+def read_usage_store_url(text: str) -> str:
+    """Read the address of a ClickHouse server: user, password, host, port, database."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"clickhouse", "clickhouses"} or not parts.hostname:
+        raise ValueError("must be like clickhouse://user:password@host:8123/database")
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    name = parts.path.removeprefix("/")
+    if port == 0 or parts.query or parts.fragment or (name and not name.isidentifier()):
+        raise ValueError("must end with a port from 1 to 65535 and the name of a database")
+    return text
+
+
 def read_level(text: str) -> str:
     """Read a log level."""
     if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
@@ -182,6 +198,7 @@ VARIABLES: Final = (
     Variable("TALLYSTICK_EVENT_PARKED_DAYS_MAX", "event_parked_days_max", read_days,
              "how long unmatched events and conflicts are kept"),
     Variable("REDIS_URL", "redis_url", read_redis_url, "counters of limits on Redis"),
+    Variable("USAGE_STORE_URL", "usage_store_url", read_usage_store_url, "usage in ClickHouse"),
     Variable("TALLYSTICK_SELLER_NAME", "seller_name", str, "who invoices, as printed"),
     Variable("TALLYSTICK_SELLER_ADDRESS", "seller_address", read_list("|"),
              "address lines, separated by |"),
@@ -227,6 +244,7 @@ def problems(settings: Settings) -> tuple[str, ...]:
         found.append("STRIPE_WEBHOOK_SECRET is missing: payments would never be confirmed.")
     if settings.stripe_configured and not settings.stripe_publishable_key:
         found.append("STRIPE_PUBLISHABLE_KEY is missing: customers could not save a card.")
+    found.extend(_usage_store_problems(settings))
     found.extend(_lago_problems(settings))
     if settings.jwt_secret and settings.jwt_jwks_url:
         found.append("Set TALLYSTICK_JWT_SECRET or TALLYSTICK_JWT_JWKS_URL, not both.")
@@ -239,6 +257,23 @@ def problems(settings: Settings) -> tuple[str, ...]:
     if settings.public_url.startswith("https://") and not settings.cookie_secure:
         found.append("TALLYSTICK_COOKIE_SECURE should be true behind https.")
     return tuple(found)
+
+
+def need_roll_ups(settings: Settings) -> None:
+    """Raise SetupError `needs_usage_in_postgresql` where there are no roll-ups to work on."""
+    if settings.usage_store_url:
+        raise SetupError(
+            "needs_usage_in_postgresql",
+            "USAGE_STORE_URL is set: ClickHouse makes each total of its events when it is read, so"
+            " there are no totals to verify or rebuild, and no event is archived.",
+        )
+
+
+def _usage_store_problems(settings: Settings) -> Iterator[str]:
+    if settings.usage_store_url and settings.lago_api_url:
+        yield "LAGO_API_URL needs usage in PostgreSQL; it can not be set with USAGE_STORE_URL."
+    if settings.usage_store_url and settings.usage_keep_days is not None:
+        yield "TALLYSTICK_USAGE_KEEP_DAYS does nothing with USAGE_STORE_URL; no event is archived."
 
 
 def _lago_problems(settings: Settings) -> Iterator[str]:

@@ -87,7 +87,7 @@ def counted_sql(meter: Meter) -> tuple[str, Parameters]:
         tests.append("mapContains(numbers, {property:String})")
         parameters["property"] = meter.property
         if not meter.allow_negative:
-            tests.append("numbers[{property:String}] >= 0")
+            tests.append("NOT startsWith(texts[{property:String}], '-')")  # "-0" is none either
     for at, one in enumerate(meter.filters):
         tests.append(fill(_TESTS[one.operator], at=str(at)))
         parameters |= dict(_filter_parameters(at, one))

@@ -2,7 +2,7 @@
 
 ClickHouse has no unique keys. What keeps an event one is a lock in PostgreSQL, held from the
 look-up to the answered insert, and a fence for inserts that arrive after their writer was given up:
-docs/decisions/0007-usage-in-clickhouse.md.
+docs/decisions/0008-usage-in-clickhouse.md.
 """
 
 from collections.abc import Mapping, Sequence

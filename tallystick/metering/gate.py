@@ -29,6 +29,7 @@ from tallystick.metering.decide import (
 )
 from tallystick.metering.limits import Ask, LimitState, Slot
 from tallystick.metering.prepare import AGES, Ages
+from tallystick.metering.usage_store import need_postgres
 
 BUSY: Final = "usage_busy"
 AGAIN_MAX: Final = 5
@@ -61,6 +62,7 @@ class Gate:
         self, db: Database, outside: RedisCounters | None = None, ages: Ages = AGES
     ) -> None:
         self.ages: Final = ages
+        self._db = db
         self._outside = outside
         self._numbers = count()
         here = partial(decide_here, is_outside=outside is not None)
@@ -101,8 +103,10 @@ class Gate:
         """Record the event if no hard limit stands in the way, and answer once it is committed.
 
         The same event again gets the same answer. Raises Unavailable; the same event is then safe
-        to send again.
+        to send again. Raises Conflict `needs_usage_in_postgresql`: elsewhere events are not
+        written in the transaction that decides.
         """
+        need_postgres(self._db, "Recording only what fits")
         for _ in range(AGAIN_MAX):
             answer = await self._decide(work)
             if answer.outcome is Outcome.AGAIN:

@@ -3,7 +3,7 @@
 -- One row for each event. `at` is microseconds since 1970, UTC. `texts` and `numbers` are the event's
 -- properties as meters read them: as text, and as whole numbers of 0.000000000001. `content` is a
 -- digest by which the same event sent again is known. Of two rows of one key that of the greater
--- `fence` is the event: see docs/decisions/0007-usage-in-clickhouse.md.
+-- `fence` is the event: see docs/decisions/0008-usage-in-clickhouse.md.
 CREATE TABLE IF NOT EXISTS usage_events (
     account_id UUID,
     key UUID,
