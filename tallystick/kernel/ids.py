@@ -49,6 +49,7 @@ PREFIXES: Final = {
     "test_clock": "clock",
     "unmatched_event": "uev",
     "event_conflict": "ucf",
+    "usage_correction": "ucr",
     "request": "req",
 }
 

@@ -1,0 +1,44 @@
+"""Usage that changed after it was billed: found, noted, and kept for the run that bills the rest.
+
+An issued invoice is never changed; what its period's usage comes to now is rated again by the
+next run, which bills or gives back the difference.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from tallystick.invoices import usage_lines_store as store
+from tallystick.invoices.usage_lines_model import UsageChange, UsageLine
+from tallystick.kernel.db import Connection
+
+
+async def issued_usage_lines(
+    conn: Connection, account_id: UUID, meter_codes: Sequence[str], after: datetime
+) -> tuple[UsageLine, ...]:
+    """Return the lines of issued, non-void invoices for these meters, the oldest period first.
+
+    Those of subscriptions' periods that end after the instant.
+    """
+    return await store.issued_lines(conn, account_id, meter_codes, after)
+
+
+async def note_usage_change(
+    conn: Connection, account_id: UUID, lines: Sequence[UsageLine], wall: datetime
+) -> None:
+    """Note that the usage behind these lines changed; the writer's scope."""
+    once = {(line.invoice_id, line.meter_code): line for line in lines}
+    if once:
+        await store.note(conn, account_id, tuple(once.values()), wall)
+
+
+async def usage_changes(
+    conn: Connection, now: datetime, window: timedelta, limit: int
+) -> tuple[UsageChange, ...]:
+    """Return what is to be rated again: periods that ended within the correction window."""
+    return await store.changes(conn, now - window, limit)
+
+
+async def settle_usage_change(conn: Connection, change: UsageChange) -> None:
+    """Say that a change was billed; one that came after it was read stays."""
+    await store.settle(conn, change)

@@ -1,0 +1,54 @@
+"""What an issued invoice billed for usage, as values."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+from tallystick.invoices.derivation import Derivation, recompute
+from tallystick.invoices.model import LineKind
+from tallystick.money.amount import Money
+
+
+class UsageLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of an issued invoice over a meter's usage in [period_start, period_end), UTC.
+
+    Kind `usage`, or `minimum` for what was missing to the price's minimum.
+    """
+
+    invoice_id: UUID
+    number: str
+    subscription_id: UUID
+    invoice_line_id: UUID
+    position: int
+    kind: LineKind
+    description: str
+    meter_code: str
+    period_start: datetime
+    period_end: datetime
+    amount: Money
+    derivation: Derivation
+
+    @property
+    def quantity(self) -> Decimal:
+        """What was billed."""
+        return self.derivation.quantity
+
+    def amount_of(self, quantity: Decimal) -> Money:
+        """Return what the line would bill for another quantity, by the price as it was sold."""
+        return recompute(replace(self.derivation, quantity=quantity))
+
+
+class UsageChange(msgspec.Struct, frozen=True, kw_only=True):
+    """An issued invoice whose period's usage of a meter changed since it was billed."""
+
+    account_id: UUID
+    invoice_id: UUID
+    meter_code: str
+    subscription_id: UUID
+    period_start: datetime
+    period_end: datetime
+    changed_since: datetime
+    changed_at: datetime

@@ -1,0 +1,91 @@
+"""SQL of what issued invoices billed for usage, and of those whose usage changed since."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from tallystick.invoices.derivation import decode
+from tallystick.invoices.usage_lines_model import UsageChange, UsageLine
+from tallystick.kernel.db import Connection
+from tallystick.money.amount import Money
+
+ISSUED_LINES: Final = """
+SELECT i.invoice_id, i.number, i.subscription_id, i.currency, l.invoice_line_id, l.position,
+    l.kind, l.description, l.meter_code, l.period_start, l.period_end, l.amount_minor, l.derivation
+FROM invoices i JOIN invoice_lines l USING (account_id, invoice_id)
+WHERE i.account_id = $1 AND i.status IN ('open', 'paid', 'uncollectible')
+  AND i.subscription_id IS NOT NULL AND l.kind IN ('usage', 'minimum')
+  AND l.meter_code = ANY ($2::text[]) AND l.period_end > $3
+ORDER BY l.period_start, i.invoice_id, l.position
+"""
+NOTE: Final = """
+INSERT INTO invoice_usage_changes AS c (account_id, invoice_id, meter_code, subscription_id,
+    period_start, period_end, changed_since, changed_at)
+SELECT $1, n.*, $7, $7
+FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::timestamptz[], $6::timestamptz[]) AS n
+ORDER BY 2, 3
+ON CONFLICT (account_id, invoice_id, meter_code) DO UPDATE SET changed_at = excluded.changed_at
+"""
+CHANGES: Final = """
+SELECT account_id, invoice_id, meter_code, subscription_id, period_start, period_end,
+    changed_since, changed_at
+FROM invoice_usage_changes WHERE period_end >= $1 ORDER BY period_end, account_id LIMIT $2
+"""
+# A change that came after the rating stays, for the next one.
+SETTLE: Final = """
+DELETE FROM invoice_usage_changes
+WHERE account_id = $1 AND invoice_id = $2 AND meter_code = $3 AND changed_at <= $4
+"""
+
+
+async def issued_lines(
+    conn: Connection, account_id: UUID, meter_codes: Sequence[str], after: datetime
+) -> tuple[UsageLine, ...]:
+    """Return what issued invoices bill for these meters in periods that end after an instant."""
+    rows = await conn.fetch(ISSUED_LINES, account_id, list(meter_codes), after)
+    return tuple(
+        UsageLine(
+            invoice_id=row["invoice_id"],
+            number=row["number"],
+            subscription_id=row["subscription_id"],
+            invoice_line_id=row["invoice_line_id"],
+            position=row["position"],
+            kind=row["kind"],
+            description=row["description"],
+            meter_code=row["meter_code"],
+            period_start=row["period_start"],
+            period_end=row["period_end"],
+            amount=Money(row["amount_minor"], row["currency"]),
+            derivation=decode(row["derivation"]),
+        )
+        for row in rows
+    )
+
+
+async def note(
+    conn: Connection, account_id: UUID, lines: Sequence[UsageLine], at: datetime
+) -> None:
+    """Note that the usage behind these lines changed."""
+    await conn.execute(
+        NOTE,
+        account_id,
+        [line.invoice_id for line in lines],
+        [line.meter_code for line in lines],
+        [line.subscription_id for line in lines],
+        [line.period_start for line in lines],
+        [line.period_end for line in lines],
+        at,
+    )
+
+
+async def changes(conn: Connection, since: datetime, limit: int) -> tuple[UsageChange, ...]:
+    """Return changes of periods that ended at `since` or later, the oldest period first."""
+    return tuple(UsageChange(**row) for row in await conn.fetch(CHANGES, since, limit))
+
+
+async def settle(conn: Connection, change: UsageChange) -> None:
+    """Drop a change, unless another one came since it was read."""
+    await conn.execute(
+        SETTLE, change.account_id, change.invoice_id, change.meter_code, change.changed_at
+    )
