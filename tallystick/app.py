@@ -27,6 +27,7 @@ from tallystick.api.services import Services
 from tallystick.console.context import ConsoleContext
 from tallystick.console.problem_pages import with_pages
 from tallystick.console.routes import ROUTES as PAGES
+from tallystick.corrections.service import Corrections
 from tallystick.credits.service import CreditService
 from tallystick.invoices.document import Party
 from tallystick.kernel.clock import Clock, system_clock
@@ -167,6 +168,12 @@ def _services(
         passwords=passwords,
         sign_in=SignIn(db, passwords, FailedTries()),
         ingest=Ingest(db, event_ages(settings)),
+        corrections=Corrections(
+            db,
+            clock,
+            event_ages(settings).ahead_max,
+            timedelta(days=settings.correction_window_days),
+        ),
         gate=Gate(
             db,
             RedisCounters(settings.redis_url) if settings.redis_url else None,

@@ -44,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     event_age_days_max: int | None = None
     event_ahead_seconds_max: int = 3600
     event_parked_days_max: int = 400
+    correction_window_days: int = 400
     redis_url: str | None = None
     usage_store_url: str | None = None
     seller_name: str = "Your company"
@@ -197,6 +198,8 @@ VARIABLES: Final = (
              "how far ahead of the account's clock it may be"),
     Variable("TALLYSTICK_EVENT_PARKED_DAYS_MAX", "event_parked_days_max", read_days,
              "how long unmatched events and conflicts are kept"),
+    Variable("TALLYSTICK_CORRECTION_WINDOW_DAYS", "correction_window_days", read_days,
+             "for how long after a period's end changed usage is billed"),
     Variable("REDIS_URL", "redis_url", read_redis_url, "counters of limits on Redis"),
     Variable("USAGE_STORE_URL", "usage_store_url", read_usage_store_url, "usage in ClickHouse"),
     Variable("TALLYSTICK_SELLER_NAME", "seller_name", str, "who invoices, as printed"),

@@ -10,6 +10,7 @@ import typer
 
 from tallystick.alerts import events as alert_events
 from tallystick.cli import cli
+from tallystick.corrections import events as correction_events
 from tallystick.credits import events as credit_events
 from tallystick.invoices import events as invoice_events
 from tallystick.kernel import errors
@@ -23,7 +24,8 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 SOURCES = [path for path in (ROOT / "tallystick").rglob("*.py") if "simulators" not in path.parts]
 EVENT_MODULES = (
-    alert_events, credit_events, invoice_events, payment_events, subscription_events,
+    alert_events, correction_events, credit_events, invoice_events, payment_events,
+    subscription_events,
 )  # fmt: skip
 KINDS = {
     name

@@ -15,6 +15,7 @@ Permission = Literal[
     "billing:read",  # read an account's plan, invoices, payments, usage
     "billing:write",  # change its plan, payment methods, autopay; pay
     "usage:write",  # report usage
+    "usage:correct",  # amend, take out and look at single events
     "usage:check",  # ask whether so much more may be used
     "credits:write",  # deduct and reserve credits
     "staff:read",  # read across accounts
@@ -26,6 +27,7 @@ _READS: Final[frozenset[Permission]] = frozenset({"billing:read", "usage:check"}
 _WRITES: Final[frozenset[Permission]] = _READS | {"billing:write"}
 _ALL: Final[frozenset[Permission]] = _WRITES | {
     "usage:write",
+    "usage:correct",
     "credits:write",
     "staff:read",
     "staff:finance",
@@ -35,12 +37,12 @@ _ALL: Final[frozenset[Permission]] = _WRITES | {
 BY_ROLE: Final[Mapping[Role, frozenset[Permission]]] = {"member": _READS, "owner": _WRITES}
 BY_STAFF_ROLE: Final[Mapping[StaffRole, frozenset[Permission]]] = {
     "support": _READS | {"staff:read"},
-    "finance": _READS | {"staff:read", "staff:finance"},
+    "finance": _READS | {"staff:read", "staff:finance", "usage:correct"},
     "admin": _ALL,
 }
 # Who may write a thing may read it: an answer shows what was written anyway.
 BY_SCOPE: Final[Mapping[KeyScope, frozenset[Permission]]] = {
-    "usage:write": frozenset({"usage:write", "usage:check"}),
+    "usage:write": frozenset({"usage:write", "usage:check", "usage:correct"}),
     "billing:read": _READS,
     "billing:write": _WRITES,
     "credits:write": frozenset({"credits:write"}),

@@ -10,18 +10,18 @@ from tallystick.metering.requests import CLOUDEVENT, CLOUDEVENT_BATCH, JSON
 
 Json = dict[str, Any]
 
-_TEXT: Final[Json] = {
+TEXT: Final[Json] = {
     "type": "string",
     "minLength": 1,
     "maxLength": TEXT_LENGTH_MAX,
     "pattern": r"^[^\x00-\x1f\x7f-\x9f]+$",
 }
-_OPTIONAL_TEXT: Final[Json] = {"anyOf": [_TEXT, {"type": "null"}]}
+_OPTIONAL_TEXT: Final[Json] = {"anyOf": [TEXT, {"type": "null"}]}
 _TIME: Final[Json] = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}],
     "description": "When it happened, at most an hour ahead unless set otherwise; left out: now.",
 }
-_PROPERTIES: Final[Json] = {
+PROPERTIES: Final[Json] = {
     "type": "object",
     "description": "What a meter sums must be a number, or a decimal string, from 0.",
 }
@@ -34,12 +34,12 @@ _CLOUDEVENT: Final[Json] = {
     "required": ["specversion", "id", "source", "type", "subject"],
     "properties": {
         "specversion": {"const": "1.0"},
-        "id": _TEXT,
-        "source": _TEXT,
-        "type": _TEXT,
-        "subject": {**_TEXT, "description": "The account: its id, or your own for it."},
+        "id": TEXT,
+        "source": TEXT,
+        "type": TEXT,
+        "subject": {**TEXT, "description": "The account: its id, or your own for it."},
         "time": _TIME,
-        "data": _PROPERTIES,
+        "data": PROPERTIES,
         "data_base64": {"type": "null"},
     },
 }
@@ -48,8 +48,8 @@ _LAGO_EVENT: Final[Json] = {
     "type": "object",
     "required": ["transaction_id", "code"],
     "properties": {
-        "transaction_id": _TEXT,
-        "code": {**_TEXT, "description": "The code of a meter."},
+        "transaction_id": TEXT,
+        "code": {**TEXT, "description": "The code of a meter."},
         "external_subscription_id": _OPTIONAL_TEXT,
         "external_customer_id": _OPTIONAL_TEXT,
         "timestamp": {
@@ -60,7 +60,7 @@ _LAGO_EVENT: Final[Json] = {
                 {"type": "null"},
             ],
         },
-        "properties": {"anyOf": [_PROPERTIES, {"type": "null"}]},
+        "properties": {"anyOf": [PROPERTIES, {"type": "null"}]},
         "precise_total_amount_cents": {"type": ["string", "null"]},
     },
     "anyOf": [
@@ -77,18 +77,18 @@ _LAGO_ECHO: Final[Json] = {
         "event": {"type": "object", "required": ["transaction_id", "code", "timestamp"]}
     },
 }
-_OWN_EVENT: Final[Json] = {
+OWN_EVENT: Final[Json] = {
     "title": "Event",
     "type": "object",
     "required": ["id", "subject"],
     "properties": {
-        "id": _TEXT,
-        "source": {**_TEXT, "default": "api"},
-        "type": _TEXT,
-        "meter": _TEXT,
-        "subject": _TEXT,
+        "id": TEXT,
+        "source": {**TEXT, "default": "api"},
+        "type": TEXT,
+        "meter": TEXT,
+        "subject": TEXT,
         "time": _TIME,
-        "properties": _PROPERTIES,
+        "properties": PROPERTIES,
     },
     "additionalProperties": False,
     "oneOf": [{"required": ["type"]}, {"required": ["meter"]}],
@@ -109,7 +109,7 @@ _OWN: Final[Json] = {
     "title": "EventsBody",
     "type": "object",
     "required": ["events"],
-    "properties": {"events": {**_MANY, "items": _OWN_EVENT}},
+    "properties": {"events": {**_MANY, "items": OWN_EVENT}},
     "additionalProperties": False,
 }
 _CLOUDEVENTS: Final[Json] = {**_MANY, "items": _CLOUDEVENT}
@@ -130,10 +130,10 @@ RECORD_BODY: Final[Json] = {
     "content": {
         JSON: {
             "schema": {
-                **_OWN_EVENT,
+                **OWN_EVENT,
                 "title": "EventToRecord",
                 "required": ["id"],
-                "properties": {**_OWN_EVENT["properties"], "subject": _OPTIONAL_TEXT},
+                "properties": {**OWN_EVENT["properties"], "subject": _OPTIONAL_TEXT},
             }
         }
     },

@@ -6,6 +6,7 @@ from tallystick.api import (
     admin_accounts,
     admin_catalog,
     admin_clocks,
+    admin_corrections,
     admin_credit_costs,
     admin_credits,
     admin_keys,
@@ -20,6 +21,7 @@ from tallystick.api import (
     credit_reads,
     credit_settings,
     credit_use,
+    event_corrections,
     events,
     invoices,
     ledger,
@@ -55,6 +57,7 @@ ACCOUNT_ROUTES: Final = (
 )
 OTHER_ROUTES: Final = (
     *events.ROUTES,
+    *event_corrections.ROUTES,
     *usage_check.ROUTES,
     *webhooks.ROUTES,
     *admin_accounts.ROUTES,
@@ -69,6 +72,7 @@ OTHER_ROUTES: Final = (
     *admin_limits.ROUTES,
     *admin_payments.ROUTES,
     *admin_usage_events.ROUTES,
+    *admin_corrections.ROUTES,
     *usage_alerts.ROUTES,
     *audit.ROUTES,
 )

@@ -9,6 +9,7 @@ import msgspec
 from tallystick.accounts.authenticate import Authenticator
 from tallystick.accounts.passwords import Passwords
 from tallystick.accounts.sign_in import SignIn
+from tallystick.corrections.service import Corrections
 from tallystick.credits.service import CreditService
 from tallystick.invoices.document import Party
 from tallystick.kernel.clock import Clock
@@ -43,6 +44,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     passwords: Passwords
     sign_in: SignIn
     ingest: Ingest
+    corrections: Corrections
     gate: Gate
     limits: LimitLookup
     gateways: Gateways

@@ -16,6 +16,7 @@ from tallystick.kernel.errors import Conflict, FieldError, NotFound
 from tallystick.kernel.ids import new_id, show
 from tallystick.metering import corrections as usage
 from tallystick.metering import walk
+from tallystick.metering.archive_checks import refuse_archived_event
 from tallystick.metering.bodies import refuse
 from tallystick.metering.model import Batch, EventResult, Shape, Status, UsageEvent
 from tallystick.metering.prepare import Prepared, Row, event_key
@@ -76,7 +77,7 @@ async def reversal(conn: Connection, named: Named, reason: str, times: Times) ->
     if found.newest is None:
         return _unchanged(found.chain)
     was = told(found.newest)
-    await usage.need_unarchived(conn, [was.at])
+    await usage.need_countable(conn, was.at)
     record = _record(named, found, reason, times, kind="reverse", old=was)
     return Plan(
         intent=_intent("reverse", found.newest.key),
@@ -104,7 +105,7 @@ async def amendment(
     new = changed(was, change)
     if new == was:
         return _unchanged(found.chain)
-    await usage.need_unarchived(conn, [was.at, new.at])
+    await usage.need_countable(conn, was.at)
     record = _record(named, found, reason, times, kind="amend", old=was, new=new)
     event = UsageEvent(
         source=usage.AMENDMENTS,
@@ -130,18 +131,16 @@ async def backfilling(
 ) -> Plan:
     """Plan to store an account's events of any age; what can not be counted is answered so.
 
-    Raises BadInput when none can, Conflict `usage_archived`.
+    Raises BadInput when none can.
     """
     checked = await _check(conn, account_id, Batch(BACKFILL, events), times)
     rows = checked.made.rows
     if not rows:
         _refuse(checked)
-    instants = tuple(row[2] for row in rows)
-    await usage.need_unarchived(conn, instants)
     return Plan(
         intent=_intent("backfill", account_id, [row[1:] for row in rows]),
         event_types=frozenset(row[3] for row in rows),
-        instants=instants,
+        instants=tuple(row[2] for row in rows),
         write=partial(_backfill, checked, reason, times),
     )
 
@@ -149,7 +148,7 @@ async def backfilling(
 async def find(conn: Connection, named: Named) -> Found:
     """Return the version of an event that counts, whichever version is named.
 
-    Raises NotFound `event_not_found`.
+    Raises NotFound `event_not_found`, Conflict `usage_archived`.
     """
     key = event_key(named.source, named.event_id)
     chain = await store.chain(conn, named.account_id, key)
@@ -158,6 +157,7 @@ async def find(conn: Connection, named: Named) -> Found:
     if newest_key is not None:
         events = await walk.events_by_keys(conn, named.account_id, [newest_key])
         if not events:
+            await refuse_archived_event(conn, named.account_id, newest_key)
             raise NotFound("event_not_found", "There is no such event of this account.")
         newest = events[0]
     return Found(newest, chain, chain[0].root_key if chain else key)

@@ -90,7 +90,7 @@ class Corrections:
         """Store events of an account, of any age; each is answered as when it is sent.
 
         Every event has its instant. Raises BadInput when none can be counted; Conflict
-        `usage_archived`, `correction_changed`; Forbidden `billed_usage`.
+        `correction_changed`; Forbidden `billed_usage`.
         """
 
         async def planner(conn: Connection, times: Times) -> Plan | Outcome:

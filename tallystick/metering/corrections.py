@@ -5,7 +5,7 @@ event of its own. Whoever corrects holds the mark's lock first, so that no fold 
 corrections come one after another; events go on coming in.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -15,7 +15,7 @@ import msgspec
 from tallystick.catalog.service import meters_of_events
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
-from tallystick.metering import events_store, recount_store, totals_store
+from tallystick.metering import corrections_store, events_store, recount_store, totals_store
 from tallystick.metering.model import Batch, EventResult, Shape, Status, UsageEvent
 from tallystick.metering.numbers import read_number
 from tallystick.metering.prepare import Ages, Prepared, Row, Target, prepare, read_rules
@@ -34,16 +34,18 @@ async def lock_totals(conn: Connection) -> None:
     await totals_store.lock_mark(conn)
 
 
-async def need_unarchived(conn: Connection, instants: Sequence[datetime]) -> None:
-    """Raise Conflict `usage_archived` when events of one of these instants may be archived.
+async def need_countable(conn: Connection, at: datetime) -> None:
+    """Raise Conflict `usage_archived` when the hour of an instant can not be counted anew.
 
-    Such hours can not be counted anew. `lock_totals` came first.
+    Of the months that were archived nothing can, also where an event came later and is there
+    still. `lock_totals` came first.
     """
     before = await recount_store.archived_before(conn)
-    if before is not None and any(at < before for at in instants):
+    if before is not None and at < before:
         raise Conflict(
             "usage_archived",
-            f"Events before {before:%Y-%m-%d} are archived; restore them, then correct.",
+            f"Events before {before:%Y-%m-%d} are archived: their totals stand, so none of them "
+            "can be amended or reversed; send what is missing.",
         )
 
 
@@ -68,7 +70,7 @@ async def check_events(
 
 async def take_out(conn: Connection, event: StoredEvent) -> None:
     """Let an event count no longer; `lock_totals` came first."""
-    await events_store.void(conn, event.account_id, [event.key])
+    await corrections_store.void(conn, event.account_id, [event.key])
     await recount(conn, event.account_id, {event.event_type}, {event.at})
 
 

@@ -1085,6 +1085,16 @@ CREATE TABLE public.invoice_series (
     next_number bigint NOT NULL,
     CONSTRAINT invoice_series_next_number_check CHECK ((next_number >= 1))
 );
+CREATE TABLE public.invoice_usage_changes (
+    account_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    meter_code text NOT NULL,
+    subscription_id uuid NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    period_end timestamp with time zone NOT NULL,
+    changed_since timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL
+);
 CREATE TABLE public.invoices (
     account_id uuid NOT NULL,
     invoice_id uuid NOT NULL,
@@ -1497,6 +1507,30 @@ CREATE TABLE public.usage_conflicts (
     settled_at timestamp with time zone,
     CONSTRAINT usage_conflicts_status_check CHECK ((status = ANY (ARRAY['open'::text, 'dismissed'::text])))
 );
+CREATE TABLE public.usage_corrections (
+    account_id uuid NOT NULL,
+    usage_correction_id uuid NOT NULL,
+    kind text NOT NULL,
+    root_key uuid NOT NULL,
+    "position" integer NOT NULL,
+    key uuid,
+    new_key uuid,
+    source text NOT NULL,
+    event_id text NOT NULL,
+    old jsonb,
+    new jsonb,
+    reason text NOT NULL,
+    actor_kind text NOT NULL,
+    actor_id text NOT NULL,
+    request_id text NOT NULL,
+    corrected_at timestamp with time zone NOT NULL,
+    effect jsonb NOT NULL,
+    CONSTRAINT usage_corrections_check CHECK (((kind = 'backfill'::text) = (key IS NULL))),
+    CONSTRAINT usage_corrections_check1 CHECK (((kind = 'reverse'::text) = (new_key IS NULL))),
+    CONSTRAINT usage_corrections_check2 CHECK ((((key IS NULL) = (old IS NULL)) AND ((new_key IS NULL) = (new IS NULL)))),
+    CONSTRAINT usage_corrections_kind_check CHECK ((kind = ANY (ARRAY['amend'::text, 'reverse'::text, 'backfill'::text]))),
+    CONSTRAINT usage_corrections_position_check CHECK (("position" >= 1))
+);
 CREATE TABLE public.usage_counters (
     account_id uuid NOT NULL,
     meter_id uuid NOT NULL,
@@ -1774,6 +1808,8 @@ ALTER TABLE ONLY public.invoice_pdfs
     ADD CONSTRAINT invoice_pdfs_pkey PRIMARY KEY (account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_series
     ADD CONSTRAINT invoice_series_pkey PRIMARY KEY (series);
+ALTER TABLE ONLY public.invoice_usage_changes
+    ADD CONSTRAINT invoice_usage_changes_pkey PRIMARY KEY (account_id, invoice_id, meter_code);
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_account_id_number_key UNIQUE (account_id, number);
 ALTER TABLE ONLY public.invoices
@@ -1862,6 +1898,14 @@ ALTER TABLE ONLY public.usage_conflicts
     ADD CONSTRAINT usage_conflicts_account_id_digest_key UNIQUE (account_id, digest);
 ALTER TABLE ONLY public.usage_conflicts
     ADD CONSTRAINT usage_conflicts_pkey PRIMARY KEY (account_id, usage_conflict_id);
+ALTER TABLE ONLY public.usage_corrections
+    ADD CONSTRAINT usage_corrections_account_id_key_key UNIQUE (account_id, key);
+ALTER TABLE ONLY public.usage_corrections
+    ADD CONSTRAINT usage_corrections_account_id_new_key_key UNIQUE (account_id, new_key);
+ALTER TABLE ONLY public.usage_corrections
+    ADD CONSTRAINT usage_corrections_account_id_root_key_position_key UNIQUE (account_id, root_key, "position");
+ALTER TABLE ONLY public.usage_corrections
+    ADD CONSTRAINT usage_corrections_pkey PRIMARY KEY (account_id, usage_correction_id);
 ALTER TABLE ONLY public.usage_counters
     ADD CONSTRAINT usage_counters_pkey PRIMARY KEY (account_id, meter_id);
 ALTER TABLE ONLY public.usage_decisions
@@ -1926,6 +1970,7 @@ CREATE INDEX credit_reservations_due ON public.credit_reservations USING btree (
 CREATE INDEX credit_usage_log_by_time ON public.credit_usage_log USING btree (account_id, at, ledger_entry_id);
 CREATE UNIQUE INDEX gateway_customers_by_token ON public.gateway_customers USING btree (gateway, token);
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (claimed_at);
+CREATE INDEX invoice_usage_changes_by_end ON public.invoice_usage_changes USING btree (period_end, account_id);
 CREATE INDEX invoices_by_time ON public.invoices USING btree (account_id, created_at DESC, invoice_id DESC);
 CREATE INDEX lago_comparisons_due ON public.lago_comparisons USING btree (compare_after);
 CREATE INDEX lago_differences_in_order ON public.lago_differences USING btree (found_at);
@@ -1951,6 +1996,7 @@ CREATE INDEX usage_alerts_of_all ON public.usage_alerts USING btree (fired_at, u
 CREATE INDEX usage_archives_pending ON public.usage_archives USING btree (remembered_at) WHERE (dropped_at IS NULL);
 CREATE INDEX usage_conflicts_by_id ON public.usage_conflicts USING btree (usage_conflict_id);
 CREATE INDEX usage_conflicts_newest ON public.usage_conflicts USING btree (received_at DESC, usage_conflict_id DESC);
+CREATE INDEX usage_corrections_newest ON public.usage_corrections USING btree (corrected_at DESC, usage_correction_id DESC);
 CREATE INDEX usage_decisions_by_age ON public.usage_decisions USING btree (decided_at);
 CREATE INDEX usage_events_by_time ON ONLY public.usage_events USING btree (account_id, at);
 CREATE INDEX usage_events_0_account_id_at_idx ON public.usage_events_0 USING btree (account_id, at);
@@ -2029,6 +2075,7 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_postings FOR
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.plan_versions FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_alerts FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_archived_keys FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_corrections FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_events FOR EACH ROW EXECUTE FUNCTION public.refuse_usage_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.billing_audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_allocations FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -2041,6 +2088,7 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_postings FOR E
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.plan_versions FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_alerts FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_archived_keys FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_corrections FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_0 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_1 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -2118,6 +2166,8 @@ ALTER TABLE ONLY public.invoice_lines
     ADD CONSTRAINT invoice_lines_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_pdfs
     ADD CONSTRAINT invoice_pdfs_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
+ALTER TABLE ONLY public.invoice_usage_changes
+    ADD CONSTRAINT invoice_usage_changes_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.invoices
@@ -2158,6 +2208,8 @@ ALTER TABLE ONLY public.usage_budgets
     ADD CONSTRAINT usage_budgets_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.usage_budgets
     ADD CONSTRAINT usage_budgets_meter_code_fkey FOREIGN KEY (meter_code) REFERENCES public.meters(code);
+ALTER TABLE ONLY public.usage_corrections
+    ADD CONSTRAINT usage_corrections_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.usage_totals
     ADD CONSTRAINT usage_totals_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.usage_watches
@@ -2176,6 +2228,7 @@ ALTER TABLE public.gateway_customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_lines ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_pdfs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.invoice_usage_changes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.lago_comparisons ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.lago_differences ENABLE ROW LEVEL SECURITY;
@@ -2201,6 +2254,7 @@ CREATE POLICY own_rows ON public.gateway_customers TO tallystick_account USING (
 CREATE POLICY own_rows ON public.idempotency_keys TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_lines TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_pdfs TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.invoice_usage_changes TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoices TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.lago_comparisons TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.lago_differences TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -2224,6 +2278,7 @@ CREATE POLICY own_rows ON public.usage_archived_keys TO tallystick_account USING
 CREATE POLICY own_rows ON public.usage_archives TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_budgets TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_conflicts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_corrections TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_counters TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_decisions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_events TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -2246,6 +2301,7 @@ ALTER TABLE public.usage_archived_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_archives ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_budgets ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_conflicts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_corrections ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_counters ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_decisions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_events ENABLE ROW LEVEL SECURITY;
@@ -2320,6 +2376,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_pdfs TO tallystick_wri
 GRANT SELECT ON TABLE public.invoice_pdfs TO tallystick_staff;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.invoice_series TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoice_series TO tallystick_staff;
+GRANT SELECT ON TABLE public.invoice_usage_changes TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_usage_changes TO tallystick_writer;
+GRANT SELECT ON TABLE public.invoice_usage_changes TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoices TO tallystick_staff;
@@ -2413,6 +2472,9 @@ GRANT SELECT ON TABLE public.usage_budgets TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_conflicts TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_conflicts TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_conflicts TO tallystick_staff;
+GRANT SELECT ON TABLE public.usage_corrections TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.usage_corrections TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_corrections TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_counters TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_counters TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_counters TO tallystick_staff;

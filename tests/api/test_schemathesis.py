@@ -256,6 +256,18 @@ def keep_event_rules(body: Any, known: Known) -> Any:
     return {**body, **named}
 
 
+def keep_correction_rules(body: Json, known: Known) -> Json:
+    """It is of an account that is there, of a meter's type, and has happened."""
+    facts: Json = {"type": "api_calls", "properties": {"n": 1}, "time": "2026-01-01T00:00:00Z"}
+    return {**body, "subject": known.account, **{n: facts[n] for n in facts if n in body}}
+
+
+def keep_backfill_rules(body: Json, known: Known) -> Json:
+    """Events are of one account, and say when they happened."""
+    told = keep_event_rules(body["events"], known)
+    return {**body, "events": [{**one, "time": "2026-01-01T00:00:00Z"} for one in told]}
+
+
 def keep_check_rules(body: Json, known: Known) -> Json:
     """It is asked of a meter and an account that exist."""
     return {**body, "meter": "storage", "subject": known.account}
@@ -312,6 +324,9 @@ RULES: Mapping[str, Callable[[Any, Known], Any]] = {
     "/api/v1/billing/budgets/{budget_id}": keep_budget_rules,
     "/api/v1/events": keep_event_rules,
     "/api/v1/events/batch": keep_event_rules,
+    "/api/v1/events/backfill": keep_backfill_rules,
+    "/api/v1/events/{event_id}/amend": keep_correction_rules,
+    "/api/v1/events/{event_id}/reverse": keep_correction_rules,
     "/api/v1/usage/check": keep_check_rules,
     "/api/v1/usage/check-and-record": keep_event_rules,
 }

@@ -63,8 +63,14 @@ OF_ACCOUNTS = [
     for pair in operations()
     if pair[1].startswith(BILLING) and not any(part in pair[1] for part in ELSEWHERE)
 ]
-# A deduction, a purchase or another account that is not there is not found either.
-NAMED_IN_BODY = ("/credits/refund", "/credits/reverse", "/credits/transfer")
+# A deduction, a purchase, another account or event that is not there is not found either.
+NAMED_IN_BODY = (
+    "/credits/refund",
+    "/credits/reverse",
+    "/credits/transfer",
+    "/{event_id}/amend",
+    "/{event_id}/reverse",
+)
 OF_STAFF = [
     pair
     for pair in operations()

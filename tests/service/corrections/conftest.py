@@ -77,11 +77,11 @@ class World:
                 ),
                 START,
             )  # fmt: skip
-            new = NewAccount(
+            account = NewAccount(
                 name="Ada", email="ada@example.com", currency="EUR", country="FR",
                 external_id="ada",
             )  # fmt: skip
-            self.account = await create_account(conn, new, START)
+            self.account = await create_account(conn, account, START)
             await subscriptions.subscribe(conn, self.account, self.plan, START)
 
     @property

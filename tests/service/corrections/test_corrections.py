@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from tallystick.kernel.db import STAFF, WRITER
 from tallystick.kernel.errors import BadInput, Conflict, NotFound
 from tallystick.kernel.ids import show
 from tallystick.kernel.paging import PageRequest
+from tallystick.metering.archive import Archiver
 from tallystick.metering.corrections import AMENDMENTS
 from tallystick.metering.model import Status, UsageEvent
 
@@ -230,7 +232,9 @@ async def test_a_preview_shows_what_would_be_and_changes_nothing(world: "World")
     before = await world.rows("SELECT * FROM usage_totals ORDER BY meter_id, hour")
     outcome = await world.amend("a", Change(properties={"n": 2}), preview=True)
     assert (outcome.state, outcome.corrections) == ("previewed", ())
-    changes = {(one.meter_code, one.old_quantity, one.new_quantity) for one in outcome.effect.open}
+    changes: set[Any] = {
+        (one.meter_code, one.old_quantity, one.new_quantity) for one in outcome.effect.open
+    }
     assert changes == {("calls", 7, 2), ("peak", 7, 2)}
     assert await world.rows("SELECT * FROM usage_totals ORDER BY meter_id, hour") == before
     for table in ("usage_voids", "usage_corrections", "outbox WHERE kind = 'usage.corrected'"):
@@ -239,21 +243,23 @@ async def test_a_preview_shows_what_would_be_and_changes_nothing(world: "World")
     assert applied.state == "applied"
 
 
-async def test_archived_hours_are_refused_until_they_are_restored(world: "World") -> None:
+async def test_of_archived_months_nothing_is_taken_out_and_events_are_put_in(
+    world: "World",
+) -> None:
     await world.send("a", 7, NOON)
-    await world.send("b", 7, NOON + 30 * DAY)
+    await world.send("b", 7, NOON + 23 * DAY)
     async with world.db.transaction(WRITER) as conn:
         await conn.execute("UPDATE usage_fold SET archived_before = '2026-02-01T00:00:00Z'")
-    for work in (
-        world.reverse("a"),
-        world.amend("b", Change(at=NOON)),
-        world.backfill(event("x", 1)),
-    ):
+    for work in (world.reverse("a"), world.amend("a", Change(properties={"n": 1}))):
         with pytest.raises(Conflict) as caught:
             await work
         assert caught.value.code == "usage_archived"
         assert "2026-02-01" in caught.value.detail
-    assert (await world.reverse("b")).state == "applied"
+    assert (await world.amend("b", Change(at=NOON))).state == "applied"
+    assert (await world.backfill(event("x", 1))).state == "applied"
+    assert (await world.totals())["calls"] == 15
+    await world.fold()
+    assert (await world.totals())["calls"] == 15
 
 
 async def test_of_many_who_correct_one_event_at_once_each_finds_the_one_before(
@@ -303,3 +309,21 @@ async def test_others_are_told_once_of_each_correction(world: "World") -> None:
     await world.reverse("a")
     (told,) = await world.rows("SELECT payload FROM outbox WHERE kind = 'usage.corrected'")
     assert str(made.usage_correction_id) in told["payload"]
+
+
+async def test_an_archived_event_is_told_from_one_that_never_was(
+    world: "World", tmp_path: Path
+) -> None:
+    await world.send("a", 7, NOON)
+    archiver = Archiver(world.db, lambda: world.now, tmp_path, grace=timedelta(seconds=-1))
+    async with asyncio.timeout(30):
+        while await world.rows("SELECT FROM usage_events"):
+            await world.fold()
+            await archiver.run(datetime(2026, 2, 1, tzinfo=UTC))
+    for work in (world.reverse("a"), world.amend("a", Change(properties={"n": 1}))):
+        with pytest.raises(Conflict) as caught:
+            await work
+        assert caught.value.code == "usage_archived"
+    with pytest.raises(NotFound):
+        await world.reverse("b")
+    assert (await world.totals())["calls"] == 7

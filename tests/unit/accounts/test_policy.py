@@ -23,11 +23,11 @@ ROLES: dict[Role, set[Permission]] = {
 }
 STAFF_ROLES: dict[StaffRole, set[Permission]] = {
     "support": {"billing:read", "usage:check", "staff:read"},
-    "finance": {"billing:read", "usage:check", "staff:read", "staff:finance"},
+    "finance": {"billing:read", "usage:check", "usage:correct", "staff:read", "staff:finance"},
     "admin": ALL,
 }
 SCOPES: dict[KeyScope, set[Permission]] = {
-    "usage:write": {"usage:write", "usage:check"},
+    "usage:write": {"usage:write", "usage:check", "usage:correct"},
     "billing:read": {"billing:read", "usage:check"},
     "billing:write": {"billing:read", "billing:write", "usage:check"},
     "credits:write": {"credits:write"},
@@ -72,7 +72,7 @@ def test_a_user_of_no_account_and_no_staff_role_may_nothing() -> None:
 
 def test_scopes_and_roles_add_up() -> None:
     assert permissions(key("usage:write", "credits:write")) == {
-        "usage:write", "usage:check", "credits:write"
+        "usage:write", "usage:check", "usage:correct", "credits:write"
     }  # fmt: skip
     assert permissions(user("owner", "support")) == {
         "billing:read", "billing:write", "usage:check", "staff:read"
