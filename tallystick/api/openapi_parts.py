@@ -142,6 +142,11 @@ PARAMETERS: Final[Json] = {
     "invoice_id": typeid("invoice"),
     "package_id": typeid("credit_package"),
     "conflict_id": typeid("event_conflict"),
+    "event_id": {
+        "type": "string",
+        "pattern": r"^[^/\x00-\x1f\x7f-\x9f]{1,255}$",
+        "description": "The sender's id of the event, or that of a correction (`ucr_…`).",
+    },
     "cost_id": typeid("credit_cost"),
     "transaction_id": typeid("ledger_entry"),
     "reservation_id": typeid("credit_reservation"),
