@@ -157,7 +157,7 @@ async def find(conn: Connection, named: Named) -> Found:
     if newest_key is not None:
         events = await walk.events_by_keys(conn, named.account_id, [newest_key])
         if not events:
-            await refuse_archived_event(conn, named.account_id, newest_key)
+            await refuse_archived_event(conn, named.account_id, newest_key, None)
             raise NotFound("event_not_found", "There is no such event of this account.")
         newest = events[0]
     return Found(newest, chain, chain[0].root_key if chain else key)
