@@ -64,6 +64,7 @@ NEEDED: Final[Mapping[str, Mapping[str, Any]]] = {
     "subscriptions": {"period_end": LATER},
     "usage_alert_rules": {"watch": "spend"},
     "usage_budgets": {"watch": "spend"},
+    "usage_corrections": {"key": UUID(int=1), "new_key": UUID(int=2), "old": "{}", "new": "{}"},
 }
 
 
