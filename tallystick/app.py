@@ -36,8 +36,8 @@ from tallystick.kernel.errors import SetupError, Unavailable
 from tallystick.lago_sync.client import LagoApi, lago_of
 from tallystick.ledger.service import Ledger
 from tallystick.metering.clickhouse_client import open_clickhouse
+from tallystick.metering.clickhouse_store import ClickHouseUsage
 from tallystick.metering.counters_redis import RedisCounters
-from tallystick.metering.events_clickhouse import ClickHouseUsage
 from tallystick.metering.gate import Gate
 from tallystick.metering.ingest import Ingest
 from tallystick.metering.prepare import Ages

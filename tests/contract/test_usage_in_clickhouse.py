@@ -23,8 +23,8 @@ from tallystick.kernel.db import WRITER, Database, account_scope, open_database
 from tallystick.kernel.errors import Conflict, SetupError, Unavailable
 from tallystick.metering import clickhouse_rows, service
 from tallystick.metering.clickhouse_client import ClickHouse, open_clickhouse
+from tallystick.metering.clickhouse_store import ClickHouseUsage
 from tallystick.metering.decide import Work
-from tallystick.metering.events_clickhouse import ClickHouseUsage
 from tallystick.metering.gate import Gate
 from tallystick.metering.ingest import Ingest
 from tallystick.metering.limits import Ask
@@ -197,7 +197,7 @@ from clickhouse_connect import get_client
 from clickhouse_connect.driver.exceptions import Error
 from tallystick.kernel.db import WRITER, open_database
 from tallystick.metering.clickhouse_client import ClickHouse
-from tallystick.metering.events_clickhouse import ClickHouseUsage
+from tallystick.metering.clickhouse_store import ClickHouseUsage
 from tallystick.metering.ingest import Ingest
 from tallystick.metering.model import UsageEvent
 

@@ -19,7 +19,7 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 from tallystick.kernel.db import WRITER, account_scope, open_database
 from tallystick.metering import service
 from tallystick.metering.clickhouse_client import ClickHouse
-from tallystick.metering.events_clickhouse import ClickHouseUsage
+from tallystick.metering.clickhouse_store import ClickHouseUsage
 from tallystick.metering.model import Status
 from tallystick.metering.prepare import Row, event_key
 from tallystick.metering.usage_store import UsageStore
@@ -52,7 +52,7 @@ class Store(RollUps):
     @rule(sent=SENT)
     def send(self, sent: list[tuple[int, datetime, dict[str, Any], bool]]) -> None:
         rows: list[Row] = []
-        expected = []
+        expected: list[str] = []
         for number, at, properties, _ in sent:
             event = Event(UUID(bytes=event_key(self.kind, str(number)).bytes), at, properties)
             rows.append(self.row(event))

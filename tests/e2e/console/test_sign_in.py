@@ -70,13 +70,14 @@ async def test_focus_goes_through_a_page_in_reading_order(
     visitor = await visit()
     await visitor.sign_in(customer.owner)
     seen = []
-    for _ in range(6):
+    for _ in range(7):
         await visitor.page.keyboard.press("Tab")
         seen.append(await visitor.page.evaluate("document.activeElement.innerText.trim()"))
     assert seen == [
         "Skip to content",
         "Tallystick",
         "Usage",
+        "Credits",
         "Invoices",
         "Payment methods",
         "Sign out",

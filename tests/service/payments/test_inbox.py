@@ -253,12 +253,13 @@ async def test_a_failure_is_kept_with_its_reason_and_tried_again_later(world: "W
     await world.confirm_setup(account, "pm_card_visa")
     await world.arm("status", path="/v1/payment_methods/*", times=None, status=500)
     await world.deliver("payment_method.attached")
-    await world.inbox_worker.run_due(world.clock())
+    now = world.clock()
+    await world.inbox_worker.run_due(now)
     row = await only_row(world)
     assert row["status"] == "received"
     assert row["error"].startswith("Unavailable")
     await world.disarm()
-    assert await world.inbox_worker.run_due(world.clock()) == 0
+    assert await world.inbox_worker.run_due(now) == 0
     world.ahead = timedelta(minutes=1)
     await world.settle_down()
     assert (await only_row(world))["status"] == "done"
