@@ -14,7 +14,7 @@ from tallystick.catalog.model import Meter
 from tallystick.credits import service as credit_service
 from tallystick.credits.amounts import to_credits
 from tallystick.credits.debit_store import UsageFilter
-from tallystick.invoices.build import metered_codes
+from tallystick.invoices.usage_lines import metered_codes
 from tallystick.kernel.db import Connection
 from tallystick.metering import service as metering
 from tallystick.metering.forecast import Forecast

@@ -16,10 +16,11 @@ from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter, PlanVersion
-from tallystick.invoices.build import build, metered_codes
+from tallystick.invoices.build import build
 from tallystick.invoices.document import Party
 from tallystick.invoices.finalize import issue_period
 from tallystick.invoices.model import InvoiceDraft
+from tallystick.invoices.usage_lines import metered_codes
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.due import AccountKind
