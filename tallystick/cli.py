@@ -301,6 +301,9 @@ def archive_usage(
     force: Annotated[
         bool, typer.Option(help="Also what a correction of closed periods would need.")
     ] = False,
+    ignore_lago: Annotated[
+        bool, typer.Option("--ignore-lago", help="Also what was not sent to Lago yet.")
+    ] = False,
 ) -> None:
     """Move whole months of old usage events into files; totals and known ids stay."""
     from tallystick.archive_commands import run_archive
@@ -310,7 +313,7 @@ def archive_usage(
     settings = _settings({"TALLYSTICK_USAGE_ARCHIVE": to})
     need_roll_ups(settings)
     with database(settings, progress=_say) as dsn:
-        run_archive(settings, dsn, keep_days, force=force)
+        run_archive(settings, dsn, keep_days, force=force, ignore_lago=ignore_lago)
 
 
 def _settings(overrides: dict[str, object]) -> "Settings":

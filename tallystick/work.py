@@ -19,6 +19,7 @@ from tallystick.kernel.db import WRITER
 from tallystick.kernel.due import AccountKind, WallKind, Worker
 from tallystick.kernel.outbox import Event, Handler, Teller
 from tallystick.kernel.test_clocks import Advancer
+from tallystick.lago_sync import service as lago
 from tallystick.lago_sync.sender import Sender
 from tallystick.lago_sync.sweep import Sweep
 from tallystick.metering.archive import Archiver, ArchiveRule
@@ -87,7 +88,9 @@ def archive_kinds(services: Services) -> tuple[WallKind, ...]:
     if settings.usage_keep_days is None:
         return ()
     folder = settings.usage_archive or settings.home / "usage-archive"
-    archiver = Archiver(services.db, services.clock, folder)
+    # The worker that sends to Lago is the one to know whether there is a Lago.
+    read_upto = lago.read_upto if services.lago is not None else None
+    archiver = Archiver(services.db, services.clock, folder, read_upto=read_upto)
     return (ArchiveRule(archiver, timedelta(days=settings.usage_keep_days)).kind(),)
 
 

@@ -86,6 +86,28 @@ async def compensate(
                 await store.write(conn, [row] if row else [])
 
 
+async def read_upto(conn: Connection) -> int | None:
+    """Return before which transaction every event was read for Lago; None without meters.
+
+    What lies behind it must stay in the database. A meter that nobody has read for yet holds all
+    back, and so do marks of another server, for all is read again there.
+    """
+    wanted = frozenset(meter.meter_id for meter in await catalog.list_meters(conn))
+    marks = with_new(await store.marks(conn), wanted)
+    if not marks:
+        return None
+    if await walk.is_of_another_server(conn, max(marks.values())):
+        return walk.START.tx
+    hindmost = min(marks.values())
+    is_whole = (hindmost.account_id, hindmost.key) == (walk.END.account_id, walk.END.key)
+    return hindmost.tx + 1 if is_whole else hindmost.tx
+
+
+async def is_used(conn: Connection) -> bool:
+    """Tell whether events were ever read for Lago; under the writer's scope."""
+    return bool(await store.marks(conn))
+
+
 async def sync_state(conn: Connection) -> SyncState:
     """Return how it goes; under the staff's scope."""
     waiting_count, waiting_since = await store.waiting(conn)

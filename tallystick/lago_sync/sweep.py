@@ -12,6 +12,7 @@ from tallystick.catalog import service as catalog
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.due import WallKind
+from tallystick.kernel.errors import Conflict
 from tallystick.lago_sync import compare_store, service
 from tallystick.lago_sync.answers import CurrentUsage, Later, NoUsage
 from tallystick.lago_sync.client import LagoApi
@@ -95,7 +96,7 @@ class Sweep:
         async with self._db.own_transaction(WRITER) as conn:
             match answer:
                 case CurrentUsage():
-                    compared = await _compared(conn, account_id, before, answer)
+                    compared = await _compared_if_kept(conn, account_id, before, answer)
                 case NoUsage(reason):
                     compared = Compared(account_id=account_id, name=before.name, problem=reason)
                 case Later(reason):
@@ -118,6 +119,16 @@ async def _look(conn: Connection, account_id: UUID) -> _Before:
         is_behind=await service.is_behind(conn, account_id),
         newest=await walk.newest(conn, account_id),
     )
+
+
+async def _compared_if_kept(
+    conn: Connection, account_id: UUID, before: _Before, theirs: CurrentUsage
+) -> Compared:
+    """Compare, unless Lago's period cuts an hour whose events are archived."""
+    try:
+        return await _compared(conn, account_id, before, theirs)
+    except Conflict as error:
+        return Compared(account_id=account_id, name=before.name, problem=f"{error.code}: {error}")
 
 
 async def _compared(

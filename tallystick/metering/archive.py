@@ -5,10 +5,12 @@ one transaction with the database's own comparison of file and events, and dropp
 an event that is sent again at that moment is looked up among the remembered first, then stored, and
 between the two nothing may vanish. A crash leaves files that are written again, or events that the
 next run drops.
+
+Whoever hands events on elsewhere says how far it read them: later ones stay until it has.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from uuid import UUID
 import structlog
 
 from tallystick.kernel.clock import Clock
-from tallystick.kernel.db import WRITER, Database
+from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.due import WallKind
 from tallystick.kernel.errors import Conflict, SetupError
 from tallystick.kernel.ids import new_id, show
@@ -26,6 +28,7 @@ from tallystick.metering import archive_files, archive_store, totals_store
 from tallystick.metering.archive_model import (
     CORRECTION_WINDOW,
     FILE_EVENTS_MAX,
+    HELD_MAX,
     Archive,
     Archived,
     Manifest,
@@ -44,6 +47,8 @@ PAUSE: Final = timedelta(hours=1)
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 Told = Callable[[str, int], None]
 """Hears of each file, and how many events it holds."""
+ReadUpto = Callable[[Connection], Awaitable[int | None]]
+"""Says before which transaction all events were handed on (None: nobody waits for any)."""
 
 
 def archive_before(now: datetime, keep: timedelta, *, force: bool) -> datetime:
@@ -71,17 +76,20 @@ class Archiver:
         *,
         grace: timedelta = GRACE,
         events_max: int = FILE_EVENTS_MAX,
+        read_upto: ReadUpto | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
         self._folder = folder
         self._grace = grace
         self._events_max = events_max
+        self._read_upto = read_upto
 
     async def run(self, before: datetime, told: Told = lambda *_: None) -> Archived:
         """Archive all folded events before a month's beginning, and drop them.
 
-        Events of transactions that are not folded yet stay for the next run; so do voided ones.
+        Events of transactions that are not folded or not handed on yet stay for the next run; so
+        do voided ones.
         Raises Conflict `archive_running`, SetupError `archive_unwritable`, `archive_damaged`,
         `archive_missing`.
         """
@@ -92,13 +100,27 @@ class Archiver:
                 written = await self._keep(span)
                 told(written.name, written.event_count)
                 names.append(written.name)
-            return Archived(names, count + await self._drop_pending())
+            count += await self._drop_pending()
+            return Archived(names, count, await self._held(before))
+
+    async def _held(self, before: datetime) -> int:
+        """Count what nobody may take away yet."""
+        async with self._db.transaction(WRITER) as conn:
+            read = await self._read_by_others(conn)
+            if read is None:
+                return 0
+            return await archive_store.held_count(conn, read, before, HELD_MAX)
+
+    async def _read_by_others(self, conn: Connection) -> int | None:
+        return None if self._read_upto is None else await self._read_upto(conn)
 
     async def _spans(self, before: datetime) -> AsyncIterator[Span]:
         """Yield what goes into each file; each is remembered before the next is looked for."""
         async with self._db.transaction(WRITER) as conn:
             upto = await totals_store.lock_mark(conn)
-            accounts = await archive_store.old_accounts(conn, before)
+            read = await self._read_by_others(conn)
+            upto = upto if read is None else min(upto, read)
+            accounts = await archive_store.old_accounts(conn, before, upto)
             if accounts:
                 await archive_store.move_bound(conn, before)
         for account_id in accounts:
@@ -166,6 +188,11 @@ class Archiver:
                 "its events are still in the database and stay there.",
             )
         async with self._db.transaction(WRITER) as conn:
+            # Under the lock no meter is made, which would want to hand on all that is stored.
+            await totals_store.lock_mark(conn)
+            read = await self._read_by_others(conn)
+            if read is not None and read < archive.upto:
+                return 0
             return await archive_store.drop(conn, archive)
 
     @asynccontextmanager
@@ -198,7 +225,10 @@ class ArchiveRule:
             return 0
         self._ended_at = now
         try:
-            await self._archiver.run(archive_before(now, self._keep, force=False))
+            done = await self._archiver.run(archive_before(now, self._keep, force=False))
         except Conflict:
             log.info("usage_archive_elsewhere")
+        else:
+            if done.held_count:
+                log.warning("usage_archive_waits", held_count=done.held_count)
         return 0

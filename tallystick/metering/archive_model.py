@@ -11,6 +11,7 @@ CORRECTION_WINDOW: Final = timedelta(days=400)
 """So long closed periods are rated again when their usage changes; their events are kept."""
 FILE_EVENTS_MAX: Final = 200_000
 """Events in one file, and those of its last hour."""
+HELD_MAX: Final = 10_000
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -38,10 +39,14 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class Archive(msgspec.Struct, frozen=True):
-    """A file whose events are remembered, for so long by the database's clock, and still there."""
+    """A file whose events are remembered, for so long by the database's clock, and still there.
+
+    `upto`: they are of transactions before this one.
+    """
 
     account_id: UUID
     usage_archive_id: UUID
+    upto: int
     file_name: str
     sha256: str
     event_count: int
@@ -63,7 +68,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Archived(msgspec.Struct, frozen=True):
-    """What one run did."""
+    """What one run did.
+
+    `held_count`: how many more are old enough, and stay until they were handed on; at most
+    HELD_MAX.
+    """
 
     files: Sequence[str]
     event_count: int
+    held_count: int = 0

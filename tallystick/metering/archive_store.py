@@ -12,7 +12,7 @@ STATEMENT_TIMEOUT_S: Final = 3600.0
 ROWS_AT_A_TIME: Final = 1000
 
 TRY_LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended('usage archive', 0))"
-# The accounts, by skips over an index, with their oldest event.
+# The accounts, by skips over an index, that have an event which may go.
 OLD_ACCOUNTS: Final = """
 WITH RECURSIVE one AS (
     (SELECT account_id FROM usage_events ORDER BY account_id LIMIT 1)
@@ -21,7 +21,8 @@ WITH RECURSIVE one AS (
             ORDER BY e.account_id LIMIT 1)
     FROM one WHERE one.account_id IS NOT NULL)
 SELECT account_id FROM one
-WHERE (SELECT min(e.at) FROM usage_events e WHERE e.account_id = one.account_id) < $1
+WHERE EXISTS (SELECT FROM usage_events e
+              WHERE e.account_id = one.account_id AND e.at < $1 AND e.tx < $2)
 ORDER BY account_id
 """
 FIRST: Final = "SELECT at FROM usage_archivable($1, $2, $3, $4) ORDER BY at LIMIT 1"
@@ -35,11 +36,16 @@ REMEMBER: Final = """
 SELECT remember_archived_usage($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 """
 PENDING: Final = """
-SELECT account_id, usage_archive_id, file_name, sha256, event_count,
+SELECT account_id, usage_archive_id, upto, file_name, sha256, event_count,
     clock_timestamp() - remembered_at AS age
 FROM usage_archives WHERE dropped_at IS NULL ORDER BY remembered_at
 """
 DROP: Final = "SELECT drop_archived_usage($1, $2)"
+HELD: Final = """
+SELECT count(*) FROM (
+    SELECT FROM usage_events WHERE tx >= $1 AND at < $2 LIMIT $3
+) AS few
+"""
 MOVE_BOUND: Final = """
 UPDATE usage_fold SET archived_before = $1 WHERE archived_before < $1
 """
@@ -65,9 +71,9 @@ async def try_lock(conn: Connection) -> bool:
     return taken
 
 
-async def old_accounts(conn: Connection, before: datetime) -> list[UUID]:
-    """Return the accounts with events before an instant."""
-    rows = await conn.fetch(OLD_ACCOUNTS, before, timeout=STATEMENT_TIMEOUT_S)
+async def old_accounts(conn: Connection, before: datetime, upto: int) -> list[UUID]:
+    """Return the accounts with events before an instant, of transactions before that one."""
+    rows = await conn.fetch(OLD_ACCOUNTS, before, upto, timeout=STATEMENT_TIMEOUT_S)
     return [row["account_id"] for row in rows]
 
 
@@ -130,6 +136,12 @@ async def drop(conn: Connection, archive: Archive) -> int:
     count: int = await conn.fetchval(
         DROP, archive.account_id, archive.usage_archive_id, timeout=STATEMENT_TIMEOUT_S
     )
+    return count
+
+
+async def held_count(conn: Connection, since: int, before: datetime, most: int) -> int:
+    """Return how many old events are of that transaction or later ones, at most so many."""
+    count: int = await conn.fetchval(HELD, since, before, most, timeout=STATEMENT_TIMEOUT_S)
     return count
 
 

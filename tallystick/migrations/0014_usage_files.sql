@@ -50,6 +50,8 @@ CREATE TABLE usage_archives (
     number integer NOT NULL,
     since timestamptz NOT NULL,
     until timestamptz NOT NULL,
+    -- Of transactions before this one, the events are those of the file.
+    upto xid8 NOT NULL,
     file_name text NOT NULL,
     sha256 text NOT NULL,
     event_count bigint NOT NULL,
@@ -116,8 +118,9 @@ BEGIN
     FROM usage_archivable(owner_id, since, until, upto) AS e,
         usage_digests(e.event_type, e.source, e.event_id, e.properties) AS d;
     INSERT INTO usage_archives (account_id, usage_archive_id, month, number, since, until,
-        file_name, sha256, event_count)
-    VALUES (owner_id, archive_id, of_month, file_number, since, until, name, file_sha256, told_count);
+        upto, file_name, sha256, event_count)
+    VALUES (owner_id, archive_id, of_month, file_number, since, until, upto, name, file_sha256,
+        told_count);
 END $$;
 
 -- Drop the events of a file whose keys are remembered, those voided meanwhile excepted.

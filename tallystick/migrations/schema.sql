@@ -602,8 +602,9 @@ BEGIN
     FROM usage_archivable(owner_id, since, until, upto) AS e,
         usage_digests(e.event_type, e.source, e.event_id, e.properties) AS d;
     INSERT INTO usage_archives (account_id, usage_archive_id, month, number, since, until,
-        file_name, sha256, event_count)
-    VALUES (owner_id, archive_id, of_month, file_number, since, until, name, file_sha256, told_count);
+        upto, file_name, sha256, event_count)
+    VALUES (owner_id, archive_id, of_month, file_number, since, until, upto, name, file_sha256,
+        told_count);
 END $$;
 CREATE PROCEDURE public.share_reference_table(IN reference_table regclass)
     LANGUAGE plpgsql
@@ -1469,6 +1470,7 @@ CREATE TABLE public.usage_archives (
     number integer NOT NULL,
     since timestamp with time zone NOT NULL,
     until timestamp with time zone NOT NULL,
+    upto xid8 NOT NULL,
     file_name text NOT NULL,
     sha256 text NOT NULL,
     event_count bigint NOT NULL,

@@ -130,3 +130,23 @@ def test_without_old_events_it_says_so(dsn: str, tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stdout.startswith("There are no usage events before ")
     assert not list(tmp_path.iterdir())
+
+
+async def test_what_lago_was_not_sent_yet_stays_and_is_told(
+    db: Database, dsn: str, tmp_path: Path
+) -> None:
+    new = NewAccount(name="A", email="a@example.com", currency="USD", country="US", external_id="a")
+    async with db.transaction(WRITER) as conn:
+        await create_account(conn, new, AT)
+        await service.create_meter(conn, NewMeter(code="n", event_type="call"), AT)
+    ingest = Ingest(db)
+    event = UsageEvent(source="s", id="1", type="call", subject="a", properties={}, at=AT)
+    await ingest.record([event], now=AT)
+    await ingest.close()
+    lago = {"LAGO_API_URL": "http://127.0.0.1:9", "LAGO_API_KEY": "k" * 16}
+    done = run(dsn, "--to", str(tmp_path), "--keep-days", "400", **lago)
+    assert done.returncode == 0
+    assert done.stdout.startswith("1 usage events before ")
+    assert "not sent to Lago yet" in done.stdout
+    done = run(dsn, "--to", str(tmp_path), "--keep-days", "400", "--ignore-lago", **lago)
+    assert "Lago" not in done.stdout
