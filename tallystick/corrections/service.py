@@ -25,7 +25,7 @@ from tallystick.kernel.errors import Conflict, Forbidden, NotFound
 from tallystick.kernel.paging import After, Page, PageRequest, make_page
 from tallystick.lago_sync import service as lago
 from tallystick.metering import walk
-from tallystick.metering.corrections import lock_totals
+from tallystick.metering.corrections import lock_totals, renew_counters
 from tallystick.metering.model import UsageEvent
 from tallystick.metering.prepare import event_key
 
@@ -132,6 +132,8 @@ class Corrections:
         lines = [line for line in watched.lines if line.invoice_line_id in changed]
         await note_usage_change(conn, account_id, lines, times.wall)
         await _keep(conn, account_id, outcome.corrections, written, times)
+        if outcome.corrections:
+            await renew_counters(conn, account_id, plan.event_types)
         return outcome
 
 

@@ -5,7 +5,7 @@ event of its own. Whoever corrects holds the mark's lock first, so that no fold 
 corrections come one after another; events go on coming in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -15,7 +15,13 @@ import msgspec
 from tallystick.catalog.service import meters_of_events
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
-from tallystick.metering import corrections_store, events_store, recount_store, totals_store
+from tallystick.metering import (
+    corrections_store,
+    counters_store,
+    events_store,
+    recount_store,
+    totals_store,
+)
 from tallystick.metering.model import Batch, EventResult, Shape, Status, UsageEvent
 from tallystick.metering.numbers import read_number
 from tallystick.metering.prepare import Ages, Prepared, Row, Target, prepare, read_rules
@@ -72,6 +78,14 @@ async def take_out(conn: Connection, event: StoredEvent) -> None:
     """Let an event count no longer; `lock_totals` came first."""
     await corrections_store.void(conn, event.account_id, [event.key])
     await recount(conn, event.account_id, {event.event_type}, {event.at})
+
+
+async def renew_counters(conn: Connection, account_id: UUID, event_types: Collection[str]) -> None:
+    """Let limits be held against the corrected totals at once, also where Redis counts.
+
+    Locks the counters of these events' meters: to be called last.
+    """
+    await counters_store.renew(conn, account_id, event_types)
 
 
 async def put_in(conn: Connection, row: Row) -> None:

@@ -1,6 +1,6 @@
 """SQL of counters and of the decisions made by them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -31,6 +31,15 @@ ORDER BY account_id, meter_id FOR SHARE
 NEXT_EPOCH: Final = """
 UPDATE usage_counters SET epoch = epoch + 1, is_outside = $3
 WHERE (account_id, meter_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
+"""
+RENEW: Final = """
+WITH held AS (
+    SELECT account_id, meter_id FROM usage_counters
+    WHERE account_id = $1
+      AND meter_id IN (SELECT meter_id FROM meters WHERE event_type = ANY ($2::text[]))
+    ORDER BY account_id, meter_id FOR NO KEY UPDATE)
+UPDATE usage_counters AS c SET epoch = c.epoch + 1, is_outside = false
+FROM held WHERE (c.account_id, c.meter_id) = (held.account_id, held.meter_id)
 """
 FIND: Final = """
 SELECT account_id, key, content, is_allowed, answer, until FROM usage_decisions
@@ -85,6 +94,11 @@ async def share(conn: Connection, keys: Sequence[Key]) -> dict[Key, Counter]:
 async def begin_epoch(conn: Connection, keys: Sequence[Key], *, is_outside: bool) -> None:
     """Let what outside counters decided before be written no more; the counters are locked."""
     await conn.execute(NEXT_EPOCH, *_columns(keys), is_outside)
+
+
+async def renew(conn: Connection, account_id: UUID, event_types: Collection[str]) -> None:
+    """Let what outside counters decide of these events' meters be decided by totals once more."""
+    await conn.execute(RENEW, account_id, sorted(event_types))
 
 
 async def find_decisions(conn: Connection, keys: Sequence[Key]) -> dict[Key, StoredDecision]:
