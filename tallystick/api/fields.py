@@ -20,8 +20,8 @@ from tallystick.accounts.checks import (
     NAME_LENGTH_MAX,
     PAYMENT_DUE_DAYS_MAX,
 )
-from tallystick.catalog.checks import INTERVAL_COUNT_MAX
 from tallystick.catalog.meter_checks import EVENT_TYPE_LENGTH_MAX
+from tallystick.catalog.plan_terms import INTERVAL_COUNT_MAX, TRIAL_DAYS_MAX
 from tallystick.kernel.errors import BadInput
 from tallystick.payments.approvals import REASON_LENGTH_MAX, REFERENCE_LENGTH_MAX
 
@@ -82,6 +82,11 @@ MeterCode = Annotated[str, _like("^[a-z][a-z0-9_]{0,62}$")]
 EventType = Annotated[str, _line(EVENT_TYPE_LENGTH_MAX)]
 IntervalCount = Annotated[
     int, Meta(extra_json_schema={"minimum": 1, "maximum": INTERVAL_COUNT_MAX})
+]
+TrialDays = Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": TRIAL_DAYS_MAX})]
+Amount = Annotated[
+    str,
+    _like(r"^[0-9]{1,15}(\.[0-9]{1,12})?$", description="Major units, as a decimal string."),
 ]
 Password = Annotated[str, Meta(extra_json_schema={"minLength": 8, "maxLength": 256})]
 Reason = Annotated[str, _like(_WRITTEN, minLength=1, maxLength=REASON_LENGTH_MAX)]

@@ -140,6 +140,8 @@ PARAMETERS: Final[Json] = {
     "per": {"type": "string", "enum": ["period", "day", "minute"]},
     "meter_code": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$"},
     "invoice_id": typeid("invoice"),
+    "plan_code": {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"},
+    "plan_version_id": typeid("plan_version"),
     "package_id": typeid("credit_package"),
     "conflict_id": typeid("event_conflict"),
     "event_id": {

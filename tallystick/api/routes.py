@@ -29,6 +29,7 @@ from tallystick.api import (
     meters,
     payment_methods,
     payments,
+    plans,
     subscriptions,
     usage,
     usage_alerts,
@@ -39,6 +40,7 @@ from tallystick.api import (
 )
 
 ACCOUNT_ROUTES: Final = (
+    *plans.ACCOUNT_ROUTES,
     *subscriptions.ACCOUNT_ROUTES,
     *usage.ACCOUNT_ROUTES,
     *usage_overview.ACCOUNT_ROUTES,

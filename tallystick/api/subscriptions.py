@@ -1,8 +1,8 @@
-"""Plans and the account's subscription."""
+"""The account's subscription."""
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -10,55 +10,19 @@ from litestar import get, post
 
 from tallystick.accounts.model import Account, Principal
 from tallystick.api import fields
-from tallystick.api.answers import major, plain
+from tallystick.api.answers import major
+from tallystick.api.plans import fee_minor
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.catalog import service as catalog
-from tallystick.catalog.model import Limit, LimitKind, LimitPeriod, PlanCredits, PlanVersion
+from tallystick.catalog.model import PlanVersion
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
-from tallystick.money.rounding import round_decimal
-from tallystick.pricing.model import FlatPrice, Price
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.model import Subscription
 
 TAGS: Final = ["Subscriptions"]
 FREE_TIER: Final = "free"
-
-
-class LimitAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A limit of a meter."""
-
-    limit: str
-    per: LimitPeriod
-    kind: LimitKind
-
-
-class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan as it is sold now. `prices` are as in the catalogue.
-
-    `limits` by meter: a decimal string is a soft limit per billing period, a list says more.
-    """
-
-    id: str
-    code: str
-    name: str
-    version: int
-    currency: str
-    interval: str
-    interval_count: int
-    amount: Decimal
-    amount_cents: int
-    prices: list[dict[str, Any]]
-    limits: dict[str, str | list[LimitAnswer]]
-    credits: PlanCredits | None
-
-
-class PlanList(msgspec.Struct, frozen=True):
-    """All plans on offer."""
-
-    plans: list[PlanAnswer]
-    total: int
 
 
 class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,15 +53,6 @@ class Cancel(Body, frozen=True, kw_only=True):
     """`at_period_end` true: it runs to the period's end; false: it ends now."""
 
     at_period_end: bool = True
-
-
-@get("/plans", opt={"permission": "billing:read"}, tags=TAGS, summary="Plans on offer")
-async def read_plans(services: Services, account: Account) -> PlanList:
-    """List the plans that can be subscribed to."""
-    async with services.db.transaction(account_scope(account.account_id)) as conn:
-        versions = await catalog.list_plans(conn)
-    plans = [plan_answer(version) for version in versions]
-    return PlanList(plans, len(plans))
 
 
 @get("/subscription", opt={"permission": "billing:read"}, tags=TAGS, summary="Subscription")
@@ -148,37 +103,12 @@ async def cancel(
     return subscription_answer(after, plan)
 
 
-def plan_answer(version: PlanVersion) -> PlanAnswer:
-    """Show a plan's version."""
-    fee = _fee_minor(version)
-    return PlanAnswer(
-        id=ids.show("plan_version", version.plan_version_id),
-        code=version.plan_code,
-        name=version.plan_name,
-        version=version.version,
-        currency=version.currency.lower(),
-        interval=version.interval,
-        interval_count=version.interval_count,
-        amount=major(fee, version.currency),
-        amount_cents=fee,
-        prices=[_price(price) for price in version.prices],
-        limits={meter: _limit(terms) for meter, terms in version.limits.items()},
-        credits=version.credits,
-    )
-
-
-def _limit(terms: Decimal | tuple[Limit, ...]) -> str | list[LimitAnswer]:
-    if isinstance(terms, Decimal):
-        return plain(terms)
-    return [LimitAnswer(limit=plain(one.limit), per=one.per, kind=one.kind) for one in terms]
-
-
 def subscription_answer(subscription: Subscription, plan: PlanVersion) -> SubscriptionAnswer:
     """Show a subscription in the Ops Center seed's words."""
-    fee = _fee_minor(plan)
+    fee = fee_minor(plan)
     return SubscriptionAnswer(
         id=ids.show("subscription", subscription.subscription_id),
-        tier=plan.plan_code,
+        tier=plan.tier or plan.plan_code,
         plan_name=plan.plan_name,
         status=subscription.status.value,
         started_at=subscription.started_at,
@@ -212,26 +142,4 @@ def free_tier(account: Account) -> SubscriptionAnswer:
     )
 
 
-def _fee_minor(plan: PlanVersion) -> int:
-    """Sum what each period costs before usage: its flat prices, each rounded as it is billed."""
-    fees = [price.amount for price in plan.prices if isinstance(price, FlatPrice)]
-    return sum(round_decimal(fee, plan.currency).minor for fee in fees)
-
-
-def _price(price: Price) -> dict[str, Any]:
-    shown = msgspec.to_builtins(price, builtin_types=(Decimal,))
-    return {key: _texts(value) for key, value in shown.items()}
-
-
-def _texts(value: Any) -> Any:
-    """Write each decimal inside as a decimal string."""
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, dict):
-        return {key: _texts(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_texts(inner) for inner in value]
-    return value
-
-
-ACCOUNT_ROUTES: Final = (read_plans, read_subscription, subscribe, cancel)
+ACCOUNT_ROUTES: Final = (read_subscription, subscribe, cancel)

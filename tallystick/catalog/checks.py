@@ -8,8 +8,10 @@ from typing import Final, get_args
 
 import msgspec
 
+from tallystick.catalog.currencies import currency_problems
 from tallystick.catalog.limits import limit_problems
-from tallystick.catalog.model import Interval, NewPlanVersion, PlanCredits, Rollover
+from tallystick.catalog.model import Billing, NewPlanVersion, PlanCredits, Rollover
+from tallystick.catalog.plan_terms import terms_problems
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.money.currency import currency
 from tallystick.money.errors import UnknownCurrency
@@ -17,7 +19,6 @@ from tallystick.pricing.model import FlatPrice, Price
 from tallystick.pricing.validate import read_price, validate
 
 NAME_LENGTH_MAX: Final = 200
-INTERVAL_COUNT_MAX: Final = 120
 PRICES_MAX: Final = 100
 CREDITS_MAX: Final = 10**12
 CREDIT_DECIMALS_MAX: Final = 5
@@ -26,12 +27,20 @@ _CODE: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _CODE_MESSAGE: Final = "must be 1 to 63 of a-z, 0-9, _ and -, a letter first"
 
 
-def read_prices(data: Sequence[object]) -> tuple[Price, ...]:
+def read_prices(data: Sequence[object], billing: Billing = "in_arrears") -> tuple[Price, ...]:
     """Return the prices that these JSON objects describe.
 
-    Raises BadInput naming every bad field of the first bad price, such as `prices[0].unit`.
+    A flat price that does not say when it is billed is billed as `billing` says. Raises BadInput
+    naming every bad field of every bad price, such as `prices[0].unit`.
     """
-    return tuple(_prefixed(f"prices[{at}]", item) for at, item in enumerate(data))
+    read, wrong = [], list[FieldError]()
+    for at, item in enumerate(data):
+        try:
+            read.append(read_price(_billed(item, billing)))
+        except BadInput as error:
+            wrong.extend(_under(f"prices[{at}]", error.errors))
+    raise_any(wrong)
+    return tuple(read)
 
 
 def check_plan_version(new: NewPlanVersion, meter_codes: Collection[str]) -> NewPlanVersion:
@@ -43,7 +52,9 @@ def check_plan_version(new: NewPlanVersion, meter_codes: Collection[str]) -> New
     raise_any(
         [
             *_plan_problems(new),
+            *terms_problems(new),
             *_price_problems(new, meter_codes),
+            *currency_problems(new),
             *limit_problems(new.limits, meter_codes),
             *_credit_problems(new.credits),
         ]
@@ -52,6 +63,9 @@ def check_plan_version(new: NewPlanVersion, meter_codes: Collection[str]) -> New
         new,
         currency=currency(new.currency).code,
         prices=tuple(validate(price) for price in new.prices),
+        minimum_commitment={
+            currency(code).code: amount for code, amount in new.minimum_commitment.items()
+        },
     )
 
 
@@ -68,30 +82,23 @@ def _plan_problems(new: NewPlanVersion) -> Iterator[FieldError]:
         currency(new.currency)
     except UnknownCurrency as error:
         yield FieldError("currency", error.code, error.detail)
-    if new.interval not in get_args(Interval):
-        yield FieldError("interval", "unknown_interval", "must be day, week, month or year")
-    if not 1 <= new.interval_count <= INTERVAL_COUNT_MAX:
-        message = f"must be from 1 to {INTERVAL_COUNT_MAX}"
-        yield FieldError("interval_count", "out_of_range", message)
     if len(new.prices) > PRICES_MAX:
         yield FieldError("prices", "too_many", f"may be {PRICES_MAX} at most")
 
 
 def _price_problems(new: NewPlanVersion, meter_codes: Collection[str]) -> Iterator[FieldError]:
-    code_counts = Counter(price.code for price in new.prices)
-    meter_counts = Counter(price.meter for price in new.prices)
+    code_counts = Counter((price.currency.upper(), price.code) for price in new.prices)
+    meter_counts = Counter((price.currency.upper(), price.meter) for price in new.prices)
     for at, price in enumerate(new.prices):
         field = f"prices[{at}]"
         if not _CODE.fullmatch(price.code):
             yield FieldError(f"{field}.code", "invalid_code", _CODE_MESSAGE)
-        elif code_counts[price.code] > 1:
-            yield FieldError(f"{field}.code", "code_repeated", "must be unique in the version")
-        if price.currency.upper() != new.currency.upper():
-            message = "must be the currency of the plan: an invoice has one"
-            yield FieldError(f"{field}.currency", "currency_differs", message)
+        elif code_counts[price.currency.upper(), price.code] > 1:
+            message = "must be unique in the version, once for each currency"
+            yield FieldError(f"{field}.code", "code_repeated", message)
         yield from _figure_problems(field, price)
         yield from _metering_problems(field, price, meter_codes)
-        if price.meter is not None and meter_counts[price.meter] > 1:
+        if price.meter is not None and meter_counts[price.currency.upper(), price.meter] > 1:
             message = "has another price already; usage would be billed twice"
             yield FieldError(f"{field}.meter", "meter_repeated", message)
 
@@ -152,11 +159,11 @@ def text_problems(field: str, text: str, length_max: int) -> Iterator[FieldError
         yield FieldError(field, "invalid_text", message)
 
 
-def _prefixed(field: str, data: object) -> Price:
-    try:
-        return read_price(data)
-    except BadInput as error:
-        raise _bad_input(list(_under(field, error.errors))) from error
+def _billed(data: object, billing: Billing) -> object:
+    """Return the price as JSON, with the plan's `billing` where it is flat and says none."""
+    if isinstance(data, dict) and data.get("model") == "flat":
+        return {"billing": billing, **data}
+    return data
 
 
 def _under(field: str, errors: Sequence[FieldError]) -> Iterator[FieldError]:

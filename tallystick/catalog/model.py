@@ -22,7 +22,14 @@ level that each event raises or lowers by its value.
 """
 FilterOperator = Literal["is", "is_not", "exists", "is_absent"]
 RoundingMode = Literal["round", "ceil", "floor"]
-Interval = Literal["day", "week", "month", "year"]
+Interval = Literal["day", "week", "month", "quarter", "half_year", "year"]
+Billing = Literal["in_advance", "in_arrears"]
+Proration = Literal["by_day", "by_second", "none"]
+"""What part of a period costs: its days, its seconds, or as much as the whole."""
+VersionStatus = Literal["draft", "active", "retired"]
+"""A draft is tried out, the active one is sold, a retired one is kept by those who bought it."""
+FeatureValue = bool | str | None
+"""What is given of a feature: a switch, a text, a decimal string; None: without a limit."""
 Rollover = Literal["none", "all", "up_to"]
 """What becomes of a plan's credits when their period ends: lost, kept, or kept up to a maximum."""
 LimitPeriod = Literal["period", "day", "minute"]
@@ -123,21 +130,52 @@ Limits = Mapping[str, Decimal | tuple[Limit, ...]]
 """Limits by meter code; a mere quantity is a soft limit per billing period."""
 
 
-class NewPlanVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of a new version; the plan itself is made with its first one."""
+class PlanTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a version says besides its code and its prices.
+
+    - `tier` names the rank of the plan (trial, starter, professional ...); None: its code.
+    - `billing` is when flat prices are billed; it stands in each of them already.
+    - `trial_days` cost nothing, from the start on.
+    - `proration` is what part of a period costs.
+    - `fixed_months`: a month of the interval has 30 days, a quarter 90, a year 360.
+    - `usage_interval` is how often usage is billed within the period; None: with it.
+    - `minimum_commitment` is what a period bills at least, by currency, in major units.
+    - `features` is what the plan gives of each feature, by code.
+    """
+
+    interval: Interval
+    interval_count: int = 1
+    limits: Limits = {}
+    credits: PlanCredits | None = None
+    tier: str | None = None
+    billing: Billing = "in_arrears"
+    trial_days: int = 0
+    proration: Proration = "by_day"
+    fixed_months: bool = False
+    usage_interval: Interval | None = None
+    minimum_commitment: Mapping[str, Decimal] = {}
+    features: Mapping[str, FeatureValue] = {}
+
+
+class NewPlanVersion(PlanTerms, frozen=True, kw_only=True):
+    """What is asked of a new version; the plan itself is made with its first one.
+
+    `prices` may be of several currencies: an account pays those in its own. `currency` is the one
+    that is shown to whoever has none.
+    """
 
     plan_code: str
     plan_name: str
     currency: str
-    interval: Interval
-    interval_count: int = 1
     prices: tuple[Price, ...] = ()
-    limits: Limits = {}
-    credits: PlanCredits | None = None
 
 
-class PlanVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan as it was sold at one time; never changed."""
+class PlanVersion(PlanTerms, frozen=True, kw_only=True):
+    """A plan as it was sold at one time; nothing but its status ever changes.
+
+    `prices` are those in `currency`, `prices_elsewhere` those in its other currencies: whoever
+    bills takes the version `priced_in` (`currencies.py`) the account's currency.
+    """
 
     plan_version_id: UUID
     plan_id: UUID
@@ -145,9 +183,9 @@ class PlanVersion(msgspec.Struct, frozen=True, kw_only=True):
     plan_name: str
     version: int
     currency: str
-    interval: str
-    interval_count: int
     prices: tuple[Price, ...]
-    limits: Limits
+    prices_elsewhere: tuple[Price, ...] = ()
     created_at: datetime
-    credits: PlanCredits | None = None
+    status: VersionStatus = "active"
+    activated_at: datetime | None = None
+    retired_at: datetime | None = None

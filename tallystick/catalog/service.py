@@ -10,7 +10,13 @@ from uuid import UUID
 from tallystick.catalog import store
 from tallystick.catalog.checks import check_plan_version, mentioned_meters
 from tallystick.catalog.meter_checks import make_meter
-from tallystick.catalog.model import Meter, NewMeter, NewPlanVersion, PlanVersion
+from tallystick.catalog.model import (
+    Meter,
+    NewMeter,
+    NewPlanVersion,
+    PlanVersion,
+    VersionStatus,
+)
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id, unknown
@@ -52,22 +58,62 @@ async def meters_of_events(
     return await store.meters_of_events(conn, sorted(event_types), sorted(codes))
 
 
-async def create_plan_version(conn: Connection, new: NewPlanVersion, now: datetime) -> PlanVersion:
+async def create_plan_version(
+    conn: Connection, new: NewPlanVersion, now: datetime, *, draft: bool = False
+) -> PlanVersion:
     """Sell a plan anew from now on; existing subscriptions keep the version they have.
 
-    The plan is made with its first version and takes the newest version's name. Raises BadInput
-    naming every field that can not be taken.
+    The plan is made with its first version. A `draft` is not sold until it is activated. Raises
+    BadInput naming every field that can not be taken.
     """
     known = await meters_by_codes(conn, mentioned_meters(new))
     checked = check_plan_version(new, known)
-    plan_id = await store.save_plan(conn, new_id(), checked.plan_code, checked.plan_name, now)
+    plan_id = await store.lock_plan_by_code(conn, new_id(), checked.plan_code, now)
     plan_version_id = new_id()
-    await store.insert_version(conn, plan_version_id, plan_id, checked, now)
+    if not draft:
+        await store.retire_active(conn, plan_id, now)
+    status: VersionStatus = "draft" if draft else "active"
+    await store.insert_version(conn, (plan_version_id, plan_id), checked, status, now)
+    return await get_plan_version(conn, plan_version_id)
+
+
+async def activate_plan_version(
+    conn: Connection, plan_version_id: UUID, now: datetime
+) -> PlanVersion:
+    """Sell a draft from now on, in place of the version that was sold.
+
+    Raises NotFound `plan_version_not_found`, Conflict `plan_version_not_draft`.
+    """
+    plan_id = await _lock_plan(conn, plan_version_id)
+    draft = await get_plan_version(conn, plan_version_id)
+    if draft.status != "draft":
+        raise Conflict(
+            "plan_version_not_draft",
+            f"The version is {draft.status}; make a new version of the plan instead.",
+        )
+    await store.retire_active(conn, plan_id, now)
+    await store.activate(conn, plan_version_id, now)
+    return await get_plan_version(conn, plan_version_id)
+
+
+async def retire_plan_version(
+    conn: Connection, plan_version_id: UUID, now: datetime
+) -> PlanVersion:
+    """Sell a version no more, or give a draft up; who bought it keeps it.
+
+    Raises NotFound `plan_version_not_found`, Conflict `plan_version_retired`.
+    """
+    await _lock_plan(conn, plan_version_id)
+    if not await store.retire(conn, plan_version_id, now):
+        raise Conflict("plan_version_retired", "The version is retired already.")
     return await get_plan_version(conn, plan_version_id)
 
 
 async def get_plan_version(conn: Connection, plan_version_id: UUID) -> PlanVersion:
-    """Return a version, however old; raises NotFound `plan_version_not_found`."""
+    """Return a version, however old, with the prices of all its currencies.
+
+    Raises NotFound `plan_version_not_found`.
+    """
     version = await store.get_version(conn, plan_version_id)
     if version is None:
         raise unknown("plan_version")
@@ -76,12 +122,27 @@ async def get_plan_version(conn: Connection, plan_version_id: UUID) -> PlanVersi
 
 async def current_plan_version(conn: Connection, plan_code: str) -> PlanVersion:
     """Return what a plan is sold as now; raises NotFound `plan_not_found`."""
-    version = await store.current_version(conn, plan_code)
+    version = await store.active_version(conn, plan_code)
     if version is None:
         raise unknown("plan")
     return version
 
 
 async def list_plans(conn: Connection) -> tuple[PlanVersion, ...]:
-    """Return every plan with its current version, by code."""
-    return await store.current_versions(conn)
+    """Return every plan that is sold, as it is sold now, by code."""
+    return await store.active_versions(conn)
+
+
+async def list_plan_versions(conn: Connection, plan_code: str) -> tuple[PlanVersion, ...]:
+    """Return all versions of a plan, newest first; raises NotFound `plan_not_found`."""
+    found = await store.versions_of_plan(conn, plan_code)
+    if not found:
+        raise unknown("plan")
+    return found
+
+
+async def _lock_plan(conn: Connection, plan_version_id: UUID) -> UUID:
+    plan_id = await store.lock_plan_of(conn, plan_version_id)
+    if plan_id is None:
+        raise unknown("plan_version")
+    return plan_id

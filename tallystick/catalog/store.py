@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from tallystick.catalog.model import Meter, NewPlanVersion, PlanVersion
+from tallystick.catalog.model import Meter, NewPlanVersion, PlanVersion, VersionStatus
 from tallystick.kernel.db import Connection
 
 INSERT_METER: Final = """
@@ -27,31 +27,45 @@ WHERE event_type IN (SELECT event_type FROM meters WHERE code = ANY ($2::text[])
 ORDER BY code
 """
 SAVE_PLAN: Final = """
-INSERT INTO plans (plan_id, code, name, created_at) VALUES ($1, $2, $3, $4)
-ON CONFLICT (code) DO UPDATE SET name = $3 RETURNING plan_id
+INSERT INTO plans (plan_id, code, created_at) VALUES ($1, $2, $3)
+ON CONFLICT (code) DO UPDATE SET code = excluded.code RETURNING plan_id
 """
 INSERT_VERSION: Final = """
-INSERT INTO plan_versions (plan_version_id, plan_id, version, currency, interval, interval_count,
-    prices, limits, created_at, credits)
-SELECT $1, $2, 1 + coalesce(max(version), 0), $3, $4, $5, $6, $7, $8, $9
+INSERT INTO plan_versions (plan_version_id, plan_id, version, name, tier, currency, interval,
+    interval_count, prices, limits, credits, billing, trial_days, proration, fixed_months,
+    usage_interval, minimum_commitment, features, status, activated_at, created_at)
+SELECT $1, $2, 1 + coalesce(max(version), 0), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+    $15, $16, $17, $18, CASE WHEN $18 = 'active' THEN $19::timestamptz END, $19
 FROM plan_versions WHERE plan_id = $2
 """
-GET_VERSION: Final = """
-SELECT v.plan_version_id, v.plan_id, p.code AS plan_code, p.name AS plan_name, v.version,
-    v.currency, v.interval, v.interval_count, v.prices, v.limits, v.created_at,
-    v.credits
+VERSIONS: Final = """
+SELECT v.plan_version_id, v.plan_id, p.code AS plan_code, v.name AS plan_name, v.version, v.tier,
+    v.currency, v.interval, v.interval_count, v.prices, v.limits, v.credits, v.billing,
+    v.trial_days, v.proration, v.fixed_months, v.usage_interval, v.minimum_commitment, v.features,
+    v.status, v.activated_at, v.retired_at, v.created_at
 FROM plan_versions v JOIN plans p USING (plan_id)
-WHERE v.plan_version_id = $1
 """
+GET_VERSION: Final = f"{VERSIONS} WHERE v.plan_version_id = $1"
 # $1 is NULL: of every plan.
-CURRENT_VERSIONS: Final = """
-SELECT v.plan_version_id, v.plan_id, p.code AS plan_code, p.name AS plan_name, v.version,
-    v.currency, v.interval, v.interval_count, v.prices, v.limits, v.created_at,
-    v.credits
-FROM plan_versions v JOIN plans p USING (plan_id)
-WHERE ($1::text IS NULL OR p.code = $1)
-  AND v.version = (SELECT max(version) FROM plan_versions l WHERE l.plan_id = v.plan_id)
-ORDER BY p.code
+ACTIVE_VERSIONS: Final = f"""
+{VERSIONS} WHERE ($1::text IS NULL OR p.code = $1) AND v.status = 'active' ORDER BY p.code
+"""
+VERSIONS_OF_PLAN: Final = f"{VERSIONS} WHERE p.code = $1 ORDER BY v.version DESC"
+LOCK_PLAN: Final = """
+SELECT p.plan_id FROM plans p JOIN plan_versions v USING (plan_id) WHERE v.plan_version_id = $1
+FOR NO KEY UPDATE OF p
+"""
+RETIRE_ACTIVE: Final = """
+UPDATE plan_versions SET status = 'retired', retired_at = $2
+WHERE plan_id = $1 AND status = 'active'
+"""
+ACTIVATE: Final = """
+UPDATE plan_versions SET status = 'active', activated_at = $2
+WHERE plan_version_id = $1 AND status = 'draft' RETURNING plan_version_id
+"""
+RETIRE: Final = """
+UPDATE plan_versions SET status = 'retired', retired_at = $2
+WHERE plan_version_id = $1 AND status <> 'retired' RETURNING plan_version_id
 """
 
 
@@ -82,21 +96,47 @@ async def meters_of_events(
     return _meters(await conn.fetch(METERS_OF_EVENTS, list(event_types), list(codes)))
 
 
-async def save_plan(conn: Connection, plan_id: UUID, code: str, name: str, now: datetime) -> UUID:
-    """Make or rename the plan, lock it until the transaction ends, and return its id."""
-    saved: UUID = await conn.fetchval(SAVE_PLAN, plan_id, code, name, now)
+async def lock_plan_by_code(conn: Connection, plan_id: UUID, code: str, now: datetime) -> UUID:
+    """Make the plan if it is new, lock it until the transaction ends, and return its id."""
+    saved: UUID = await conn.fetchval(SAVE_PLAN, plan_id, code, now)
     return saved
 
 
+async def lock_plan_of(conn: Connection, plan_version_id: UUID) -> UUID | None:
+    """Lock the plan of a version until the transaction ends, and return its id."""
+    found: UUID | None = await conn.fetchval(LOCK_PLAN, plan_version_id)
+    return found
+
+
 async def insert_version(
-    conn: Connection, plan_version_id: UUID, plan_id: UUID, new: NewPlanVersion, now: datetime
+    conn: Connection,
+    ids: tuple[UUID, UUID],
+    new: NewPlanVersion,
+    status: VersionStatus,
+    now: datetime,
 ) -> None:
-    """Write the next version of a plan that `save_plan` has locked."""
+    """Write the next version of a plan that is locked; `ids` are the version's and the plan's."""
     await conn.execute(
-        INSERT_VERSION, plan_version_id, plan_id, new.currency, new.interval, new.interval_count,
-        msgspec.json.encode(new.prices).decode(), msgspec.json.encode(new.limits).decode(), now,
-        msgspec.json.encode(new.credits).decode() if new.credits else None,
+        INSERT_VERSION, *ids, new.plan_name, new.tier, new.currency,
+        new.interval, new.interval_count, _written(new.prices), _written(new.limits),
+        _json(new.credits), new.billing, new.trial_days, new.proration, new.fixed_months,
+        new.usage_interval, _written(new.minimum_commitment), _written(new.features), status, now,
     )  # fmt: skip
+
+
+async def retire_active(conn: Connection, plan_id: UUID, now: datetime) -> None:
+    """Retire the version of a locked plan that is sold, if any is."""
+    await conn.execute(RETIRE_ACTIVE, plan_id, now)
+
+
+async def activate(conn: Connection, plan_version_id: UUID, now: datetime) -> bool:
+    """Sell a draft from now on; False when it is none."""
+    return await conn.fetchval(ACTIVATE, plan_version_id, now) is not None
+
+
+async def retire(conn: Connection, plan_version_id: UUID, now: datetime) -> bool:
+    """Sell a version no more; False when it was not sold."""
+    return await conn.fetchval(RETIRE, plan_version_id, now) is not None
 
 
 async def get_version(conn: Connection, plan_version_id: UUID) -> PlanVersion | None:
@@ -104,14 +144,19 @@ async def get_version(conn: Connection, plan_version_id: UUID) -> PlanVersion | 
     return _version(await conn.fetchrow(GET_VERSION, plan_version_id))
 
 
-async def current_version(conn: Connection, plan_code: str) -> PlanVersion | None:
-    """Return the newest version of a plan, or None."""
-    return _version(await conn.fetchrow(CURRENT_VERSIONS, plan_code))
+async def active_version(conn: Connection, plan_code: str) -> PlanVersion | None:
+    """Return the version of a plan that is sold, or None."""
+    return _version(await conn.fetchrow(ACTIVE_VERSIONS, plan_code))
 
 
-async def current_versions(conn: Connection) -> tuple[PlanVersion, ...]:
-    """Return the newest version of every plan, by the plan's code."""
-    return tuple(_to_version(row) for row in await conn.fetch(CURRENT_VERSIONS, None))
+async def active_versions(conn: Connection) -> tuple[PlanVersion, ...]:
+    """Return the version of every plan that is sold, by the plan's code."""
+    return tuple(_to_version(row) for row in await conn.fetch(ACTIVE_VERSIONS, None))
+
+
+async def versions_of_plan(conn: Connection, plan_code: str) -> tuple[PlanVersion, ...]:
+    """Return all versions of a plan, drafts and retired ones too, newest first."""
+    return tuple(_to_version(row) for row in await conn.fetch(VERSIONS_OF_PLAN, plan_code))
 
 
 def _meters(rows: Sequence[asyncpg.Record]) -> tuple[Meter, ...]:
@@ -130,13 +175,20 @@ def _json(value: object) -> str | None:
     return msgspec.json.encode(value).decode() if value else None
 
 
+def _written(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
 def _version(row: asyncpg.Record | None) -> PlanVersion | None:
     return None if row is None else _to_version(row)
 
 
 def _to_version(row: asyncpg.Record) -> PlanVersion:
     fields = dict(row)
-    for name in ("prices", "limits", "credits"):
+    for name in ("prices", "limits", "credits", "minimum_commitment", "features"):
         if fields[name] is not None:
             fields[name] = msgspec.json.decode(fields[name])
+    sold = fields["prices"]
+    fields["prices"] = [one for one in sold if one["currency"] == fields["currency"]]
+    fields["prices_elsewhere"] = [one for one in sold if one["currency"] != fields["currency"]]
     return msgspec.convert(fields, PlanVersion)

@@ -300,6 +300,32 @@ CREATE FUNCTION public.is_ledger_account(ledger_account text, unit text) RETURNS
                              'breakage')
           OR ledger_account ~ '^clearing:[a-z][a-z0-9_]*$')
          AND length(unit) = 3 AND upper(unit) = unit END $_$;
+CREATE FUNCTION public.keep_but_for_status() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE moving text[] := '{status,activated_at,retired_at}';
+BEGIN
+    IF TG_OP <> 'UPDATE' OR to_jsonb(OLD) - moving <> to_jsonb(NEW) - moving
+        OR (OLD.status, NEW.status) NOT IN (('draft', 'active'), ('draft', 'retired'),
+            ('active', 'retired')) THEN
+        RAISE EXCEPTION 'a % only changes its status, from draft to active to retired',
+            TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE PROCEDURE public.keep_versions(IN versions regclass)
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON %s
+        FROM tallystick_account, tallystick_writer, tallystick_staff', versions);
+    EXECUTE format('GRANT UPDATE (status, activated_at, retired_at) ON %s TO tallystick_writer',
+        versions);
+    EXECUTE format('CREATE TRIGGER kept BEFORE UPDATE OR DELETE ON %s
+        FOR EACH ROW EXECUTE FUNCTION keep_but_for_status()', versions);
+    EXECUTE format('CREATE TRIGGER kept_whole BEFORE TRUNCATE ON %s
+        FOR EACH STATEMENT EXECUTE FUNCTION keep_but_for_status()', versions);
+END $$;
 CREATE PROCEDURE public.make_append_only(IN grown_table regclass)
     LANGUAGE plpgsql
     AS $$
@@ -1344,15 +1370,33 @@ CREATE TABLE public.plan_versions (
     limits jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
     credits jsonb,
+    name text NOT NULL,
+    tier text,
+    billing text DEFAULT 'in_arrears'::text NOT NULL,
+    trial_days integer DEFAULT 0 NOT NULL,
+    proration text DEFAULT 'by_day'::text NOT NULL,
+    fixed_months boolean DEFAULT false NOT NULL,
+    usage_interval text,
+    minimum_commitment jsonb DEFAULT '{}'::jsonb NOT NULL,
+    features jsonb DEFAULT '{}'::jsonb NOT NULL,
+    status text DEFAULT 'active'::text NOT NULL,
+    activated_at timestamp with time zone,
+    retired_at timestamp with time zone,
+    CONSTRAINT plan_versions_billing_check CHECK ((billing = ANY (ARRAY['in_advance'::text, 'in_arrears'::text]))),
+    CONSTRAINT plan_versions_check CHECK (((status = 'retired'::text) = (retired_at IS NOT NULL))),
     CONSTRAINT plan_versions_currency_check CHECK (((currency)::text = upper((currency)::text))),
-    CONSTRAINT plan_versions_interval_check CHECK (("interval" = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'year'::text]))),
+    CONSTRAINT plan_versions_interval_check CHECK (("interval" = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'quarter'::text, 'half_year'::text, 'year'::text]))),
     CONSTRAINT plan_versions_interval_count_check CHECK (((interval_count >= 1) AND (interval_count <= 120))),
+    CONSTRAINT plan_versions_proration_check CHECK ((proration = ANY (ARRAY['by_day'::text, 'by_second'::text, 'none'::text]))),
+    CONSTRAINT plan_versions_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'active'::text, 'retired'::text]))),
+    CONSTRAINT plan_versions_tier_check CHECK ((tier ~ '^[a-z][a-z0-9_-]{0,62}$'::text)),
+    CONSTRAINT plan_versions_trial_days_check CHECK (((trial_days >= 0) AND (trial_days <= 3650))),
+    CONSTRAINT plan_versions_usage_interval_check CHECK ((usage_interval = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'quarter'::text, 'half_year'::text, 'year'::text]))),
     CONSTRAINT plan_versions_version_check CHECK ((version >= 1))
 );
 CREATE TABLE public.plans (
     plan_id uuid NOT NULL,
     code text NOT NULL,
-    name text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT plans_code_check CHECK ((code ~ '^[a-z][a-z0-9_-]{0,62}$'::text))
 );
@@ -1989,6 +2033,7 @@ CREATE UNIQUE INDEX payment_methods_default ON public.payment_methods USING btre
 CREATE INDEX payments_by_time ON public.payments USING btree (account_id, created_at DESC, payment_id DESC);
 CREATE INDEX payments_due ON public.payments USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 CREATE UNIQUE INDEX payments_live ON public.payments USING btree (account_id, invoice_id) WHERE ((status = ANY (ARRAY['pending'::text, 'pending_approval'::text, 'processing'::text])) AND (invoice_id IS NOT NULL));
+CREATE UNIQUE INDEX plan_versions_active ON public.plan_versions USING btree (plan_id) WHERE (status = 'active'::text);
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE UNIQUE INDEX subscriptions_active ON public.subscriptions USING btree (account_id) WHERE (status = 'active'::text);
 CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, subscription_id) WHERE (next_bill_at IS NOT NULL);
@@ -2074,7 +2119,6 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_usage_log FO
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_entries FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_postings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
-CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.plan_versions FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_alerts FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_archived_keys FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_corrections FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -2087,7 +2131,6 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_usage_log FOR 
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_lines FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_postings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
-CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.plan_versions FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_alerts FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_archived_keys FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_corrections FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -2132,6 +2175,8 @@ CREATE TRIGGER counted AFTER INSERT ON public.credit_cost_overrides FOR EACH STA
 CREATE TRIGGER counted AFTER INSERT ON public.credit_costs FOR EACH STATEMENT EXECUTE FUNCTION public.count_cost_change();
 CREATE TRIGGER final BEFORE INSERT ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_line_of_final();
 CREATE TRIGGER final BEFORE DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.refuse_edit_of_final();
+CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.plan_versions FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_status();
+CREATE TRIGGER kept_whole BEFORE TRUNCATE ON public.plan_versions FOR EACH STATEMENT EXECUTE FUNCTION public.keep_but_for_status();
 CREATE TRIGGER notes_usage AFTER UPDATE ON public.credit_accounts REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
 CREATE TRIGGER notes_usage AFTER INSERT ON public.credit_usage_log REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
 CREATE TRIGGER notes_usage AFTER INSERT ON public.usage_events REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
@@ -2436,6 +2481,9 @@ GRANT SELECT ON TABLE public.payments TO tallystick_staff;
 GRANT SELECT ON TABLE public.plan_versions TO tallystick_account;
 GRANT SELECT ON TABLE public.plan_versions TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.plan_versions TO tallystick_writer;
+GRANT UPDATE(status) ON TABLE public.plan_versions TO tallystick_writer;
+GRANT UPDATE(activated_at) ON TABLE public.plan_versions TO tallystick_writer;
+GRANT UPDATE(retired_at) ON TABLE public.plan_versions TO tallystick_writer;
 GRANT SELECT ON TABLE public.plans TO tallystick_account;
 GRANT SELECT ON TABLE public.plans TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plans TO tallystick_writer;

@@ -1,15 +1,16 @@
 """What becomes of a subscription: the table of its statuses, and the rules of its periods."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Final
+from typing import Final, get_args
 from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
+from tallystick.catalog.currencies import priced_in
 from tallystick.catalog.model import PlanVersion
 from tallystick.kernel.errors import Conflict
 from tallystick.subscriptions.model import Event, Status, Subscription
@@ -39,8 +40,8 @@ def next_status(status: Status, event: Event) -> Status:
 def begin(account: Account, plan: PlanVersion, subscription_id: UUID, at: datetime) -> Subscription:
     """Return a subscription that starts at `at`; its first period is billed when it ends.
 
-    Raises Conflict for a plan in another currency than the account's, or with a price that this
-    version can not bill: in advance, or grouped.
+    Raises Conflict for a plan that is not sold in the account's currency, a draft or a retired
+    version, and for what can not be billed yet.
     """
     _refuse_unbillable(account, plan)
     first = period(_anchor(at, account.timezone, plan), 0)
@@ -126,16 +127,35 @@ def _next_period(counted_from: Anchor, index: int) -> tuple[int, Period]:
 
 
 def _refuse_unbillable(account: Account, plan: PlanVersion) -> None:
-    if plan.currency != account.currency:
+    """Refuse what the billing run does not know how to bill, so that nothing is billed wrongly."""
+    if plan.status != "active":
         raise Conflict(
-            "plan_currency_differs",
-            f"The plan is in {plan.currency}, the account is billed in {account.currency}; "
-            "choose a plan in the account's currency.",
+            "plan_version_not_active", f"The version of the plan is {plan.status}; take another."
         )
-    for price in plan.prices:
-        if price.billing != "in_arrears" or price.group_by:
-            raise Conflict(
-                "plan_not_billable",
-                f"Price {price.code} is billed in advance or grouped, which is not possible yet; "
-                "make a version of the plan without that.",
-            )
+    sold = priced_in(plan, account.currency)
+    for what in _unbillable(plan, sold):
+        raise Conflict(
+            "plan_not_billable",
+            f"{what}, which can not be billed yet; make a version of the plan without that.",
+        )
+
+
+def _unbillable(plan: PlanVersion, sold: PlanVersion) -> Iterator[str]:
+    """Yield what stands in the way; each line goes when the billing run has learned it."""
+    if sold.prices != plan.prices:
+        yield f"The plan's own currency is {plan.currency}, not {sold.currency}"
+    if plan.interval not in get_args(Interval):
+        yield f"The plan's interval is {plan.interval}"
+    if plan.trial_days:
+        yield "The plan has a trial"
+    if plan.fixed_months:
+        yield "The plan has months of 30 days"
+    if plan.usage_interval is not None:
+        yield f"The plan bills usage by the {plan.usage_interval}"
+    if sold.minimum_commitment:
+        yield "The plan has a minimum commitment"
+    for price in sold.prices:
+        if price.billing != "in_arrears":
+            yield f"Price {price.code} is billed in advance"
+        if price.group_by:
+            yield f"Price {price.code} is grouped"

@@ -205,7 +205,8 @@ def keep_plan_rules(body: Json, _: Known) -> Json:
     limits = {
         code: terms[:1] if isinstance(terms, list) else terms for code, terms in named.items()
     }
-    return {**body, "prices": prices, "limits": limits}
+    periods: Json = {"fixed_months": False, "usage_interval": None, "minimum_commitment": {}}
+    return {**body, **periods, "prices": prices, "limits": limits}
 
 
 def keep_meter_rules(body: Json, _: Known) -> Json:

@@ -38,11 +38,10 @@ async def plan(db: Database) -> PlanVersion:
         created_at=START,
     )
     async with db.transaction(WRITER) as conn:
+        await conn.execute("INSERT INTO plans VALUES ($1, 'pro', $2)", version.plan_id, START)
         await conn.execute(
-            "INSERT INTO plans VALUES ($1, 'pro', 'Pro', $2)", version.plan_id, START
-        )
-        await conn.execute(
-            "INSERT INTO plan_versions VALUES ($1, $2, 1, 'EUR', 'month', 1, '[]', '{}', $3)",
+            "INSERT INTO plan_versions "
+            "VALUES ($1, $2, 1, 'EUR', 'month', 1, '[]', '{}', $3, NULL, 'Pro')",
             version.plan_version_id,
             version.plan_id,
             START,

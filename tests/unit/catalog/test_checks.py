@@ -8,12 +8,14 @@ import pytest
 from tallystick.catalog.checks import check_plan_version, read_prices
 from tallystick.catalog.limits import read_limits
 from tallystick.catalog.model import NewPlanVersion
+from tallystick.catalog.plan_terms import usage_periods
 from tallystick.kernel.errors import BadInput
 from tallystick.pricing.model import Price
 
 PER_UNIT: Mapping[str, Any] = {
     "code": "calls", "meter": "api_calls", "currency": "USD", "model": "per_unit", "unit": "0.02",
 }  # fmt: skip
+COMMITTED, OTHER = "unknown_currency", "currency_differs"
 FLAT: Mapping[str, Any] = {"code": "base", "currency": "usd", "model": "flat", "amount": "49"}
 
 
@@ -49,6 +51,18 @@ def test_a_version_may_cost_nothing() -> None:
         ({"interval": "fortnight"}, ("interval", "unknown_interval")),
         ({"interval_count": 0}, ("interval_count", "out_of_range")),
         ({"interval_count": 121}, ("interval_count", "out_of_range")),
+        ({"tier": "Gold"}, ("tier", "invalid_code")),
+        ({"billing": "sometime"}, ("billing", "invalid")),
+        ({"proration": "by_hour"}, ("proration", "invalid")),
+        ({"trial_days": -1}, ("trial_days", "out_of_range")),
+        ({"trial_days": 3651}, ("trial_days", "out_of_range")),
+        ({"interval": "week", "fixed_months": True}, ("fixed_months", "without_months")),
+        ({"usage_interval": "fortnight"}, ("usage_interval", "unknown_interval")),
+        ({"usage_interval": "year"}, ("usage_interval", "does_not_divide")),
+        ({"usage_interval": "day"}, ("usage_interval", "does_not_divide")),
+        ({"minimum_commitment": {"XXX": Decimal(1)}}, ("minimum_commitment.XXX", COMMITTED)),
+        ({"minimum_commitment": {"EUR": Decimal(1)}}, ("minimum_commitment.EUR", OTHER)),
+        ({"minimum_commitment": {"USD": Decimal(-1)}}, ("minimum_commitment.USD", "negative")),
         ({"limits": {"tokens": Decimal(1)}}, ("limits.tokens", "meter_not_found")),
         ({"limits": {"api_calls": Decimal(-1)}}, ("limits.api_calls", "negative")),
         ({"limits": {"api_calls": Decimal("NaN")}}, ("limits.api_calls", "not_finite")),
@@ -99,6 +113,68 @@ def test_all_faults_are_told_at_once() -> None:
     assert {field for field, _ in faults_of(new)} == {
         "interval_count", "prices[0].currency", "prices[0].meter",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("terms", "count"),
+    [
+        ({"interval": "year", "usage_interval": "month"}, 12),
+        ({"interval": "year", "usage_interval": "quarter"}, 4),
+        ({"interval": "month", "interval_count": 3, "usage_interval": "month"}, 3),
+        ({"interval": "month", "interval_count": 4, "usage_interval": "quarter"}, None),
+        ({"interval": "week", "usage_interval": "day"}, 7),
+        ({"interval": "month", "usage_interval": "week"}, None),
+        ({"interval": "half_year"}, 1),
+    ],
+)
+def test_usage_is_billed_so_often_in_a_period(terms: dict[str, Any], count: int | None) -> None:
+    assert usage_periods(version(**terms)) == count
+
+
+EUROS = ({**FLAT, "currency": "EUR"}, {**PER_UNIT, "currency": "EUR"})
+
+
+def test_a_version_may_have_prices_in_several_currencies() -> None:
+    new = version(FLAT, PER_UNIT, *EUROS, minimum_commitment={"eur": Decimal(9)})
+    checked = check_plan_version(new, {"api_calls"})
+    assert [price.currency for price in checked.prices] == ["USD", "USD", "EUR", "EUR"]
+    assert checked.minimum_commitment == {"EUR": Decimal(9)}
+
+
+@pytest.mark.parametrize(
+    ("prices", "fault"),
+    [
+        ((FLAT, PER_UNIT, EUROS[0]), ("prices", "currency_incomplete")),
+        ((FLAT, *EUROS), ("prices[2].currency", "currency_differs")),
+        (
+            (PER_UNIT, {**FLAT, "code": "calls", "currency": "EUR"}),
+            ("prices[1].meter", "currency_incomplete"),
+        ),
+    ],
+)
+def test_the_same_is_sold_in_each_currency(
+    prices: tuple[Mapping[str, Any], ...], fault: tuple[str, str]
+) -> None:
+    assert faults_of(version(*prices)) == {fault}
+
+
+def test_a_currency_is_committed_to_once() -> None:
+    twice = {"usd": Decimal(1), "USD": Decimal(2)}
+    assert faults_of(version(FLAT, minimum_commitment=twice)) == {
+        ("minimum_commitment.usd", "repeated"), ("minimum_commitment.USD", "repeated"),
+    }  # fmt: skip
+
+
+def test_a_flat_price_is_billed_as_the_plan_says_unless_it_says_otherwise() -> None:
+    told = [FLAT, {**FLAT, "billing": "in_arrears"}, PER_UNIT]
+    read = read_prices(told, "in_advance")
+    assert [price.billing for price in read] == ["in_advance", "in_arrears", "in_arrears"]
+
+
+def test_the_faults_of_all_prices_are_told_at_once() -> None:
+    with pytest.raises(BadInput) as caught:
+        read_prices([{**PER_UNIT, "unit": 1}, FLAT, {**FLAT, "amount": "-1"}])
+    assert [fault.field for fault in caught.value.errors] == ["prices[0].unit", "prices[2].amount"]
 
 
 def test_too_many_prices_and_limits_are_refused() -> None:
