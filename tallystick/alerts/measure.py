@@ -1,14 +1,13 @@
 """Reads what is watched: as much as the thresholds ask for, from the functions of the invoice."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 
 import msgspec
 
 from tallystick.alerts.model import Credits, Measured, Watched
 from tallystick.alerts.outlook import forecasts, spend_range
-from tallystick.alerts.running import Running, spend_of
+from tallystick.alerts.running import Running, spend_of, uses_of
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter
 from tallystick.credits import service as credit_service
@@ -18,6 +17,7 @@ from tallystick.invoices.usage_lines import metered_codes
 from tallystick.kernel.db import Connection
 from tallystick.metering import service as metering
 from tallystick.metering.forecast import Forecast
+from tallystick.pricing.charges import Uses
 from tallystick.subscriptions.periods import Period
 
 
@@ -61,11 +61,14 @@ async def measure(
     totals = await metering.period_totals(
         conn, account_id, list(meters.values()), period.start, period.end
     )
+    uses: Uses = {}
+    if needs.is_spend or needs.is_spend_forecast:
+        uses = await uses_of(conn, running, period, meters, totals)
     found = Measured(
         period=period,
         quantities=totals,
         limits=running.limits,
-        spend=_minor(running, period, meters, totals) if needs.is_spend else None,
+        spend=_minor(running, period, meters, uses) if needs.is_spend else None,
         currency=plan.currency if plan else running.account.currency,
     )
     if not is_running:
@@ -75,7 +78,7 @@ async def measure(
     if needs.forecast_meters or needs.is_spend_forecast:
         foreseen = [meters[code] for code in sorted(_foreseen(running, needs) & meters.keys())]
         expected = await forecasts(conn, running, foreseen, totals, now)
-    spend = spend_range(running, meters, totals, expected) if needs.is_spend_forecast else None
+    spend = spend_range(running, meters, uses, expected) if needs.is_spend_forecast else None
     return msgspec.structs.replace(
         found,
         credits=own,
@@ -91,10 +94,8 @@ def _foreseen(running: Running, needs: Needs) -> frozenset[str]:
     return needs.forecast_meters
 
 
-def _minor(
-    running: Running, period: Period, meters: dict[str, Meter], totals: Mapping[str, Decimal]
-) -> int | None:
-    spend = spend_of(running, period, meters, totals)
+def _minor(running: Running, period: Period, meters: dict[str, Meter], uses: Uses) -> int | None:
+    spend = spend_of(running, period, meters, uses)
     return None if spend is None else spend.minor
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tallystick.alerts.running import Running, spend_of
+from tallystick.alerts.running import Running, spend_of, uses_of
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter
 from tallystick.kernel.db import Connection
@@ -23,6 +23,7 @@ from tallystick.metering.forecast import (
 from tallystick.metering.usage_report import reported_meters
 from tallystick.metering.windows import cut
 from tallystick.money.amount import Money
+from tallystick.pricing.charges import Uses, expected_uses
 from tallystick.subscriptions.periods import zone as zone_of
 
 
@@ -86,18 +87,20 @@ async def forecasts(
 def spend_range(
     running: Running,
     meters: Mapping[str, Meter],
-    totals: Mapping[str, Decimal],
+    uses: Uses,
     expected: Mapping[str, Forecast],
 ) -> SpendRange | None:
     """Rate the forecasts as the invoice rates usage: all meters low, as expected, all high.
 
-    More use may cost less in all where a price is by volume, so the three are put in order.
+    More use may cost less in all where a price is by volume, so the three are put in order. Groups
+    are expected to keep their shares.
     """
-    so_far = spend_of(running, running.period, meters, totals)
-    if so_far is None:
+    plan, period = running.plan, running.period
+    so_far = spend_of(running, period, meters, uses)
+    if plan is None or so_far is None:
         return None
     rated = [
-        spend_of(running, running.period, meters, {**totals, **quantities})
+        spend_of(running, period, meters, expected_uses(plan.prices, uses, quantities))
         for quantities in (
             {code: one.low for code, one in expected.items()},
             {code: one.expected for code, one in expected.items()},
@@ -122,13 +125,14 @@ async def outlook(conn: Connection, running: Running, now: datetime) -> Outlook:
     if running.plan is None:
         everyone = {code: meter for code, meter in everyone.items() if totals[code]}
     expected = await forecasts(conn, running, everyone.values(), totals, now)
+    uses = await uses_of(conn, running, period, everyone, totals)
     return Outlook(
         running,
         tuple(
             MeterOutlook(meter, totals[code], running.limits.get(code), expected[code])
             for code, meter in everyone.items()
         ),
-        spend_range(running, everyone, totals, expected),
+        spend_range(running, everyone, uses, expected),
     )
 
 

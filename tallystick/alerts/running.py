@@ -14,8 +14,10 @@ from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.invoices.build import build
 from tallystick.kernel.db import Connection
 from tallystick.metering import account_limits
+from tallystick.metering.price_uses import read_uses
 from tallystick.metering.usage_report import included_units
 from tallystick.money.amount import Money
+from tallystick.pricing.charges import Uses
 from tallystick.subscriptions import lifecycle
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.periods import (
@@ -79,15 +81,34 @@ def spend_of(
     running: Running,
     period: Period,
     meters: Mapping[str, Meter],
-    totals: Mapping[str, Decimal],
+    uses: Uses,
 ) -> Money | None:
-    """Return the subtotal before tax of the period's invoice for these totals; None without a plan.
+    """Return the subtotal before tax of the period's invoice for this use; None without a plan.
 
     By `invoices.build`, which makes the invoice itself: fixed fees and minimums are in it.
     """
     if running.plan is None:
         return None
-    return build(running.account, running.plan, meters, period, totals).subtotal
+    return build(running.account, running.plan, meters, period, uses).subtotal
+
+
+async def uses_of(
+    conn: Connection,
+    running: Running,
+    period: Period,
+    meters: Mapping[str, Meter],
+    totals: Mapping[str, Decimal],
+) -> Uses:
+    """Return what the prices of the plan are rated for; `totals` are those of the period."""
+    return await read_uses(
+        conn,
+        running.account.account_id,
+        running.plan.prices if running.plan else (),
+        meters,
+        start=period.start,
+        end=period.end,
+        totals=totals,
+    )
 
 
 def _months(now: datetime, timezone: str) -> tuple[Period, Period]:

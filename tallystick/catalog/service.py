@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from tallystick.catalog import store
-from tallystick.catalog.checks import check_plan_version, mentioned_meters
+from tallystick.catalog.checks import check_plan_version, mentioned_meters, raise_any
 from tallystick.catalog.meter_checks import make_meter
 from tallystick.catalog.model import (
     Meter,
@@ -17,6 +17,7 @@ from tallystick.catalog.model import (
     PlanVersion,
     VersionStatus,
 )
+from tallystick.catalog.price_meters import price_meter_problems
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id, unknown
@@ -68,6 +69,7 @@ async def create_plan_version(
     """
     known = await meters_by_codes(conn, mentioned_meters(new))
     checked = check_plan_version(new, known)
+    raise_any(list(price_meter_problems(new.prices, known)))
     plan_id = await store.lock_plan_by_code(conn, new_id(), checked.plan_code, now)
     plan_version_id = new_id()
     if not draft:

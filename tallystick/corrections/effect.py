@@ -8,11 +8,14 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from tallystick.catalog.model import Meter
 from tallystick.corrections.model import BilledLine, Effect, OpenUsage
-from tallystick.invoices.usage_lines_model import UsageLine
+from tallystick.invoices.usage_lines_model import Charges, PriceKey, UsageLine
+from tallystick.money.amount import Money
 from tallystick.money.exact import canonical
+from tallystick.pricing.charges import Charge
 from tallystick.subscriptions.periods import Period
 
 Quantities = Mapping[Period, Mapping[str, Decimal]]
@@ -20,6 +23,9 @@ Quantities = Mapping[Period, Mapping[str, Decimal]]
 
 _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 _BYTES: Final = 16
+_KINDS: Final[Mapping[str, str]] = {"usage": "rated", "minimum": "minimum"}
+_Part = tuple[str, bytes]
+"""A kind of charge and its group: what tells the lines of one price apart."""
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -30,13 +36,12 @@ class Watched(msgspec.Struct, frozen=True):
     subscription_id: UUID | None
     open: tuple[Period, ...]
 
-    def wanted(self) -> dict[Period, list[Meter]]:
-        """Return which meters are to be read in which periods."""
-        found: dict[Period, dict[str, Meter]] = {one: dict(self.meters) for one in self.open}
-        for line in self.lines:
-            meters = found.setdefault(period_of(line), {})
-            meters[line.meter_code] = self.meters[line.meter_code]
-        return {period: list(meters.values()) for period, meters in found.items()}
+
+class Reading(msgspec.Struct, frozen=True):
+    """Usage at a moment: of open periods, and what it makes of the prices of billed lines."""
+
+    open: Quantities
+    billed: Charges
 
 
 def period_of(line: UsageLine) -> Period:
@@ -63,19 +68,20 @@ def touched_lines(
 
 
 def compare(
-    watched: Watched, before: Quantities, after: Quantities, now: datetime, window: timedelta
+    watched: Watched, before: Reading, after: Reading, now: datetime, window: timedelta
 ) -> Effect:
     """Return what differs between two readings.
 
-    A line is in it when its quantity differs, also when its amount stays, as within a tier.
+    A line is in it when its quantity differs, also when its amount stays, as within a tier. What
+    has no line yet, a group that is new or a minimum that is no longer reached, stands in it with
+    nothing billed and under the first line of its price.
     """
     billed = tuple(
-        _line(line, before[period][code], after[period][code], line.period_end >= now - window)
-        for line in watched.lines
-        for period, code in [(period_of(line), line.meter_code)]
-        if before[period][code] != after[period][code]
+        change
+        for lines in _by_price(watched.lines)
+        for change in _changes(lines, before, after, lines[0].period_end >= now - window)
     )
-    return Effect(billed, tuple(_open(watched, before, after)))
+    return Effect(billed, tuple(_open(watched, before.open, after.open)))
 
 
 def confirmation(intent: str, effect: Effect) -> str:
@@ -90,7 +96,61 @@ def confirmation(intent: str, effect: Effect) -> str:
     return "ucc_" + blake2b(_encode([intent, lines]), digest_size=_BYTES).hexdigest()
 
 
-def _line(line: UsageLine, was: Decimal, now: Decimal, is_in_window: bool) -> BilledLine:  # noqa: FBT001 -- one caller, a few lines above
+def _by_price(lines: Iterable[UsageLine]) -> Iterator[list[UsageLine]]:
+    """Yield the lines of each price of each invoice, in their order."""
+    found: dict[PriceKey, list[UsageLine]] = {}
+    for line in lines:
+        found.setdefault(line.price_key, []).append(line)
+    yield from found.values()
+
+
+def _changes(
+    lines: Sequence[UsageLine],
+    before: Reading,
+    after: Reading,
+    is_in_window: bool,  # noqa: FBT001 -- one caller, a few lines above
+) -> Iterator[BilledLine]:
+    key = lines[0].price_key
+    was, now = _by_part(before.billed[key]), _by_part(after.billed[key])
+    known = {(_KINDS[line.kind], _group(line.derivation.group)): line for line in lines}
+    for part in dict.fromkeys([*known, *was, *now]):
+        old, new = was.get(part), now.get(part)
+        if _told(old) != _told(new):
+            line = known.get(part) or _without_line(lines[0], new or old)
+            yield _line(line, old, new, is_in_window)
+
+
+def _by_part(charges: Iterable[Charge]) -> dict[_Part, Charge]:
+    return {(one.kind, _group(one.use.group)): one for one in charges}
+
+
+def _group(group: Mapping[str, str | None]) -> bytes:
+    return _encode(group)
+
+
+def _told(charge: Charge | None) -> tuple[Decimal, int]:
+    return (Decimal(0), 0) if charge is None else (charge.use.quantity, charge.amount.minor)
+
+
+def _without_line(first: UsageLine, charge: Charge | None) -> UsageLine:
+    """Return a line over nothing for what the invoice did not bill, in the place of the first."""
+    assert charge is not None  # noqa: S101 -- it is in one of the readings
+    nothing = replace(first.derivation, quantity=Decimal(0), group=charge.use.group)
+    return replace(
+        first,
+        kind="minimum" if charge.kind == "minimum" else "usage",
+        amount=Money.zero(first.amount.currency),
+        derivation=nothing,
+    )
+
+
+def _line(
+    line: UsageLine,
+    was: Charge | None,
+    now: Charge | None,
+    is_in_window: bool,  # noqa: FBT001 -- one caller, a few lines above
+) -> BilledLine:
+    nothing = Money.zero(line.amount.currency)
     return BilledLine(
         invoice_id=line.invoice_id,
         number=line.number,
@@ -103,10 +163,10 @@ def _line(line: UsageLine, was: Decimal, now: Decimal, is_in_window: bool) -> Bi
         period_end=line.period_end,
         billed_quantity=line.quantity,
         billed=line.amount,
-        old_quantity=canonical(was),
-        old=line.amount_of(was),
-        new_quantity=canonical(now),
-        new=line.amount_of(now),
+        old_quantity=canonical(was.use.quantity) if was else Decimal(0),
+        old=was.amount if was else nothing,
+        new_quantity=canonical(now.use.quantity) if now else Decimal(0),
+        new=now.amount if now else nothing,
         is_in_window=is_in_window,
     )
 

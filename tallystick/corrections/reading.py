@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from tallystick.catalog import service as catalog
-from tallystick.corrections.effect import Watched, is_touched, touched_lines
-from tallystick.invoices.usage_changes import issued_usage_lines
+from tallystick.corrections.effect import Reading, Watched, is_touched, touched_lines
+from tallystick.invoices.usage_changes import issued_usage_lines, rate_again
 from tallystick.kernel.db import Connection
 from tallystick.metering import service as metering
 from tallystick.subscriptions import service as subscriptions
@@ -46,11 +45,13 @@ async def watch(
     )
 
 
-async def read(
-    conn: Connection, account_id: UUID, watched: Watched
-) -> dict[Period, dict[str, Decimal]]:
-    """Return the usage of each watched period by meter code, exact at this moment."""
-    return {
-        period: await metering.period_totals(conn, account_id, meters, period.start, period.end)
-        for period, meters in watched.wanted().items()
-    }
+async def read(conn: Connection, account_id: UUID, watched: Watched) -> Reading:
+    """Return the usage of each open period, and what billed lines come to, at this moment."""
+    meters = list(watched.meters.values())
+    return Reading(
+        open={
+            period: await metering.period_totals(conn, account_id, meters, period.start, period.end)
+            for period in watched.open
+        },
+        billed=await rate_again(conn, account_id, watched.lines, watched.meters),
+    )

@@ -26,7 +26,7 @@ from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.due import AccountKind
 from tallystick.kernel.errors import TallystickError
 from tallystick.kernel.ids import show
-from tallystick.metering import service as metering
+from tallystick.metering.price_uses import read_uses
 from tallystick.money.errors import MoneyError
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.model import Subscription
@@ -100,13 +100,16 @@ class _Batch:
 
     async def _draft(self, due: Subscription) -> InvoiceDraft:
         plan = self._book.plans[due.plan_version_id]
-        codes = metered_codes(plan)
-        meters = [meter for code, meter in self._book.meters.items() if code in codes]
-        totals = await metering.period_totals(
-            self._conn, due.account_id, meters, due.period_start, due.period_end
+        uses = await read_uses(
+            self._conn,
+            due.account_id,
+            plan.prices,
+            self._book.meters,
+            start=due.period_start,
+            end=due.period_end,
         )
         account = self._book.accounts[due.account_id]
-        return build(account, plan, self._book.meters, due.period, totals)
+        return build(account, plan, self._book.meters, due.period, uses)
 
     async def _issue(self, due: Subscription, draft: InvoiceDraft) -> None:
         await issue_period(

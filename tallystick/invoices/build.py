@@ -4,7 +4,6 @@ Preview, simulation and the billing run all call `build`; there is no second way
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
 
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import Meter, PlanVersion
@@ -13,6 +12,7 @@ from tallystick.invoices.model import DraftLine, InvoiceDraft
 from tallystick.invoices.tax import taxes_on
 from tallystick.invoices.usage_lines import usage_lines
 from tallystick.money.amount import Money
+from tallystick.pricing.charges import Uses
 from tallystick.pricing.model import FlatPrice
 from tallystick.subscriptions.periods import Period
 
@@ -22,17 +22,18 @@ def build(
     plan: PlanVersion,
     meters: Mapping[str, Meter],
     period: Period,
-    totals: Mapping[str, Decimal],
+    uses: Uses,
 ) -> InvoiceDraft:
-    """Return the invoice for one period: a line for each price, in the plan's order.
+    """Return the invoice for one period: the lines of each price, in the plan's order.
 
-    `meters` and `totals` go by meter code; a meter without a total was not used, and its line
-    stays with an amount of zero, so that the customer sees it. A price with a minimum that is not
-    reached has a second line for what is missing. Each line is rounded once, each tax once.
+    `meters` go by their code, `uses` (`metering.price_uses.read_uses`) by the price's. A price has
+    a line for each group of its usage; one that was not used has a line with an amount of zero, so
+    that the customer sees it. A price with a minimum that is not reached has one more line for
+    what is missing. Each line is rounded once, each tax once.
 
     Raises Conflict for a price whose meter does not exist.
     """
-    lines = tuple(_lines(plan, meters, period, totals))
+    lines = tuple(_lines(plan, meters, period, uses))
     subtotal = _sum((line.amount for line in lines), plan.currency)
     taxes = taxes_on(subtotal, account)
     tax = _sum((Money(one.amount_minor, plan.currency) for one in taxes), plan.currency)
@@ -52,13 +53,13 @@ def _lines(
     plan: PlanVersion,
     meters: Mapping[str, Meter],
     period: Period,
-    totals: Mapping[str, Decimal],
+    uses: Uses,
 ) -> Iterator[DraftLine]:
     for price in plan.prices:
         if isinstance(price, FlatPrice):
             yield from flat_lines(plan, price, period)
         else:
-            yield from usage_lines(plan, price, meters, period, totals)
+            yield from usage_lines(plan, price, meters, period, uses.get(price.code, ()))
 
 
 def _sum(amounts: Iterable[Money], currency: str) -> Money:

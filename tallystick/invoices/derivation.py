@@ -9,6 +9,7 @@ import msgspec
 
 from tallystick.money.amount import Money
 from tallystick.money.rounding import round_decimal
+from tallystick.pricing.charges import missing_to_minimum
 from tallystick.pricing.model import Price, Rated, Step
 from tallystick.pricing.rate import rate
 
@@ -17,9 +18,10 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
     """All that a line's amount follows from.
 
     `price` is the price as it was sold in this version of the plan, `quantity` what was used in
-    [`period_start`, `period_end`). Kind `rated` is what the price asks for that quantity: `exact`
-    in major units, the sum of the `steps`, rounded once. Kind `minimum` is what is missing from
-    that rounded amount to the price's minimum, rounded; its steps are those of the usage.
+    [`period_start`, `period_end`), by the `group` alone where there is one. Kind `rated` is what
+    the price asks for that: `exact` in major units, the sum of the `steps`, rounded once. Kind
+    `minimum` is what the price's other lines of the period, `counted_minor` in sum, are short of
+    its minimum; it has no steps.
     """
 
     kind: Literal["rated", "minimum"]
@@ -32,6 +34,8 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
     exact: Decimal
     currency: str
     rounding: Literal["half_away_from_zero"]
+    group: dict[str, str | None] = {}
+    counted_minor: int | None = None
 
 
 def rated_amount(rated: Rated) -> Money:
@@ -39,17 +43,12 @@ def rated_amount(rated: Rated) -> Money:
     return round_decimal(rated.amount, rated.currency)
 
 
-def missing_to_minimum(price: Price, billed: Money) -> Money:
-    """Return what must be added to reach the price's minimum, zero without one."""
-    if price.minimum is None:
-        return Money.zero(billed.currency)
-    return max(round_decimal(price.minimum, price.currency) - billed, Money.zero(billed.currency))
-
-
 def recompute(derivation: Derivation) -> Money:
     """Return the amount that follows from the stored inputs: price, quantity and rules alone."""
-    billed = rated_amount(rate(derivation.price, derivation.quantity))
-    return billed if derivation.kind == "rated" else missing_to_minimum(derivation.price, billed)
+    if derivation.kind == "minimum":
+        counted = Money(derivation.counted_minor or 0, derivation.currency)
+        return missing_to_minimum(derivation.price, counted)
+    return rated_amount(rate(derivation.price, derivation.quantity))
 
 
 def encode(derivation: Derivation) -> str:

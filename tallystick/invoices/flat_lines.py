@@ -4,24 +4,23 @@ from collections.abc import Iterator
 
 from tallystick.catalog.model import PlanVersion
 from tallystick.invoices.model import DraftLine
-from tallystick.invoices.rated_lines import ONCE, RatedPrice, rated_lines
+from tallystick.invoices.rated_lines import ONCE, PriceLines, charge_line
+from tallystick.pricing.charges import Use, charges
 from tallystick.pricing.model import FlatPrice
-from tallystick.pricing.rate import rate
 from tallystick.subscriptions.periods import Period
 
 
 def flat_lines(plan: PlanVersion, price: FlatPrice, period: Period) -> Iterator[DraftLine]:
     """Yield the line of a fee for the whole period."""
-    item = RatedPrice(
+    common = PriceLines(
         plan=plan,
         price=price,
         period=period,
         kind="subscription",
         description=_description(plan, price),
-        quantity=ONCE,
-        rated=rate(price, ONCE),
     )
-    yield from rated_lines(item)
+    for charge in charges(price, [Use(quantity=ONCE)]):
+        yield charge_line(common, charge)
 
 
 def _description(plan: PlanVersion, price: FlatPrice) -> str:

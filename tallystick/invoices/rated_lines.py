@@ -1,70 +1,68 @@
-"""From one rated price to its lines: what every kind of price shares. Pure."""
+"""From the charges of one price to its lines: what every kind of price shares. Pure."""
 
-from collections.abc import Iterator
 from decimal import Decimal
-from typing import Literal
 
 import msgspec
 
 from tallystick.catalog.model import PlanVersion
-from tallystick.invoices.derivation import Derivation, missing_to_minimum, rated_amount
+from tallystick.invoices.derivation import Derivation
 from tallystick.invoices.model import DraftLine, LineKind
-from tallystick.money.amount import Money
-from tallystick.pricing.model import Price, Rated
+from tallystick.pricing.charges import Charge
+from tallystick.pricing.model import Price
 from tallystick.subscriptions.periods import Period
 
 ONCE = Decimal(1)
 
 
-class RatedPrice(msgspec.Struct, frozen=True, kw_only=True):
-    """One price with what it is charged for; `meter_code` and `unit` of usage alone."""
+class PriceLines(msgspec.Struct, frozen=True, kw_only=True):
+    """What the lines of one price have in common; `meter_code` and `unit` of usage alone."""
 
     plan: PlanVersion
     price: Price
     period: Period
     kind: LineKind
     description: str
-    quantity: Decimal
-    rated: Rated
     meter_code: str | None = None
     unit: str | None = None
 
 
-def rated_lines(item: RatedPrice) -> Iterator[DraftLine]:
-    """Yield the line of the price, rounded once, and one for what is missing to its minimum."""
-    billed = rated_amount(item.rated)
-    yield _line(item, item.kind, billed, _derivation(item, "rated", item.rated.amount))
-    missing = missing_to_minimum(item.price, billed)
-    if not missing.is_zero():
-        yield _line(item, "minimum", missing, _derivation(item, "minimum", missing.to_decimal()))
-
-
-def _line(item: RatedPrice, kind: LineKind, amount: Money, derivation: Derivation) -> DraftLine:
-    is_minimum = kind == "minimum"
+def charge_line(common: PriceLines, charge: Charge) -> DraftLine:
+    """Return the line of one charge."""
+    is_rated = charge.kind == "rated"
     return DraftLine(
-        kind=kind,
-        description=f"{item.description}: up to the minimum" if is_minimum else item.description,
-        price_code=item.price.code,
-        meter_code=item.meter_code,
-        quantity=ONCE if is_minimum else item.quantity,
-        unit=None if is_minimum else item.unit,
-        period_start=item.period.start,
-        period_end=item.period.end,
-        amount=amount,
-        derivation=derivation,
+        kind=common.kind if is_rated else "minimum",
+        description=_description(common, charge),
+        price_code=common.price.code,
+        meter_code=common.meter_code,
+        quantity=charge.use.quantity if is_rated else ONCE,
+        unit=common.unit if is_rated else None,
+        period_start=common.period.start,
+        period_end=common.period.end,
+        amount=charge.amount,
+        derivation=_derivation(common, charge),
     )
 
 
-def _derivation(item: RatedPrice, kind: Literal["rated", "minimum"], exact: Decimal) -> Derivation:
+def _description(common: PriceLines, charge: Charge) -> str:
+    """Return what is billed, with the group's values: "Storage (region eu, class none)"."""
+    if charge.kind == "minimum":
+        return f"{common.description}: up to the minimum"
+    values = ", ".join(f"{name} {value or 'none'}" for name, value in charge.use.group.items())
+    return f"{common.description} ({values})" if values else common.description
+
+
+def _derivation(common: PriceLines, charge: Charge) -> Derivation:
     return Derivation(
-        kind=kind,
-        plan_version_id=item.plan.plan_version_id,
-        price=item.price,
-        quantity=item.quantity,
-        period_start=item.period.start,
-        period_end=item.period.end,
-        steps=item.rated.steps,
-        exact=exact,
-        currency=item.rated.currency,
+        kind=charge.kind,
+        plan_version_id=common.plan.plan_version_id,
+        price=common.price,
+        quantity=charge.use.quantity,
+        period_start=common.period.start,
+        period_end=common.period.end,
+        steps=charge.steps,
+        exact=charge.exact,
+        currency=common.price.currency,
         rounding="half_away_from_zero",
+        group=charge.use.group,
+        counted_minor=None if charge.counted is None else charge.counted.minor,
     )

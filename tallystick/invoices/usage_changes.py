@@ -4,13 +4,16 @@ An issued invoice is never changed; what its period's usage comes to now is rate
 next run, which bills or gives back the difference.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from tallystick.catalog.model import Meter
 from tallystick.invoices import usage_lines_store as store
-from tallystick.invoices.usage_lines_model import UsageChange, UsageLine
+from tallystick.invoices.usage_lines_model import Charges, PriceKey, UsageChange, UsageLine
 from tallystick.kernel.db import Connection
+from tallystick.metering.price_uses import read_uses
+from tallystick.pricing.charges import Charge, charges
 
 
 async def issued_usage_lines(
@@ -21,6 +24,23 @@ async def issued_usage_lines(
     Those of subscriptions' periods that end after the instant.
     """
     return await store.issued_lines(conn, account_id, meter_codes, after)
+
+
+async def rate_again(
+    conn: Connection, account_id: UUID, lines: Sequence[UsageLine], meters: Mapping[str, Meter]
+) -> Charges:
+    """Return what the prices of these lines come to by what was used as it is known now.
+
+    Each by the price as it was sold and in the period of its lines; `meters` go by code.
+    """
+    prices = {line.price_key: line for line in lines}
+    found: dict[PriceKey, tuple[Charge, ...]] = {}
+    for key, line in prices.items():
+        price = line.derivation.price
+        start, end = line.period_start, line.period_end
+        uses = await read_uses(conn, account_id, [price], meters, start=start, end=end)
+        found[key] = charges(price, uses.get(price.code, ()))
+    return found
 
 
 async def note_usage_change(

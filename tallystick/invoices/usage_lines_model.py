@@ -1,15 +1,20 @@
 """What an issued invoice billed for usage, as values."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 import msgspec
-from msgspec.structs import replace
 
-from tallystick.invoices.derivation import Derivation, recompute
+from tallystick.invoices.derivation import Derivation
 from tallystick.invoices.model import LineKind
 from tallystick.money.amount import Money
+from tallystick.pricing.charges import Charge
+
+PriceKey = tuple[UUID, str]
+"""An invoice and the code of a price on it, whose lines are rated together."""
+Charges = Mapping[PriceKey, tuple[Charge, ...]]
 
 
 class UsageLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,9 +41,10 @@ class UsageLine(msgspec.Struct, frozen=True, kw_only=True):
         """What was billed."""
         return self.derivation.quantity
 
-    def amount_of(self, quantity: Decimal) -> Money:
-        """Return what the line would bill for another quantity, by the price as it was sold."""
-        return recompute(replace(self.derivation, quantity=quantity))
+    @property
+    def price_key(self) -> PriceKey:
+        """Which price of which invoice it belongs to."""
+        return self.invoice_id, self.derivation.price.code
 
 
 class UsageChange(msgspec.Struct, frozen=True, kw_only=True):

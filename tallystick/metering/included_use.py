@@ -13,7 +13,8 @@ from tallystick.catalog.model import PlanVersion
 from tallystick.metering.usage_report import MeterUsage, UsageReport
 from tallystick.money.amount import Money
 from tallystick.money.exact import add, canonical, subtract, total
-from tallystick.pricing.model import FlatPrice, Price
+from tallystick.pricing.charges import is_metered, needs_total_only
+from tallystick.pricing.model import Price
 from tallystick.pricing.rate import rate
 
 ADDITIVE: Final = frozenset({"count", "sum"})
@@ -26,7 +27,7 @@ class IncludedUse(msgspec.Struct, frozen=True, kw_only=True):
     """Units over all additive meters of the period, and what those over the limits cost.
 
     `price_per_1k` (major units) is what the next thousand units over the limit cost, when every
-    meter with a price asks the same for them; else None.
+    meter with a price asks the same for them; else None, and where groups have prices of their own.
     """
 
     included: Decimal
@@ -58,9 +59,9 @@ def _left(row: MeterUsage) -> Decimal:
 def _price_per_1k(version: PlanVersion, rows: list[MeterUsage]) -> Decimal | None:
     by_code = {row.meter.code: row for row in rows}
     asked = {
-        _next_thousand(price, by_code[price.meter])
+        _next_thousand(price, by_code[price.meter]) if needs_total_only(price) else None
         for price in version.prices
-        if price.meter in by_code and not isinstance(price, FlatPrice)
+        if price.meter in by_code and is_metered(price)
     }
     return asked.pop() if len(asked) == 1 else None
 

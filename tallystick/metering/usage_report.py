@@ -10,9 +10,9 @@ from tallystick.catalog.limits import all_limits
 from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.money.amount import Money
 from tallystick.money.exact import canonical, subtract
-from tallystick.money.rounding import round_decimal, round_ratio
-from tallystick.pricing.model import FlatPrice, Price
-from tallystick.pricing.rate import rate
+from tallystick.money.rounding import round_ratio
+from tallystick.pricing.charges import Uses, charged, is_metered, uses_of_totals
+from tallystick.pricing.model import Price
 
 ZERO = Decimal(0)
 
@@ -21,7 +21,8 @@ class MeterUsage(msgspec.Struct, frozen=True, kw_only=True):
     """One meter in the period.
 
     `percent` is of the limit, to a hundredth; None without a limit. `overage_cost` is what the
-    period's invoice bills for this meter as it stands, rounded once as the invoice rounds it.
+    period's invoice bills for this meter as it stands: the sum of its lines, with what a minimum
+    adds.
     """
 
     meter: Meter
@@ -49,21 +50,24 @@ def usage_report(
     start: datetime,
     end: datetime,
     limits: Mapping[str, Decimal] | None = None,
+    uses: Uses | None = None,
 ) -> UsageReport:
     """Return the report on what was used; `meters` and `totals` are by code, absent is zero.
 
-    `limits` are those of the period that hold for the account, None: the version's. A meter shows
-    if a price or a limit names it, in that order.
+    `limits` are those of the period that hold for the account, None: the version's. `uses` are by
+    the price's code, None: the totals say all that the prices need. A meter shows if a price or a
+    limit names it, in that order.
     """
+    uses = uses_of_totals(version.prices, totals) if uses is None else uses
     limits = period_limits(version) if limits is None else limits
     prices = {price.meter: price for price in version.prices if price.meter is not None}
     rows = tuple(
         _meter_usage(
-            version.currency,
             meters[code],
             totals.get(code, ZERO),
             price=prices.get(code),
             limit=limits.get(code),
+            cost=_cost(prices.get(code), uses, version.currency),
         )
         for code in reported_meters(version, limits)
     )
@@ -97,7 +101,7 @@ def included_units(version: PlanVersion) -> dict[str, Decimal]:
 
 
 def _meter_usage(
-    currency: str, meter: Meter, quantity: Decimal, *, price: Price | None, limit: Decimal | None
+    meter: Meter, quantity: Decimal, *, price: Price | None, limit: Decimal | None, cost: Money
 ) -> MeterUsage:
     limit = _included(price) if limit is None else limit
     over = ZERO if limit is None else max(subtract(quantity, limit), ZERO)
@@ -107,7 +111,7 @@ def _meter_usage(
         limit=limit,
         percent=None if limit is None else _percent(quantity, limit),
         overage=canonical(over),
-        overage_cost=_cost(price, quantity, currency),
+        overage_cost=cost,
     )
 
 
@@ -125,7 +129,7 @@ def _percent(quantity: Decimal, limit: Decimal) -> Decimal:
     return canonical(Decimal(hundredths).scaleb(-2))
 
 
-def _cost(price: Price | None, quantity: Decimal, currency: str) -> Money:
-    if price is None or isinstance(price, FlatPrice):
+def _cost(price: Price | None, uses: Uses, currency: str) -> Money:
+    if price is None or not is_metered(price):
         return Money.zero(currency)
-    return round_decimal(rate(price, quantity).amount, currency)
+    return charged(price, uses.get(price.code, ()))

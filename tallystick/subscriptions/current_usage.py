@@ -10,6 +10,7 @@ from tallystick.catalog.model import PlanVersion
 from tallystick.kernel.db import Connection
 from tallystick.metering import account_limits
 from tallystick.metering import service as metering
+from tallystick.metering.price_uses import read_uses
 from tallystick.metering.usage_report import UsageReport, reported_meters, usage_report
 from tallystick.subscriptions import service
 from tallystick.subscriptions.lifecycle import running_period
@@ -42,5 +43,9 @@ async def current_usage(conn: Connection, account_id: UUID, now: datetime) -> Cu
     totals = await metering.period_totals(
         conn, account_id, list(meters.values()), running.start, running.end
     )
-    report = usage_report(plan, meters, totals, start=running.start, end=running.end, limits=limits)
+    start, end = running.start, running.end
+    uses = await read_uses(
+        conn, account_id, plan.prices, meters, start=start, end=end, totals=totals
+    )
+    report = usage_report(plan, meters, totals, start=start, end=end, limits=limits, uses=uses)
     return CurrentUsage(subscription, plan, report)

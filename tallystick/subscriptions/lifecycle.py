@@ -13,6 +13,7 @@ from tallystick.accounts.model import Account
 from tallystick.catalog.currencies import priced_in
 from tallystick.catalog.model import PlanVersion
 from tallystick.kernel.errors import Conflict
+from tallystick.pricing.billable import why_not_billable
 from tallystick.subscriptions.model import Event, Status, Subscription
 from tallystick.subscriptions.periods import Anchor, Interval, Period, period, period_at
 
@@ -157,5 +158,6 @@ def _unbillable(plan: PlanVersion, sold: PlanVersion) -> Iterator[str]:
     for price in sold.prices:
         if price.billing != "in_arrears":
             yield f"Price {price.code} is billed in advance"
-        if price.group_by:
-            yield f"Price {price.code} is grouped"
+        reason = why_not_billable(price)
+        if reason is not None:
+            yield f"Price {price.code} {reason}"

@@ -14,6 +14,7 @@ from tallystick.invoices.build import build
 from tallystick.invoices.derivation import decode, encode, recompute
 from tallystick.invoices.entries import issued_entry
 from tallystick.ledger.posting import check_entry
+from tallystick.pricing.charges import uses_of_totals
 from tallystick.pricing.model import FlatPrice, GraduatedPrice, PerUnitPrice, Price, Tier
 from tallystick.subscriptions.periods import Period
 
@@ -68,7 +69,13 @@ def test_lines_sum_up_and_are_recomputed_to_the_cent(
 ) -> None:
     sold = data.draw(prices(currency))
     used: Mapping[str, Decimal] = {price.code: data.draw(QUANTITIES) for price in sold}
-    made = build(account(currency, percent), plan(sold, currency), meters(sold), PERIOD, used)
+    made = build(
+        account(currency, percent),
+        plan(sold, currency),
+        meters(sold),
+        PERIOD,
+        uses_of_totals(sold, used),
+    )
     assert made.subtotal.minor == sum(line.amount.minor for line in made.lines)
     assert made.tax.minor == sum(tax.amount_minor for tax in made.taxes)
     assert made.total == made.subtotal + made.tax

@@ -78,10 +78,13 @@ async def test_what_was_shown_is_done_when_it_is_confirmed_and_the_invoice_stays
 
 
 async def test_the_minimum_of_a_price_is_part_of_the_effect(billed: "World") -> None:
-    """10 calls are 1.00; the minimum of 3.00 would have been met by 2.00 more."""
+    """10 calls are 1.00; to the minimum of 3.00 are 2.00 more, which no line billed."""
     await _confirmed(billed, billed.reverse("b"), "b")
     outcome = await billed.amend("a", Change(properties={"n": 10}))
-    assert [told(line) for line in outcome.effect.billed] == [("usage", 100, 1000, 10, 100)]
+    assert [told(line) for line in outcome.effect.billed] == [
+        ("usage", 100, 1000, 10, 100),
+        ("minimum", 0, 0, 10, 200),
+    ]
     assert outcome.effect.billed[0].billed == eur(1250)
 
 

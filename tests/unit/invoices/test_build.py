@@ -15,6 +15,7 @@ from tallystick.invoices.model import InvoiceDraft
 from tallystick.invoices.usage_lines import metered_codes
 from tallystick.kernel.errors import Conflict
 from tallystick.money.amount import Money
+from tallystick.pricing.charges import uses_of_totals
 from tallystick.pricing.model import FlatPrice, GraduatedPrice, PerUnitPrice, Price, Tier
 from tallystick.subscriptions.periods import Period
 
@@ -85,7 +86,8 @@ def draft(
     currency: str = "EUR",
 ) -> InvoiceDraft:
     quantities = {code: Decimal(quantity) for code, quantity in (totals or {}).items()}
-    return build(account, plan(*prices, currency=currency), METERS, PERIOD, quantities)
+    uses = uses_of_totals(prices, quantities)
+    return build(account, plan(*prices, currency=currency), METERS, PERIOD, uses)
 
 
 def test_each_price_has_a_line_in_the_plans_order() -> None:

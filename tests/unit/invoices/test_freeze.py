@@ -14,6 +14,7 @@ from tallystick.invoices.model import InvoiceDraft
 from tallystick.invoices.numbering import series_of, show_number
 from tallystick.ledger.model import RECEIVABLE, REVENUE, TAX_PAYABLE, Posting
 from tallystick.ledger.posting import check_entry
+from tallystick.pricing.charges import uses_of_totals
 from tallystick.pricing.model import FlatPrice, PerUnitPrice, Price
 from tallystick.subscriptions.periods import Period
 
@@ -62,7 +63,13 @@ def draft(*prices: Price, quantity: str = "150") -> InvoiceDraft:
         limits={},
         created_at=AT,
     )
-    return build(ACCOUNT, version, {"calls": METER}, PERIOD, {"calls": Decimal(quantity)})
+    return build(
+        ACCOUNT,
+        version,
+        {"calls": METER},
+        PERIOD,
+        uses_of_totals(version.prices, {"calls": Decimal(quantity)}),
+    )
 
 
 def document(*prices: Price, quantity: str = "150") -> InvoiceDocument:
