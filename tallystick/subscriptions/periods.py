@@ -4,6 +4,9 @@ Every edge but the first is the first instant of a local day, in the account's t
 reckoned from the anchor's day, not from the edge before: an anchor on 31 January gives 28 February,
 31 March, 30 April, and the 29th of February in a leap year. The first period begins at the exact
 start instant, so what was used before midnight of the first day is billed too.
+
+The anchor's day is that of the start (anniversary), the first of the calendar's week, month,
+quarter, half-year or year (calendar), or any other day; it may be after the start.
 """
 
 from bisect import bisect_left
@@ -18,11 +21,12 @@ import msgspec
 
 from tallystick.kernel.errors import BadInput
 
-Interval = Literal["day", "week", "month", "year"]
+Interval = Literal["day", "week", "month", "quarter", "half_year", "year"]
 
 INTERVAL_COUNT_MAX = 120
 _DAYS = {"day": 1, "week": 7}
-_MONTHS = {"month": 1, "year": 12}
+_MONTHS = {"month": 1, "quarter": 3, "half_year": 6, "year": 12}
+_DAYS_OF_FIXED_MONTH = 30
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -43,6 +47,9 @@ class Period(msgspec.Struct, frozen=True):
 class Anchor(msgspec.Struct, frozen=True):
     """What periods are counted from: an instant (aware), an IANA time zone, and a length.
 
+    `first` is the local day that edges are counted from, None: the day of the start. With
+    `fixed_months` a month has 30 days, a quarter 90, a half-year 180 and a year 360.
+
     Raises BadInput for a naive instant, an unknown time zone or interval, or a count outside
     1 to 120.
     """
@@ -51,17 +58,25 @@ class Anchor(msgspec.Struct, frozen=True):
     timezone: str
     interval: Interval
     interval_count: int = 1
+    first: date | None = None
+    fixed_months: bool = False
 
     def __post_init__(self) -> None:
         if self.started_at.utcoffset() is None:
             raise BadInput.field("started_at", "naive_instant", "must carry its offset to UTC.")
         if self.interval not in _DAYS and self.interval not in _MONTHS:
-            raise BadInput.field("interval", "unknown_interval", "is day, week, month or year.")
+            known = ", ".join([*_DAYS, *_MONTHS])
+            raise BadInput.field("interval", "unknown_interval", f"is one of {known}.")
         if not 1 <= self.interval_count <= INTERVAL_COUNT_MAX:
             raise BadInput.field(
                 "interval_count", "out_of_range", f"must be from 1 to {INTERVAL_COUNT_MAX}."
             )
         zone(self.timezone)
+
+    @property
+    def day(self) -> date:
+        """The local day that edges are counted from."""
+        return self.first or local_day(self.started_at, self.timezone)
 
 
 def period(anchor: Anchor, index: int) -> Period:
@@ -71,7 +86,9 @@ def period(anchor: Anchor, index: int) -> Period:
     """
     if index < 0:
         raise BadInput.field("index", "out_of_range", "periods are counted from 0.")
-    return Period(_edge(anchor, index), _edge(anchor, index + 1))
+    at = _first_index(anchor) + index
+    start = _edge(anchor, at) if index else anchor.started_at.astimezone(UTC)
+    return Period(start, _edge(anchor, at + 1))
 
 
 def period_at(anchor: Anchor, instant: datetime) -> tuple[int, Period]:
@@ -80,16 +97,30 @@ def period_at(anchor: Anchor, instant: datetime) -> tuple[int, Period]:
     The index is estimated from the calendar and corrected by a step or two, however far the instant
     is from the anchor. Raises BadInput for an instant before the start, or a naive one.
     """
-    if instant.utcoffset() is None:
-        raise BadInput.field("instant", "naive_instant", "must carry its offset to UTC.")
+    _require_aware(instant)
     if instant < anchor.started_at:
         raise BadInput.field("instant", "before_start", "is before the first period.")
-    index = _estimate(anchor, instant)
-    while _edge(anchor, index) > instant:
-        index -= 1
-    while _edge(anchor, index + 1) <= instant:
-        index += 1
+    index = _index_at(anchor, instant) - _first_index(anchor)
     return index, period(anchor, index)
+
+
+def whole_period(anchor: Anchor, instant: datetime) -> Period:
+    """Return the period that contains the instant as it would be had it begun with its first day.
+
+    The first period of a calendar month that was joined on the 20th begins on the 1st here: what
+    part of it was joined is a share of that. Raises BadInput for a naive instant.
+    """
+    _require_aware(instant)
+    index = _index_at(anchor, instant)
+    return Period(_edge(anchor, index), _edge(anchor, index + 1))
+
+
+def calendar_day(day: date, interval: Interval) -> date:
+    """Return the first day of the week (Monday), month, quarter, half-year or year of a day."""
+    if interval in _DAYS:
+        return day - timedelta(days=day.weekday()) if interval == "week" else day
+    months = _MONTHS[interval]
+    return date(day.year, (day.month - 1) // months * months + 1, 1)
 
 
 def zone(name: str) -> ZoneInfo:
@@ -131,36 +162,59 @@ def start_of_day(day: date, timezone: str) -> datetime:
     return by_offset_after + timedelta(seconds=change)
 
 
-def _edge(anchor: Anchor, index: int) -> datetime:
-    """Return where the period with this index begins."""
-    if index == 0:
-        return anchor.started_at.astimezone(UTC)
-    first = local_day(anchor.started_at, anchor.timezone)
-    try:
-        return start_of_day(_day_after(first, anchor, index), anchor.timezone)
-    except (ValueError, OverflowError) as error:
-        raise BadInput.field("index", "out_of_range", "is beyond the year 9999.") from error
-
-
-def _day_after(first: date, anchor: Anchor, index: int) -> date:
-    count = index * anchor.interval_count
-    if anchor.interval in _DAYS:
-        return first + timedelta(days=count * _DAYS[anchor.interval])
-    return add_months(first, count * _MONTHS[anchor.interval])
-
-
 def add_months(day: date, count: int) -> date:
     """Return the same day of the month `count` months on, or that month's last if it is shorter."""
     year, month = divmod(day.year * 12 + day.month - 1 + count, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def _estimate(anchor: Anchor, instant: datetime) -> int:
-    """Return the index by whole days or months between; off by one at most, and never below 0."""
-    first = local_day(anchor.started_at, anchor.timezone)
-    last = local_day(instant, anchor.timezone)
+def _require_aware(instant: datetime) -> None:
+    if instant.utcoffset() is None:
+        raise BadInput.field("instant", "naive_instant", "must carry its offset to UTC.")
+
+
+def _edge(anchor: Anchor, index: int) -> datetime:
+    """Return where the period that is `index` lengths from the anchor's day begins."""
+    try:
+        return start_of_day(_day_after(anchor, index), anchor.timezone)
+    except (ValueError, OverflowError) as error:
+        raise BadInput.field("index", "out_of_range", "is beyond the year 9999.") from error
+
+
+def _day_after(anchor: Anchor, index: int) -> date:
+    count = index * anchor.interval_count
+    days = _days(anchor)
+    if days is not None:
+        return anchor.day + timedelta(days=count * days)
+    return add_months(anchor.day, count * _MONTHS[anchor.interval])
+
+
+def _days(anchor: Anchor) -> int | None:
+    """Return the days of one interval, None where months of the calendar make it."""
     if anchor.interval in _DAYS:
-        length = _DAYS[anchor.interval] * anchor.interval_count
-        return max(0, (last - first).days // length)
-    months = (last.year - first.year) * 12 + last.month - first.month
-    return max(0, months // (_MONTHS[anchor.interval] * anchor.interval_count))
+        return _DAYS[anchor.interval]
+    return _MONTHS[anchor.interval] * _DAYS_OF_FIXED_MONTH if anchor.fixed_months else None
+
+
+def _first_index(anchor: Anchor) -> int:
+    """Return how many lengths from the anchor's day the first period lies; often 0."""
+    return _index_at(anchor, anchor.started_at) if anchor.first else 0
+
+
+def _index_at(anchor: Anchor, instant: datetime) -> int:
+    index = _estimate(anchor, instant)
+    while _edge(anchor, index) > instant:
+        index -= 1
+    while _edge(anchor, index + 1) <= instant:
+        index += 1
+    return index
+
+
+def _estimate(anchor: Anchor, instant: datetime) -> int:
+    """Return the index by whole days or months between; off by one at most."""
+    last = local_day(instant, anchor.timezone)
+    days = _days(anchor)
+    if days is not None:
+        return (last - anchor.day).days // (days * anchor.interval_count)
+    months = (last.year - anchor.day.year) * 12 + last.month - anchor.day.month
+    return months // (_MONTHS[anchor.interval] * anchor.interval_count)

@@ -10,10 +10,12 @@ from tallystick.subscriptions.periods import (
     Interval,
     Period,
     add_months,
+    calendar_day,
     local_day,
     period,
     period_at,
     start_of_day,
+    whole_period,
 )
 
 
@@ -222,3 +224,38 @@ def test_months_are_added_to_the_same_day_or_the_last() -> None:
     assert add_months(date(2026, 3, 31), -1) == date(2026, 2, 28)
     assert add_months(date(2026, 12, 15), 0) == date(2026, 12, 15)
     assert add_months(date(2026, 1, 15), 11) == date(2026, 12, 15)
+
+
+@pytest.mark.parametrize(
+    ("interval", "first", "days"),
+    [
+        ("week", "2026-02-16", ["2026-02-23", "2026-03-02"]),
+        ("month", "2026-02-01", ["2026-03-01", "2026-04-01"]),
+        ("quarter", "2026-01-01", ["2026-04-01", "2026-07-01"]),
+        ("half_year", "2026-01-01", ["2026-07-01", "2027-01-01"]),
+        ("year", "2026-01-01", ["2027-01-01", "2028-01-01"]),
+        ("day", "2026-02-20", ["2026-02-21", "2026-02-22"]),
+    ],
+)
+def test_by_the_calendar_the_first_period_is_what_is_left_of_it(
+    interval: Interval, first: str, days: list[str]
+) -> None:
+    started = utc("2026-02-20T10:00")
+    day = calendar_day(date(2026, 2, 20), interval)
+    anchor = Anchor(started, "Europe/Paris", interval, 1, day)
+    assert day == date.fromisoformat(first)
+    assert first_days(anchor, 2) == days
+    assert period(anchor, 0).start == started
+    assert whole_period(anchor, started).start == start_of_day(day, "Europe/Paris")
+
+
+def test_an_anchor_may_lie_behind_the_start_and_clamps_too() -> None:
+    anchor = Anchor(utc("2026-01-10T10:00"), "UTC", "month", 1, date(2026, 5, 31))
+    assert first_days(anchor, 4) == ["2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30"]
+
+
+def test_months_may_have_thirty_days() -> None:
+    month = Anchor(utc("2026-01-31T09:00"), "UTC", "month", 1, None, True)  # noqa: FBT003
+    assert first_days(month, 2) == ["2026-03-02", "2026-04-01"]
+    year = Anchor(utc("2026-01-31T09:00"), "UTC", "year", 1, None, True)  # noqa: FBT003
+    assert first_days(year, 1) == ["2027-01-26"]
