@@ -11,7 +11,26 @@ from typing import Literal
 
 import msgspec
 
-DetailKind = Literal["below_zero", "included", "flat", "per_unit", "tier"]
+DetailKind = Literal[
+    "below_zero",
+    "included",
+    "flat",
+    "per_unit",
+    "package",
+    "tier",
+    "volume",
+    "capacity",
+    "block",
+    "free_events",
+    "percentage",
+    "event_min",
+    "event_max",
+    "percentage_tier",
+    "dynamic",
+    "conversion",
+    "minimum",
+    "maximum",
+]
 PaymentStatus = Literal["open", "paid", "void", "uncollectible"]
 
 
@@ -30,7 +49,9 @@ class LineDetail(msgspec.Struct, frozen=True, omit_defaults=True):
     It has the fields of a step and is a struct of its own, so that what was frozen stays readable
     when pricing changes. `quantity` units at `unit` each plus `flat` make `amount`, exact and not
     rounded, in major units; the line alone is rounded. A tier covers (`from_`, `up_to`], no
-    `up_to` is no end; of the `up_to` included units `quantity` were used.
+    `up_to` is no end; of the `up_to` included units `quantity` were used. Packages and blocks are
+    of `size` units. A percentage takes `rate` percent, and `fixed` for each of `event_count`
+    events. A step with a `custom_unit` has its amounts in that unit.
     """
 
     kind: DetailKind
@@ -40,6 +61,11 @@ class LineDetail(msgspec.Struct, frozen=True, omit_defaults=True):
     flat: Decimal | None = None
     from_: Decimal | None = msgspec.field(default=None, name="from")
     up_to: Decimal | None = None
+    size: Decimal | None = None
+    rate: Decimal | None = None
+    fixed: Decimal | None = None
+    event_count: int | None = None
+    custom_unit: str | None = None
 
 
 class DocumentLine(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -63,6 +63,21 @@ LABELS = {
     "tier_middle": "Over {from} up to {up_to}",
     "tier_last": "Over {from}",
     "per_unit": "Per unit",
+    "package": "Packages of {size}",
+    "volume": "All units, tier: {range}",
+    "capacity": "Peak, tier: {range}",
+    "block": "Blocks of {size}",
+    "block_tier": "Blocks of {size}, tier: {range}",
+    "free_events": "Free, with {events} free events",
+    "percentage": "{rate} of the amount",
+    "with_fixed": "{label}, plus {fixed} for each of {events} events",
+    "event_min": "{events} events at the minimum of {unit}",
+    "event_max": "{events} events at the maximum of {unit}",
+    "percentage_tier": "{rate}, tier: {range}",
+    "dynamic": "{events} events with amounts of their own",
+    "conversion": "In money",
+    "minimum": "Up to the minimum of {flat}",
+    "maximum": "Down to the maximum of {flat}",
     "flat": "Flat fee",
     "with_flat": "{label}, plus {flat} flat",
     "subtotal": "Subtotal",
@@ -233,18 +248,43 @@ def _detail(step: LineDetail, write: Writer) -> View:
     return {
         "description": _step_label(step, write),
         "quantity": _quantity(step.quantity, None, write),
-        "unit_price": write.price(step.unit),
-        "amount": write.price(step.amount),
+        "unit_price": _amount(step.unit, step, write),
+        "amount": _amount(step.amount, step, write),
     }
 
 
 def _step_label(step: LineDetail, write: Writer) -> str:
-    label = _range(step, write) if step.kind == "tier" else LABELS[step.kind]
     if step.kind == "included" and step.up_to is not None:
         return LABELS["included_of"].format(up_to=write.number(step.up_to))
-    if step.kind == "tier" and step.flat:
-        return LABELS["with_flat"].format(label=label, flat=write.price(step.flat))
+    figures = _figures(step, write)
+    is_tiered = step.kind == "block" and (step.from_ or step.up_to is not None)
+    label = LABELS["block_tier" if is_tiered else step.kind].format_map(figures)
+    if step.kind == "tier":
+        label = figures["range"]
+    if step.fixed and step.event_count:
+        label = LABELS["with_fixed"].format_map({**figures, "label": label})
+    if step.flat and step.kind in ("tier", "volume", "percentage_tier"):
+        return LABELS["with_flat"].format_map({**figures, "label": label})
     return label
+
+
+def _figures(step: LineDetail, write: Writer) -> dict[str, str]:
+    """Return the numbers of a step as they are printed within a label."""
+    found = {"range": _range(step, write), "events": write.number(Decimal(step.event_count or 0))}
+    for name in ("fixed", "flat", "unit"):
+        found[name] = _amount(getattr(step, name), step, write) or ""
+    if step.size is not None:
+        found["size"] = write.number(step.size)
+    if step.rate is not None:
+        found["rate"] = write.percent(step.rate)
+    return found
+
+
+def _amount(amount: Decimal | None, step: LineDetail, write: Writer) -> str | None:
+    """Return an amount of a step: money, or in the custom unit of its price."""
+    if amount is not None and step.custom_unit is not None:
+        return f"{write.number(amount)} {step.custom_unit}"
+    return write.price(amount)
 
 
 def _range(step: LineDetail, write: Writer) -> str:

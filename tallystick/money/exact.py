@@ -1,7 +1,7 @@
 """Decimal arithmetic that is exact or fails: the only decimal context of the project.
 
 Python's default context keeps 28 digits and rounds the rest without a word. A price of 15
-whole digits and 12 decimals times a quantity of 18 and 12 needs 57. Here 100 digits are kept, and
+whole digits and 12 decimals times a quantity of 18 and 12 needs 57. Here 120 digits are kept, and
 where even they do not suffice the operation raises instead of rounding. Prices and quantities are
 bounded where they come in (`pricing/bounds.py`) so that a bounded price times a bounded quantity,
 summed over all tiers, stays below 90 digits. Nothing here divides: a quotient is seldom exact, and
@@ -27,7 +27,7 @@ from decimal import (
 
 from tallystick.money.errors import BadAmount
 
-DIGITS_MAX = 100
+DIGITS_MAX = 120
 _EXACT = Context(
     prec=DIGITS_MAX, traps=[Inexact, InvalidOperation, Overflow, Underflow, Subnormal, Clamped]
 )
@@ -43,7 +43,7 @@ def require_finite(*values: Decimal) -> None:
 
 
 def multiply(left: Decimal, right: Decimal) -> Decimal:
-    """Return the exact product. Raises BadAmount when it needs more than 100 digits."""
+    """Return the exact product. Raises BadAmount when it needs more than 120 digits."""
     require_finite(left, right)
     try:
         return _EXACT.multiply(left, right)
@@ -52,7 +52,7 @@ def multiply(left: Decimal, right: Decimal) -> Decimal:
 
 
 def add(left: Decimal, right: Decimal) -> Decimal:
-    """Return the exact sum. Raises BadAmount when it needs more than 100 digits."""
+    """Return the exact sum. Raises BadAmount when it needs more than 120 digits."""
     require_finite(left, right)
     try:
         return _EXACT.add(left, right)
@@ -61,7 +61,7 @@ def add(left: Decimal, right: Decimal) -> Decimal:
 
 
 def subtract(left: Decimal, right: Decimal) -> Decimal:
-    """Return the exact difference. Raises BadAmount when it needs more than 100 digits."""
+    """Return the exact difference. Raises BadAmount when it needs more than 120 digits."""
     require_finite(left, right)
     try:
         return _EXACT.subtract(left, right)

@@ -1,5 +1,10 @@
 """A rating in words, with its numbers as a locale writes them; the words are English."""
 
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+
 from tallystick.money.text import show_decimal, show_price
 from tallystick.pricing.model import ZERO, Rated, Step
 
@@ -16,31 +21,115 @@ def explain(rated: Rated, locale: str) -> tuple[str, ...]:
     return tuple(explain_step(step, rated.currency, locale) for step in rated.steps)
 
 
-def explain_step(step: Step, currency: str, locale: str) -> str:
+def explain_step(step: Step, currency: str, locale: str) -> str:  # noqa: C901, PLR0911, PLR0912 -- one a kind
     """Return one step as a sentence. Raises UnknownLocale."""
-    quantity = show_decimal(step.quantity or ZERO, locale)
+    say = _Words(step, currency, locale)
     match step.kind:
         case "below_zero":
-            return f"{quantity} counted as {show_decimal(ZERO, locale)}"
+            return say.below_zero()
         case "included":
-            return f"{quantity} of {show_decimal(step.up_to or ZERO, locale)} included"
+            return f"{say.quantity} of {say.number(step.up_to)} included"
         case "flat":
-            return show_price(step.amount, currency, locale)
+            return say.amount
         case "per_unit":
-            return _product(step, quantity, currency, locale)
+            return say.product(say.quantity)
+        case "package":
+            return say.product(f"{say.quantity} {say.pieces('package')}")
         case "tier":
-            return f"{_range(step, locale)}: {_product(step, quantity, currency, locale)}"
+            return f"{say.range('tier')}: {say.product(say.quantity)}"
+        case "volume":
+            return f"all units by {say.range('tier')}: {say.product(say.quantity)}"
+        case "capacity":
+            return f"peak of {say.quantity}, {say.range('tier')}: {say.amount}"
+        case "block":
+            counted = say.product(f"{say.quantity} {say.pieces('block')}")
+            return f"{say.range('blocks')}: {counted}"
+        case "free_events":
+            return f"{say.quantity} free, with {say.events('event')} wholly free"
+        case "percentage":
+            return say.percentage()
+        case "event_min":
+            return f"{say.events('event')} at the minimum, {_TIMES} {say.unit} = {say.amount}"
+        case "event_max":
+            return f"{say.events('event')} at the maximum, {_TIMES} {say.unit} = {say.amount}"
+        case "percentage_tier":
+            return f"{say.range('tier')}: {say.percentage()}"
+        case "dynamic":
+            return f"{say.events('event')} with amounts of their own: {say.amount}"
+        case "conversion":
+            return say.product(say.quantity)
+        case "minimum":
+            return f"{say.amount} up to the minimum of {say.price(step.flat)}"
+        case "maximum":
+            return f"{say.amount} down to the maximum of {say.price(step.flat)}"
 
 
-def _product(step: Step, quantity: str, currency: str, locale: str) -> str:
-    terms = f"{quantity} {_TIMES} {show_price(step.unit or ZERO, currency, locale)}"
-    if step.flat:
-        terms += f" + {show_price(step.flat, currency, locale)}"
-    return f"{terms} = {show_price(step.amount, currency, locale)}"
+class _Words(msgspec.Struct, frozen=True):
+    """The parts of a sentence about one step."""
+
+    step: Step
+    currency: str
+    locale: str
+
+    @property
+    def quantity(self) -> str:
+        return self.number(self.step.quantity)
+
+    @property
+    def unit(self) -> str:
+        return self.price(self.step.unit)
+
+    @property
+    def amount(self) -> str:
+        return self.price(self.step.amount)
+
+    def number(self, value: Decimal | None) -> str:
+        return show_decimal(value or ZERO, self.locale)
+
+    def price(self, value: Decimal | None) -> str:
+        """Write an amount of the step: in its custom unit, or in money."""
+        if self.step.custom_unit is not None:
+            return f"{self.number(value)} {self.step.custom_unit}"
+        return show_price(value or ZERO, self.currency, self.locale)
+
+    def product(self, units: str) -> str:
+        return self._sum([f"{units} {_TIMES} {self.unit}", *self._flat()])
+
+    def percentage(self) -> str:
+        """Write a rate of the quantity, and what comes on top."""
+        terms = [f"{self.number(self.step.rate)}% of {self.price(self.step.quantity)}"]
+        if self.step.fixed and self.step.event_count:
+            fixed = self.price(self.step.fixed)
+            terms.append(f"{self.events('event')} {_TIMES} {fixed}")
+        return self._sum([*terms, *self._flat()])
+
+    def pieces(self, name: str) -> str:
+        """Write what is counted: "packages of 1,000"."""
+        return f"{_plural(self.step.quantity or ZERO, name)} of {self.number(self.step.size)}"
+
+    def events(self, name: str) -> str:
+        count = Decimal(self.step.event_count or 0)
+        return f"{self.number(count)} {_plural(count, name)}"
+
+    def range(self, name: str) -> str:
+        """Write what a tier covers: "tier 0-1,000", "tier above 1,000"."""
+        start = self.number(self.step.from_)
+        if self.step.up_to is None:
+            return f"{name} above {start}"
+        return f"{name} {start}{_DASH}{self.number(self.step.up_to)}"
+
+    def below_zero(self) -> str:
+        if self.step.quantity is None:
+            return f"a sum below zero counted as {self.price(ZERO)}"
+        return f"{self.quantity} counted as {self.number(ZERO)}"
+
+    def _flat(self) -> Iterator[str]:
+        if self.step.flat:
+            yield self.price(self.step.flat)
+
+    def _sum(self, terms: list[str]) -> str:
+        return f"{' + '.join(terms)} = {self.amount}"
 
 
-def _range(step: Step, locale: str) -> str:
-    start = show_decimal(step.from_ or ZERO, locale)
-    if step.up_to is None:
-        return f"tier above {start}"
-    return f"tier {start}{_DASH}{show_decimal(step.up_to, locale)}"
+def _plural(count: Decimal, name: str) -> str:
+    return name if count == 1 else f"{name}s"

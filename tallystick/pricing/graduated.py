@@ -8,10 +8,10 @@ charge.
 from collections.abc import Iterator
 from decimal import Decimal
 
-from tallystick.kernel.errors import BadInput, FieldError
+from tallystick.kernel.errors import FieldError
 from tallystick.money.exact import add, canonical, multiply, subtract
-from tallystick.pricing.bounds import TIERS_MAX, price_problems, quantity_problems
 from tallystick.pricing.model import ZERO, GraduatedPrice, Step, Tier
+from tallystick.pricing.tiers import tier_problems, uncovered
 
 
 def steps(price: GraduatedPrice, quantity: Decimal) -> Iterator[Step]:
@@ -25,23 +25,12 @@ def steps(price: GraduatedPrice, quantity: Decimal) -> Iterator[Step]:
         if tier.up_to is None or quantity <= tier.up_to:
             return
         start = tier.up_to
-    raise BadInput.field("tiers", "last_tier_closed", "no tier covers this quantity.")
+    raise uncovered()
 
 
 def problems(price: GraduatedPrice) -> Iterator[FieldError]:
-    """Yield what is wrong with the tiers: they ascend without gap and the last has no end."""
-    if not 1 <= len(price.tiers) <= TIERS_MAX:
-        yield FieldError("tiers", "tier_count", f"needs 1 to {TIERS_MAX} tiers.")
-        return
-    start = ZERO
-    for at, tier in enumerate(price.tiers):
-        field = f"tiers[{at}]"
-        yield from price_problems(f"{field}.unit", tier.unit)
-        yield from price_problems(f"{field}.flat", tier.flat)
-        is_last = at == len(price.tiers) - 1
-        yield from _end_problems(f"{field}.up_to", tier.up_to, start, is_last=is_last)
-        if tier.up_to is not None and tier.up_to.is_finite():
-            start = tier.up_to
+    """Yield what is wrong with the tiers."""
+    yield from tier_problems(price.tiers)
 
 
 def _step(tier: Tier, start: Decimal, quantity: Decimal) -> Step:
@@ -56,18 +45,3 @@ def _step(tier: Tier, start: Decimal, quantity: Decimal) -> Step:
         up_to=None if tier.up_to is None else canonical(tier.up_to),
         amount=canonical(add(multiply(units, tier.unit), tier.flat)),
     )
-
-
-def _end_problems(
-    field: str, end: Decimal | None, start: Decimal, *, is_last: bool
-) -> Iterator[FieldError]:
-    if end is None:
-        if not is_last:
-            yield FieldError(field, "open_tier_not_last", "only the last tier may have no end.")
-        return
-    sizes = list(quantity_problems(field, end))
-    yield from sizes
-    if not sizes and end <= start:
-        yield FieldError(field, "tiers_not_ascending", f"must be above {start:f}.")
-    if is_last:
-        yield FieldError(field, "last_tier_closed", "the last tier must have no end: null.")

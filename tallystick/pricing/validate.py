@@ -9,32 +9,64 @@ from decimal import Decimal
 from typing import Any, assert_never
 
 import msgspec
+from msgspec.structs import fields, replace
 
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.money.currency import currency
 from tallystick.money.errors import UnknownCurrency
-from tallystick.pricing import flat, graduated, per_unit
-from tallystick.pricing.bounds import price_problems, quantity_problems
-from tallystick.pricing.model import FlatPrice, GraduatedPrice, PerUnitPrice, Price
+from tallystick.pricing import (
+    block,
+    capacity,
+    custom_unit,
+    dynamic,
+    filters,
+    flat,
+    graduated,
+    graduated_percentage,
+    minimum,
+    package,
+    per_unit,
+    percentage,
+    volume,
+)
+from tallystick.pricing.bounds import quantity_problems
+from tallystick.pricing.model import (
+    BlockPrice,
+    CapacityPrice,
+    DynamicPrice,
+    FlatPrice,
+    GraduatedPercentagePrice,
+    GraduatedPrice,
+    PackagePrice,
+    PercentagePrice,
+    PerUnitPrice,
+    Price,
+    PriceFilter,
+    VolumePrice,
+)
 
 _NUMBER = re.compile(r"-?[0-9]{1,64}(\.[0-9]{1,64})?([eE][-+]?[0-9]{1,2})?")
+_COUNTS = ("free_events", "up_to_blocks")
 _MISSING = re.compile(r"(missing required|contains unknown) field `(?P<name>[^`]+)`")
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 
 
-def read_price(data: object) -> Price:
+def read_price(data: object, *, exact_numbers: bool = False) -> Price:
     """Return the price that this JSON object describes, checked.
 
     Every Decimal must come as a string: a JSON number may have been a float on its way, and 0.1
-    as a float is 0.1000000000000000055.
+    as a float is 0.1000000000000000055. Only counts (`free_events`, `up_to_blocks`) may be whole
+    numbers. With `exact_numbers` (the JSON was decoded without floats) numbers are taken too.
 
     Raises BadInput naming every field that can not be taken, such as `tiers[1].up_to`.
     """
+    whole = _with_whole_filters(data)
     try:
-        price = msgspec.convert(data, Price)
+        price = msgspec.convert(whole, Price)
     except msgspec.ValidationError as error:
         raise _as_bad_input(str(error)) from error
-    _raise_any(list(_not_texts(data, price, "")))
+    if not exact_numbers:
+        _raise_any(list(_not_texts(whole, price, "")))
     return validate(price)
 
 
@@ -43,10 +75,38 @@ def validate(price: Price) -> Price:
 
     Raises BadInput naming every field that can not be taken.
     """
-    found = list(_common_problems(price))
-    found.extend(_model_problems(price))
-    _raise_any(found)
-    return msgspec.structs.replace(price, currency=currency(price.currency).code)
+    _raise_any(list(_problems(price)))
+    code = currency(price.currency).code
+    return replace(
+        price, currency=code, filters=tuple(_in_currency(one, code) for one in price.filters)
+    )
+
+
+def _in_currency(one: PriceFilter, code: str) -> PriceFilter:
+    return replace(one, price=replace(one.price, currency=code))
+
+
+def _with_whole_filters(data: object) -> object:
+    """Return the JSON with the price's model and currency in each filter that leaves them out."""
+    if not isinstance(data, dict) or not isinstance(data.get("filters"), list | tuple):
+        return data
+    said = {name: data[name] for name in ("model", "currency") if name in data}
+    return data | {"filters": [_whole_filter(one, said) for one in data["filters"]]}
+
+
+def _whole_filter(one: Any, said: Mapping[str, Any]) -> Any:
+    if isinstance(one, dict) and isinstance(one.get("price"), dict):
+        return one | {"price": {**said, **one["price"]}}
+    return one
+
+
+def _problems(price: Price) -> Iterator[FieldError]:
+    yield from _common_problems(price)
+    yield from _model_problems(price)
+    for at, one in enumerate(price.filters):
+        field = f"filters[{at}].price"
+        for fault in (*_included_problems(one.price), *_model_problems(one.price)):
+            yield replace(fault, field=f"{field}.{fault.field}")
 
 
 def _common_problems(price: Price) -> Iterator[FieldError]:
@@ -54,19 +114,40 @@ def _common_problems(price: Price) -> Iterator[FieldError]:
         currency(price.currency)
     except UnknownCurrency as error:
         yield FieldError("currency", error.code, error.detail)
-    yield from quantity_problems("included", price.included)
-    if price.minimum is not None:
-        yield from price_problems("minimum", price.minimum)
+    yield from _included_problems(price)
+    yield from minimum.problems(price)
+    yield from filters.group_problems(price.group_by)
+    yield from filters.problems(price)
+    if price.custom_unit is not None:
+        yield from custom_unit.problems(price.custom_unit)
 
 
-def _model_problems(price: Price) -> Iterator[FieldError]:
+def _included_problems(price: Price) -> Iterator[FieldError]:
+    return quantity_problems("included", price.included)
+
+
+def _model_problems(price: Price) -> Iterator[FieldError]:  # noqa: C901, PLR0911 -- one a model
     match price:
         case FlatPrice():
             return flat.problems(price)
         case PerUnitPrice():
             return per_unit.problems(price)
+        case PackagePrice():
+            return package.problems(price)
         case GraduatedPrice():
             return graduated.problems(price)
+        case VolumePrice():
+            return volume.problems(price)
+        case CapacityPrice():
+            return capacity.problems(price)
+        case BlockPrice():
+            return block.problems(price)
+        case PercentagePrice():
+            return percentage.problems(price)
+        case GraduatedPercentagePrice():
+            return graduated_percentage.problems(price)
+        case DynamicPrice():
+            return dynamic.problems(price)
         case _:
             assert_never(price)
 
@@ -74,16 +155,18 @@ def _model_problems(price: Price) -> Iterator[FieldError]:
 def _not_texts(data: Any, value: object, path: str) -> Iterator[FieldError]:
     """Yield each place where a Decimal was read from anything but a plain decimal string."""
     if isinstance(value, Decimal):
-        if not (isinstance(data, str) and _NUMBER.fullmatch(data)):
+        is_count = type(data) is int and path.endswith(_COUNTS)
+        if not is_count and not (isinstance(data, str) and _NUMBER.fullmatch(data)):
             yield FieldError(path, "not_a_decimal_string", 'must be a string such as "0.02".')
     elif isinstance(value, tuple):
         for at, item in enumerate(value):
             yield from _not_texts(data[at], item, f"{path}[{at}]")
     elif isinstance(value, msgspec.Struct) and isinstance(data, Mapping):
-        for name in value.__struct_fields__:
+        for field in fields(value):
+            name = field.encode_name
             if name in data:
                 inner = f"{path}.{name}" if path else name
-                yield from _not_texts(data[name], getattr(value, name), inner)
+                yield from _not_texts(data[name], getattr(value, field.name), inner)
 
 
 def _as_bad_input(message: str) -> BadInput:
