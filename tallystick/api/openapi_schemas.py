@@ -10,6 +10,7 @@ import msgspec
 from babel import Locale
 from litestar.handlers import HTTPRouteHandler
 
+from tallystick.api.openapi_prices import add_price_rules
 from tallystick.money.currency import currencies
 from tallystick.pricing.model import Price
 
@@ -95,7 +96,7 @@ def _add_rules(found: Json) -> None:
     """Say what holds between fields, and what is made of more than a struct."""
     found["PlanAnswer"]["properties"]["prices"] = _PRICES
     found["NewPlan"]["properties"]["prices"] |= _PRICES
-    _add_price_rules(found)
+    add_price_rules(found)
     manual = found["ManualPayment"]
     manual["required"] = list(_MANUAL_REQUIRED)
     for name in _MANUAL_REQUIRED:
@@ -119,20 +120,3 @@ def _add_rules(found: Json) -> None:
             "scopes": {"type": "array", "contains": {"const": "admin"}},
         },
     }
-
-
-def _add_price_rules(found: Json) -> None:
-    plan = found["NewPlan"]["properties"]
-    meter = plan["limits"]["propertyNames"] | {"type": "string"}
-    for name in ("FlatPrice", "PerUnitPrice", "GraduatedPrice"):
-        price = found[name]
-        told: Json = {"code": plan["code"], "currency": plan["currency"], "meter": meter}
-        if name == "FlatPrice":
-            told |= {"meter": {"type": "null"}, "included": {"const": "0", "default": "0"}}
-        else:
-            told["billing"] = {"const": "in_arrears", "default": "in_arrears"}
-        price["properties"] |= told
-        needed = ("code",) if name == "FlatPrice" else ("code", "meter")
-        price["required"] = [*price["required"], *needed]
-    tiers = found["GraduatedPrice"]["properties"]["tiers"]
-    tiers |= {"minItems": 1, "description": "Ascending; the last one has no end."}

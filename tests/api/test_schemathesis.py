@@ -193,12 +193,10 @@ def keep_plan_rules(body: Json, _: Known) -> Json:
     meters = iter(("api_calls", "storage"))
     prices = []
     for number, price in enumerate(body["prices"]):
-        changed = {**price, "code": f"p{number}", "currency": body["currency"]}
+        changed = {**keep_figures(price, price["model"]), "code": f"p{number}"}
+        changed["currency"] = body["currency"]
         if price["model"] != "flat":
             changed["meter"] = next(meters, None)
-        if price["model"] == "graduated":
-            end = {**price["tiers"][0], "up_to": None}
-            changed["tiers"] = [{"up_to": "10", "unit": "1"}, end]
         if price["model"] == "flat" or changed["meter"]:
             prices.append(changed)
     named = {code: terms for code, terms in body.get("limits", {}).items() if code == "storage"}
@@ -207,6 +205,34 @@ def keep_plan_rules(body: Json, _: Known) -> Json:
     }
     periods: Json = {"fixed_months": False, "usage_interval": None, "minimum_commitment": {}}
     return {**body, **periods, "prices": prices, "limits": limits}
+
+
+def keep_figures(price: Json, model: str) -> Json:
+    """Tiers that end in no end, sizes above zero, bounds in their order, filters that differ."""
+    changed = {**price}
+    if "tiers" in price:
+        end = "up_to_blocks" if model == "block" else "up_to"
+        changed["tiers"] = [{**price["tiers"][0], end: None}]
+        if model == "graduated":
+            changed["tiers"].insert(0, {"up_to": "10", "unit": "1"})
+        if model == "block":
+            changed["tiers"][0].pop("size", None)
+    if model in {"package", "block"}:
+        changed["size"] = "10"
+    for name in ("maximum", "max"):
+        changed.pop(name, None)
+    if price.get("custom_unit"):
+        changed["custom_unit"] = {**price["custom_unit"], "rate": "0.01"}
+    if "filters" in price:
+        changed["filters"] = [keep_filter(one, model) for one in price["filters"][:1]]
+    return changed
+
+
+def keep_filter(one: Json, model: str) -> Json:
+    price = {name: value for name, value in one["price"].items() if name != "currency"}
+    if "model" in price:
+        price["model"] = model
+    return {**one, "price": keep_figures(price, model)}
 
 
 def keep_meter_rules(body: Json, _: Known) -> Json:
