@@ -20,6 +20,7 @@ from tallystick.catalog.model import (
     PlanCredits,
     PlanVersion,
     Proration,
+    Rollover,
     VersionStatus,
 )
 from tallystick.kernel import ids
@@ -36,6 +37,15 @@ class LimitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     limit: str
     per: LimitPeriod
     kind: LimitKind
+
+
+class PlanCreditsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Credits that a plan gives at the start of each period, as decimal strings."""
+
+    amount: str
+    rollover: Rollover
+    rollover_max: str | None
+    rollover_periods: int | None
 
 
 class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +74,7 @@ class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
     amount_cents: int
     prices: list[dict[str, Any]]
     limits: dict[str, str | list[LimitAnswer]]
-    credits: PlanCredits | None
+    credits: PlanCreditsAnswer | None
     created: datetime
 
 
@@ -110,7 +120,7 @@ def plan_answer(version: PlanVersion) -> PlanAnswer:
         amount_cents=fee,
         prices=[_price(price) for price in (*version.prices, *version.prices_elsewhere)],
         limits={meter: _limit(terms) for meter, terms in version.limits.items()},
-        credits=version.credits,
+        credits=None if version.credits is None else _credits(version.credits),
         created=version.created_at,
     )
 
@@ -119,6 +129,15 @@ def _limit(terms: Decimal | tuple[Limit, ...]) -> str | list[LimitAnswer]:
     if isinstance(terms, Decimal):
         return plain(terms)
     return [LimitAnswer(limit=plain(one.limit), per=one.per, kind=one.kind) for one in terms]
+
+
+def _credits(given: PlanCredits) -> PlanCreditsAnswer:
+    return PlanCreditsAnswer(
+        amount=plain(given.amount),
+        rollover=given.rollover,
+        rollover_max=None if given.rollover_max is None else plain(given.rollover_max),
+        rollover_periods=given.rollover_periods,
+    )
 
 
 def _offered(version: PlanVersion, account: Account) -> PlanVersion:

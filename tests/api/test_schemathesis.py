@@ -204,6 +204,8 @@ def keep_plan_rules(body: Json, _: Known) -> Json:
         code: terms[:1] if isinstance(terms, list) else terms for code, terms in named.items()
     }
     periods: Json = {"fixed_months": False, "usage_interval": None, "minimum_commitment": {}}
+    if body.get("credits"):
+        periods["credits"] = {"amount": "5"}
     return {**body, **periods, "prices": prices, "limits": limits}
 
 
@@ -219,8 +221,9 @@ def keep_figures(price: Json, model: str) -> Json:
             changed["tiers"][0].pop("size", None)
     if model in {"package", "block"}:
         changed["size"] = "10"
-    for name in ("maximum", "max"):
-        changed.pop(name, None)
+    for least, most in (("minimum", "maximum"), ("min", "max")):
+        if changed.get(least):
+            changed.pop(most, None)
     if price.get("custom_unit"):
         changed["custom_unit"] = {**price["custom_unit"], "rate": "0.01"}
     if "filters" in price:
