@@ -3,9 +3,11 @@
 `TALLYSTICK_TEST_DATABASE_URL` names a server to use instead of the embedded one.
 """
 
+import asyncio
 import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -18,6 +20,8 @@ from tallystick.kernel.db import Database, open_database
 from tallystick.kernel.embedded import EmbeddedPostgres
 from tallystick.kernel.migrate import migrate, read_migrations
 
+MEMORY_FREE_MIN = 4_000_000_000
+
 
 @pytest.fixture(scope="session")
 def server_dsn() -> Iterator[str]:
@@ -26,13 +30,38 @@ def server_dsn() -> Iterator[str]:
     if given:
         yield given
         return
-    home = Path(tempfile.gettempdir()) / f"tallystick-tests-{os.getuid()}"
+    home = _fast_folder() / f"tallystick-tests-{os.getuid()}"
     home.mkdir(mode=0o755, exist_ok=True)
     server = EmbeddedPostgres.start(home)
     try:
+        asyncio.run(_let_disks_be(server.dsn))
         yield server.dsn
     finally:
         server.stop()
+
+
+def _fast_folder() -> Path:
+    """Return where the server's files lie: in memory where there is room.
+
+    Each test makes and drops a database of a thousand small files, in 0.04 s instead of 0.6 s.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory
+    is_roomy = memory.is_dir() and shutil.disk_usage(memory).free >= MEMORY_FREE_MIN
+    return memory if is_roomy else Path(tempfile.gettempdir())
+
+
+async def _let_disks_be(dsn: str) -> None:
+    """Keep the server from waiting for disks.
+
+    A process that is killed loses nothing all the same; only a machine without power would.
+    """
+    conn = await asyncpg.connect(dsn)
+    try:
+        for setting in ("fsync", "full_page_writes"):
+            await conn.execute(f"ALTER SYSTEM SET {setting} = off")
+        await conn.execute("SELECT pg_reload_conf()")
+    finally:
+        await conn.close()
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +114,7 @@ def other_database(dsn: str, name: str) -> str:
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
     """A folder on a short path that any user may enter: sockets and a dropped root need both."""
-    with tempfile.TemporaryDirectory(prefix="tsk-") as folder:
+    with tempfile.TemporaryDirectory(prefix="tsk-", dir=_fast_folder()) as folder:
         path = Path(folder)
         path.chmod(0o755)
         yield path

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from tallystick.accounts.model import Account, Principal
 from tallystick.api.answers import plain
@@ -34,30 +34,30 @@ SUBJECT: Final = "subject"
 
 Subjects = Annotated[
     list[Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_LENGTH_MAX)]] | None,
-    Parameter(
-        query="subject",
+    QueryParameter(
+        name="subject",
         max_items=SUBJECTS_MAX,
         description="Whose usage: ids of accounts, or your own for them. Left out: the key's own.",
     ),
 ]
 Groups = Annotated[
     list[Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_LENGTH_MAX)]] | None,
-    Parameter(
-        query="groupBy",
+    QueryParameter(
+        name="groupBy",
         description="Properties of the meter's `group_by`; `subject`.",
     ),
 ]
 Start = Annotated[
-    datetime | None, Parameter(query="from", description="Left out: since the first event.")
+    datetime | None, QueryParameter(name="from", description="Left out: since the first event.")
 ]
-End = Annotated[datetime | None, Parameter(query="to", description="Exclusive. Left out: now.")]
+End = Annotated[datetime | None, QueryParameter(name="to", description="Exclusive. Left out: now.")]
 Size = Annotated[
-    WindowSize | None, Parameter(query="windowSize", description="Left out: one window.")
+    WindowSize | None, QueryParameter(name="windowSize", description="Left out: one window.")
 ]
 Zone = Annotated[
     str | None,
-    Parameter(
-        query="windowTimeZone",
+    QueryParameter(
+        name="windowTimeZone",
         max_length=64,
         schema_extra={"format": "iana-time-zone"},
         description="IANA name; days begin at its midnight. Left out: the account's own.",
@@ -65,8 +65,8 @@ Zone = Annotated[
 ]
 Percentiles = Annotated[
     list[Annotated[str, msgspec.Meta(pattern=PERCENTILE)]] | None,
-    Parameter(
-        query="percentile",
+    QueryParameter(
+        name="percentile",
         max_items=PERCENTILES_MAX,
         description="0 to 100, such as 99.9",
     ),
