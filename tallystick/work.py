@@ -15,10 +15,10 @@ from tallystick.credits.jobs import CreditLapses
 from tallystick.invoices.billing_run import BillingRun
 from tallystick.invoices.events import INVOICE_FINALIZED, INVOICE_PAID
 from tallystick.kernel import idempotency
+from tallystick.kernel.advancer import Advancer
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.due import AccountKind, WallKind, Worker
 from tallystick.kernel.outbox import Event, Handler, Teller
-from tallystick.kernel.test_clocks import Advancer
 from tallystick.lago_sync import service as lago
 from tallystick.lago_sync.sender import Sender
 from tallystick.lago_sync.sweep import Sweep

@@ -41,7 +41,7 @@ async def create_account(conn: Connection, new: NewAccount, now: datetime) -> Ac
     fields = msgspec.structs.asdict(new)
     account = check_account(Account(account_id=new_id(), created_at=now, **fields))
     if account.test_clock_id is not None:
-        await test_clocks.get(conn, account.test_clock_id)
+        await test_clocks.live(conn, account.test_clock_id)
     if not await store.insert(conn, account):
         raise _external_id_taken()
     return account
@@ -78,8 +78,30 @@ async def set_autopay(conn: Connection, account_id: UUID, *, enabled: bool) -> A
 async def set_test_clock(conn: Connection, account_id: UUID, test_clock_id: UUID | None) -> Account:
     """Put an account on a test clock, or back on wall time (None); raises NotFound for either."""
     if test_clock_id is not None:
-        await test_clocks.get(conn, test_clock_id)
+        await test_clocks.live(conn, test_clock_id)
     return _known(await store.set_test_clock(conn, account_id, test_clock_id))
+
+
+async def lock_account(conn: Connection, account_id: UUID) -> Account:
+    """Return the account, which no other transaction changes before this one ends.
+
+    Raises NotFound.
+    """
+    return _known(await store.lock(conn, account_id))
+
+
+async def list_on_clock(
+    conn: Connection, test_clock_id: UUID, request: PageRequest
+) -> Page[Account]:
+    """Return the accounts that live by a test clock, newest first; the writer's or staff's."""
+    rows = await store.list_on_clock(conn, test_clock_id, request)
+    total = await store.count_on_clock(conn, test_clock_id)
+    return make_page(rows, total, request, lambda row: After(at=row.created_at, id=row.account_id))
+
+
+async def count_on_clock(conn: Connection, test_clock_id: UUID) -> int:
+    """Return how many accounts live by a test clock; the writer's or staff's."""
+    return await store.count_on_clock(conn, test_clock_id)
 
 
 async def add_member(

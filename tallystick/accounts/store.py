@@ -44,6 +44,13 @@ SELECT count(*) FROM accounts
 WHERE $1 = '' OR strpos(lower(name), $1) > 0 OR strpos(lower(email), $1) > 0
    OR lower(external_id) = $1
 """
+LIST_ON_CLOCK: Final = """
+SELECT * FROM accounts
+WHERE test_clock_id = $5
+  AND ($1::timestamptz IS NULL OR (created_at, account_id) < ($1, $2::uuid))
+ORDER BY created_at DESC, account_id DESC LIMIT $3 OFFSET $4
+"""
+COUNT_ON_CLOCK: Final = "SELECT count(*) FROM accounts WHERE test_clock_id = $1"
 # Two index look-ups; an OR over both columns may be planned as a scan of all accounts.
 FIND_BY_SUBJECTS: Final = """
 SELECT * FROM accounts WHERE external_id = ANY ($1::text[])
@@ -118,6 +125,22 @@ async def list_page(conn: Connection, request: PageRequest, search: str) -> list
 async def count(conn: Connection, search: str) -> int:
     """Return how many accounts match."""
     return int(await conn.fetchval(COUNT, search))
+
+
+async def list_on_clock(
+    conn: Connection, test_clock_id: UUID, request: PageRequest
+) -> list[Account]:
+    """Return one row more than the limit of the accounts on a clock, newest first."""
+    at, last = (request.after.at, request.after.id) if request.after else (None, None)
+    rows = await conn.fetch(
+        LIST_ON_CLOCK, at, last, request.limit + 1, request.offset, test_clock_id
+    )
+    return [to_account(row) for row in rows]
+
+
+async def count_on_clock(conn: Connection, test_clock_id: UUID) -> int:
+    """Return how many accounts are on a clock."""
+    return int(await conn.fetchval(COUNT_ON_CLOCK, test_clock_id))
 
 
 async def find_by_subjects(

@@ -177,6 +177,11 @@ async def find_entry(conn: Connection, account_id: UUID, key: str) -> PostedEntr
     return await store.find_entry_by_key(conn, account_id, key)
 
 
+async def latest_entry_at(conn: Connection, account_id: UUID) -> datetime | None:
+    """Return the latest instant (the account's time) at which anything was booked."""
+    return await store.latest_entry_at(conn, account_id)
+
+
 async def receivable_sums(conn: Connection, account_id: UUID) -> tuple[ReceivableSums, ...]:
     """Return by currency what the account was charged and what it has paid, in minor units."""
     return await store.receivable_sums(conn, account_id)

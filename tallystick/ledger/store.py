@@ -1,6 +1,7 @@
 """The SQL of the books. All writing goes through the database's `post_entries`."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -52,6 +53,7 @@ WHERE account_id = $1
       SELECT FROM ledger_postings AS p
       WHERE p.account_id = $1 AND p.ledger_entry_id = e.ledger_entry_id AND p.ledger_account = $2))
 """
+LATEST_AT: Final = "SELECT max(at) FROM ledger_entries WHERE account_id = $1"
 ENTRIES: Final = """
 SELECT ledger_entry_id, idempotency_key, kind, reference, reason, at, recorded_at
 FROM ledger_entries AS e
@@ -142,6 +144,12 @@ async def entry_count(conn: Connection, account_id: UUID, ledger_account: str | 
     """Return how many entries the account has."""
     count: int = await conn.fetchval(COUNT, account_id, ledger_account)
     return count
+
+
+async def latest_entry_at(conn: Connection, account_id: UUID) -> datetime | None:
+    """Return the latest instant of any entry of the account."""
+    at: datetime | None = await conn.fetchval(LATEST_AT, account_id)
+    return at
 
 
 async def entries(

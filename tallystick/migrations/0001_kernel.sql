@@ -162,15 +162,25 @@ END $$;
 CREATE TRIGGER wakes_worker AFTER INSERT ON outbox
     FOR EACH STATEMENT EXECUTE FUNCTION wake_worker();
 
--- A clock that accounts may sit on; `target_at` beyond `now_at` means: being advanced.
+-- A clock that accounts may sit on. It is being advanced, from `from_at` on, until it stands at
+-- `target_at` and the work of that instant is done too. A deleted one keeps its row: time stands
+-- still for the accounts that are on it.
 CREATE TABLE test_clocks (
     test_clock_id uuid PRIMARY KEY,
     name text NOT NULL,
     now_at timestamptz NOT NULL,
     target_at timestamptz NOT NULL,
+    from_at timestamptz NOT NULL,
+    is_advancing boolean NOT NULL DEFAULT false,
+    work_count bigint NOT NULL DEFAULT 0,
+    error text,
     created_at timestamptz NOT NULL,
-    CHECK (target_at >= now_at)
+    deleted_at timestamptz,
+    CHECK (from_at <= now_at AND now_at <= target_at),
+    CHECK (is_advancing OR now_at = target_at)
 );
+CREATE INDEX test_clocks_by_age ON test_clocks (created_at, test_clock_id)
+    WHERE deleted_at IS NULL;
 CALL share_reference_table('test_clocks');
 CALL audit_table('test_clocks');
 CREATE TRIGGER wakes_worker AFTER INSERT OR UPDATE ON test_clocks

@@ -1441,8 +1441,14 @@ CREATE TABLE public.test_clocks (
     name text NOT NULL,
     now_at timestamp with time zone NOT NULL,
     target_at timestamp with time zone NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    is_advancing boolean DEFAULT false NOT NULL,
+    work_count bigint DEFAULT 0 NOT NULL,
+    error text,
     created_at timestamp with time zone NOT NULL,
-    CONSTRAINT test_clocks_check CHECK ((target_at >= now_at))
+    deleted_at timestamp with time zone,
+    CONSTRAINT test_clocks_check CHECK (((from_at <= now_at) AND (now_at <= target_at))),
+    CONSTRAINT test_clocks_check1 CHECK ((is_advancing OR (now_at = target_at)))
 );
 CREATE TABLE public.usage_alert_due (
     account_id uuid NOT NULL,
@@ -2037,6 +2043,7 @@ CREATE UNIQUE INDEX plan_versions_active ON public.plan_versions USING btree (pl
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE UNIQUE INDEX subscriptions_active ON public.subscriptions USING btree (account_id) WHERE (status = 'active'::text);
 CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, subscription_id) WHERE (next_bill_at IS NOT NULL);
+CREATE INDEX test_clocks_by_age ON public.test_clocks USING btree (created_at, test_clock_id) WHERE (deleted_at IS NULL);
 CREATE INDEX usage_alert_due_order ON public.usage_alert_due USING btree (due_at, due_id);
 CREATE INDEX usage_alerts_by_time ON public.usage_alerts USING btree (account_id, fired_at, usage_alert_id);
 CREATE INDEX usage_alerts_of_all ON public.usage_alerts USING btree (fired_at, usage_alert_id);

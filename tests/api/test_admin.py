@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from tallystick.kernel.ids import show
+
 if TYPE_CHECKING:
     from tests.api.conftest import Shop
 
@@ -316,6 +318,37 @@ async def test_a_clock_goes_no_further_than_two_hundred_years(
     answer = await admin.post(f"{ADMIN}/test-clocks/{clock['id']}/advance", json={"to": to})
     problem = shop.refused(answer, 422, "validation_failed")
     assert [name for name, _ in shop.fields(problem)] == ["to"]
+
+
+async def test_a_clock_is_listed_with_its_accounts_advanced_and_deleted(
+    shop: "Shop", admin: httpx.AsyncClient
+) -> None:
+    account = await shop.account(name="Traveller")
+    name = show("account", account.account_id)
+    new = {"name": "c", "now": "2026-01-01T00:00:00Z"}
+    clock = (await admin.post(f"{ADMIN}/test-clocks", json=new)).json()
+    path = f"{ADMIN}/test-clocks/{clock['id']}"
+    attached = await admin.post(f"{path}/accounts", json={"accounts": [name]})
+    assert (attached.status_code, attached.json()["account_count"]) == (200, 1)
+    (listed,) = (await admin.get(f"{path}/accounts")).json()["accounts"]
+    assert (listed["id"], listed["test_clock"]) == (name, clock["id"])
+    moving = await admin.post(f"{path}/advance", json={"to": "2026-01-11T00:00:00Z"})
+    assert moving.json()["progress"] == {
+        "started_from": "2026-01-01T00:00:00Z", "percent": 0, "work_count": 0,
+    }  # fmt: skip
+    again = await admin.post(f"{path}/advance", json={"to": "2026-01-12T00:00:00Z"})
+    shop.refused(again, 409, "test_clock_advancing")
+    shop.refused(await admin.delete(path), 409, "test_clock_advancing")
+    await shop.work()
+    newest = (await admin.get(f"{ADMIN}/test-clocks?limit=1")).json()["test_clocks"][0]
+    assert (newest["id"], newest["status"], newest["progress"]["percent"]) == (
+        clock["id"], "ready", 100,
+    )  # fmt: skip
+    assert newest["now"] == "2026-01-11T00:00:00Z"
+    assert (await admin.delete(f"{path}/accounts/{name}")).status_code == 204
+    assert (await admin.get(path)).json()["account_count"] == 0
+    assert (await admin.delete(path)).status_code == 204
+    shop.refused(await admin.get(path), 404, "test_clock_not_found")
 
 
 # -- the catalogue --

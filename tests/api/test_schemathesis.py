@@ -252,8 +252,8 @@ def keep_tax_rules(body: Json, _: Known) -> Json:
 
 
 def keep_clock_rules(body: Json, _: Known) -> Json:
-    """A clock only moves forward."""
-    return {**body, "to": "2199-12-31T00:00:00Z"}
+    """A clock only moves forward, and ten years at once."""
+    return {**body, "to": "2035-12-31T00:00:00Z"}
 
 
 def keep_grant_rules(body: Json, _: Known) -> Json:

@@ -70,16 +70,27 @@ NAMED_IN_BODY = (
     "/credits/transfer",
     "/{event_id}/amend",
     "/{event_id}/reverse",
+    "/{test_clock_id}/accounts",
+    "/{test_clock_id}/accounts/{account_id}",
 )
-OF_STAFF = [
-    pair
-    for pair in operations()
-    if not pair[1].startswith((BILLING, "/api/v1/meters/")) and not pair[1].endswith(NAMED_IN_BODY)
-]
 
+
+def ends(operation: tuple[str, str]) -> bool:
+    return operation[0] == "delete"
+
+
+OF_STAFF = sorted(
+    (
+        pair
+        for pair in operations()
+        if not pair[1].startswith((BILLING, "/api/v1/meters/"))
+        and not pair[1].endswith(NAMED_IN_BODY)
+    ),
+    key=ends,
+)
 
 # What ends an object comes after what reads it.
-UNSAFE_LAST = sorted(OF_ACCOUNTS, key=lambda operation: operation[0] == "delete")
+UNSAFE_LAST = sorted(OF_ACCOUNTS, key=ends)
 
 
 class Owned(msgspec.Struct, frozen=True):

@@ -52,7 +52,14 @@ SUBSCRIPTION = Subscription(
     next_bill_at=END,
     created_at=START,
 )
-CLOCK = TestClock(UUID(int=6), "Demo", START, START, START)
+CLOCK = TestClock(
+    test_clock_id=UUID(int=6),
+    name="Demo",
+    now_at=START,
+    target_at=START,
+    from_at=START,
+    created_at=START,
+)
 
 
 def facts(subscription: Subscription | None, plan: PlanVersion | None) -> dict[str, str]:
@@ -92,7 +99,7 @@ def test_the_clock_form_offers_the_next_bill_or_the_next_day(
 
 
 def test_a_clock_is_told_in_utc() -> None:
-    moving = replace(CLOCK, target_at=END)
+    moving = replace(CLOCK, target_at=END, is_advancing=True)
     shown = clock_view(moving, None, formats_of(ACCOUNT))
     assert (shown.status, shown.now, shown.target) == (
         "advancing",
