@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -58,11 +58,17 @@ PASSWORD_COST: Final = Cost()
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, dsn: str, clock: Clock = system_clock, *, cost: Cost = PASSWORD_COST
+    settings: Settings,
+    dsn: str,
+    clock: Clock = system_clock,
+    *,
+    cost: Cost = PASSWORD_COST,
+    more_gateways: Sequence[Gateway] = (),
 ) -> AsyncIterator[Services]:
     """Open the pool and make every service; close them all at the end.
 
-    `cost` is what a password's hash costs; tests choose a low one.
+    `cost` is what a password's hash costs; tests choose a low one. `more_gateways` stand beside
+    those of the settings: a simulation pays through its own.
     """
     async with AsyncExitStack() as stack:
         _need_no_lago(settings)
@@ -71,7 +77,7 @@ async def open_services(
             stack.push_async_callback(usage.server.close)
         db = await open_database(dsn, connections_max=CONNECTIONS_MAX, beside=usage)
         stack.push_async_callback(db.close)
-        gateways = Gateways(list(_adapters(settings)))
+        gateways = Gateways([*_adapters(settings), *more_gateways])
         stack.push_async_callback(gateways.close)
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=JWKS_TIMEOUT_S))
         jwt = _jwt(settings, http, clock)

@@ -195,6 +195,22 @@ def openapi(
         sys.stdout.buffer.write(description)
 
 
+@cli.command(
+    epilog="Examples: tallystick simulate docs/scenarios/upgrade.json · "
+    "tallystick simulate - < story.json > outcome.json"
+)
+def simulate(
+    scenario: Annotated[Path, typer.Argument(help="JSON file; - reads the input.")],
+) -> None:
+    """Tell a story on a throw-away database with a test clock; print what came of it as JSON.
+
+    The same scenario gives the same bytes. Exit code 1 when a step can not be done; it is named.
+    """
+    from tallystick.simulation.command import run_simulation
+
+    run_simulation(_settings({}).home, None if str(scenario) == "-" else scenario)
+
+
 @simulators.command(epilog="Example: tallystick simulators stripe --port 12111")
 def stripe(
     port: Annotated[int, typer.Option(help="Port; 0: any that is free.")] = 12111,

@@ -1,0 +1,110 @@
+"""What can be told of a scenario before it begins: order, names, what is not possible. Pure."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import count, pairwise
+from typing import Final
+
+from tallystick.kernel.errors import FieldError
+from tallystick.simulation import scenario as story
+from tallystick.simulation.scenario import Scenario, Step, refused
+
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+FAULTS_MAX: Final = 20
+_NAMING: Final = (story.ChangePlan, story.Cancel, story.Pause, story.Resume)
+_NOT_YET: Final = (story.ChangePlan, story.Pause, story.Resume)
+
+
+def check(scenario: Scenario) -> None:
+    """Raise BadInput `scenario_invalid` that names every step which can not be told."""
+    faults = [
+        *_repeated("meters", [meter.code for meter in scenario.meters]),
+        *_repeated("plans", [plan.code for plan in scenario.plans]),
+        *_plan_faults(scenario),
+        *_time_faults(scenario.steps),
+        *_name_faults(scenario),
+        *(fault for at, step in enumerate(scenario.steps) for fault in _not_yet(at, step)),
+    ]
+    if faults:
+        raise refused(faults[:FAULTS_MAX])
+
+
+def names_of(steps: Sequence[Step]) -> dict[int, str]:
+    """Return the name of the subscription that each `subscribe` step makes, by its place.
+
+    Those without a name are called s1, s2 and so on, past names that are taken.
+    """
+    taken = {step.name for step in steps if isinstance(step, story.Subscribe)}
+    free = (name for number in count(1) if (name := f"s{number}") not in taken)
+    return {
+        at: step.name or next(free)
+        for at, step in enumerate(steps)
+        if isinstance(step, story.Subscribe)
+    }
+
+
+def _repeated(field: str, codes: Sequence[str]) -> Iterator[FieldError]:
+    for at, code in enumerate(codes):
+        if code in codes[:at]:
+            yield FieldError(f"{field}[{at}].code", "code_repeated", f'"{code}" is there already')
+
+
+def _plan_faults(scenario: Scenario) -> Iterator[FieldError]:
+    for at, plan in enumerate(scenario.plans):
+        if plan.trial_days:
+            yield _impossible(f"plans[{at}].trial_days", "a trial")
+
+
+def _time_faults(steps: Sequence[Step]) -> Iterator[FieldError]:
+    for at, step in enumerate(steps):
+        if not EARLIEST <= step.at < LATEST:
+            message = "must be in the years 2000 to 2199"
+            yield FieldError(f"steps[{at}].at", "out_of_range", message)
+    for at, (before, step) in enumerate(pairwise(steps), 1):
+        if step.at < before.at:
+            message = "is before the step before it; time only goes forward"
+            yield FieldError(f"steps[{at}].at", "in_the_past", message)
+
+
+def _name_faults(scenario: Scenario) -> Iterator[FieldError]:
+    plans = {plan.code for plan in scenario.plans}
+    meters = {meter.code for meter in scenario.meters}
+    named = names_of(scenario.steps)
+    known: set[str] = set()
+    for at, step in enumerate(scenario.steps):
+        place = f"steps[{at}]"
+        if isinstance(step, story.Subscribe | story.ChangePlan) and step.plan not in plans:
+            yield FieldError(f"{place}.plan", "plan_not_found", f'no plan "{step.plan}"')
+        if isinstance(step, story.Usage) and step.meter not in meters:
+            yield FieldError(f"{place}.meter", "meter_not_found", f'no meter "{step.meter}"')
+        if isinstance(step, _NAMING):
+            yield from _subscription_faults(place, step.subscription, known)
+        if at in named:
+            if named[at] in known:
+                message = f'"{named[at]}" is the name of another subscription'
+                yield FieldError(f"{place}.as", "repeated", message)
+            known.add(named[at])
+
+
+def _subscription_faults(place: str, name: str | None, known: set[str]) -> Iterator[FieldError]:
+    if not known:
+        yield FieldError(place, "subscription_not_found", "nobody has subscribed yet")
+    elif name is not None and name not in known:
+        message = f'no subscription "{name}" at this point'
+        yield FieldError(f"{place}.subscription", "subscription_not_found", message)
+
+
+def _not_yet(at: int, step: Step) -> Iterator[FieldError]:
+    """Yield what no subscription can do yet."""
+    place = f"steps[{at}]"
+    if isinstance(step, _NOT_YET):
+        yield _impossible(f"{place}.do", type(step).__struct_config__.tag)
+    if isinstance(step, story.Subscribe) and step.billing_time != "anniversary":
+        yield _impossible(f"{place}.billing_time", step.billing_time)
+    if isinstance(step, story.Cancel) and step.remainder != "nothing":
+        yield _impossible(f"{place}.remainder", step.remainder)
+
+
+def _impossible(field: str, what: object) -> FieldError:
+    return FieldError(field, "not_possible_yet", f"{what} can not be simulated yet")

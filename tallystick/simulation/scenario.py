@@ -1,0 +1,168 @@
+"""A scenario: an account, what is metered and sold, and what happens when; read from JSON.
+
+The shapes are strict: an unknown field is refused with its path, as is a value of another kind.
+Instants are RFC 3339 with an offset; amounts and quantities are decimal strings.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from tallystick.api.errors import body_error
+from tallystick.catalog.model import Interval, NewMeter
+from tallystick.kernel.errors import BadInput, FieldError
+from tallystick.metering.numbers import read_number
+
+BYTES_MAX: Final = 64 << 20
+STEPS_MAX: Final = 100_000
+PLANS_MAX: Final = 100
+METERS_MAX: Final = 100
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=63)]
+When = Literal["now", "period_end"]
+
+
+class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all shapes: a typo is refused."""
+
+
+class AccountFacts(_Strict, frozen=True, kw_only=True):
+    """Who is billed."""
+
+    currency: str = "USD"
+    timezone: str = "UTC"
+    country: str = "US"
+    name: str = "Scenario"
+    email: str = "scenario@example.com"
+    locale: str = "en-US"
+    tax_name: str | None = None
+    tax_percent: str | None = None
+    payment_due_days: int = 14
+
+
+class PlanFacts(_Strict, frozen=True, kw_only=True):
+    """A plan; `billing` and the account's currency hold for prices that name no other.
+
+    A flat price without its own `billing` is billed as the plan says; usage is known afterwards,
+    so other prices are billed in arrears unless they say otherwise.
+    """
+
+    code: str
+    name: str | None = None
+    currency: str | None = None
+    interval: Interval = "month"
+    interval_count: int = 1
+    billing: Literal["in_advance", "in_arrears"] = "in_arrears"
+    prices: list[dict[str, Any]]
+    limits: dict[str, Any] = {}
+    trial_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class _Step(_Strict, frozen=True, kw_only=True, tag_field="do"):
+    """Something that happens at an instant, after all that was due before it."""
+
+    at: Instant
+
+
+class Subscribe(_Step, frozen=True, kw_only=True, tag="subscribe"):
+    """Put the account on a plan; `as` is the subscription's name in later steps."""
+
+    plan: str
+    billing_time: Literal["anniversary", "calendar"] = "anniversary"
+    name: Name | None = msgspec.field(default=None, name="as")
+
+
+class Usage(_Step, frozen=True, kw_only=True, tag="usage"):
+    """Record an event of a meter; `time` (else `at`) is when it happened."""
+
+    meter: str
+    properties: dict[str, Any] = {}
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] | None = None
+    time: Instant | None = None
+
+
+class ChangePlan(_Step, frozen=True, kw_only=True, tag="change_plan"):
+    """Move a subscription to another plan."""
+
+    plan: str
+    subscription: str | None = None
+    when: When | None = None
+
+
+class Cancel(_Step, frozen=True, kw_only=True, tag="cancel"):
+    """End a subscription; `remainder` is what becomes of what was paid ahead."""
+
+    subscription: str | None = None
+    when: When = "period_end"
+    remainder: Literal["nothing", "credit", "refund"] = "nothing"
+
+
+class Pause(_Step, frozen=True, kw_only=True, tag="pause"):
+    """Stop a subscription for a while."""
+
+    subscription: str | None = None
+
+
+class Resume(_Step, frozen=True, kw_only=True, tag="resume"):
+    """Let a paused subscription go on, or one that was to be canceled."""
+
+    subscription: str | None = None
+
+
+class GrantCredits(_Step, frozen=True, kw_only=True, tag="grant_credits"):
+    """Give credits; the lowest `priority` is used first."""
+
+    amount: str
+    expires_at: Instant | None = None
+    priority: int = 100
+    reason: str = ""
+
+
+class Pay(_Step, frozen=True, kw_only=True, tag="pay"):
+    """Charge the account's card for the oldest open invoice, or for the one that is named."""
+
+    outcome: Literal["succeeded", "declined", "needs_action"] = "succeeded"
+    invoice: str | None = None
+
+
+class Advance(_Step, frozen=True, kw_only=True, tag="advance"):
+    """Nothing happens but that time goes on to `at`, and all that is due is done."""
+
+
+Step = (
+    Subscribe | Usage | ChangePlan | Cancel | Pause | Resume | GrantCredits | Pay | Advance
+)  # fmt: skip
+
+
+class Scenario(_Strict, frozen=True, kw_only=True):
+    """A whole story."""
+
+    account: AccountFacts = AccountFacts()
+    meters: Annotated[list[NewMeter], msgspec.Meta(max_length=METERS_MAX)] = []
+    plans: Annotated[list[PlanFacts], msgspec.Meta(max_length=PLANS_MAX)] = []
+    steps: Annotated[list[Step], msgspec.Meta(min_length=1, max_length=STEPS_MAX)]
+
+
+_DECODER: Final = msgspec.json.Decoder(Scenario, float_hook=read_number)
+
+
+def read_scenario(text: bytes) -> Scenario:
+    """Read a scenario from JSON; raises BadInput with the path of what can not be taken."""
+    if len(text) > BYTES_MAX:
+        raise refused([FieldError("", "too_large", f"may have {BYTES_MAX >> 20} MiB at most")])
+    try:
+        return _DECODER.decode(text)
+    except msgspec.ValidationError as error:
+        raise refused([body_error(error)]) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise BadInput(
+            "malformed_json", f"The scenario is not well-formed JSON: {error}"
+        ) from error
+
+
+def refused(faults: list[FieldError]) -> BadInput:
+    """Return the error for these faults, each on a line of its own with its path."""
+    lines = [f"{fault.field}: {fault.message}".removeprefix(": ") for fault in faults]
+    return BadInput("scenario_invalid", "\n".join(lines), errors=faults)

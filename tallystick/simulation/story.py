@@ -1,0 +1,328 @@
+"""Telling a scenario: a test clock moves from step to step, through the product's own services."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from itertools import takewhile
+from typing import Final, assert_never
+from uuid import UUID
+
+import msgspec
+
+from tallystick.accounts import service as accounts
+from tallystick.accounts.model import Account, NewAccount
+from tallystick.api.services import Services
+from tallystick.catalog import service as catalog
+from tallystick.catalog.checks import read_prices
+from tallystick.catalog.limits import read_limits
+from tallystick.catalog.model import NewPlanVersion
+from tallystick.credits import grants
+from tallystick.credits.amounts import to_units
+from tallystick.credits.model import NewGrant
+from tallystick.invoices.model import Invoice, Status
+from tallystick.kernel import test_clocks
+from tallystick.kernel.advancer import Advancer
+from tallystick.kernel.db import WRITER, Connection
+from tallystick.kernel.errors import BadInput, TallystickError
+from tallystick.kernel.ids import new_id, show
+from tallystick.kernel.outbox import Teller
+from tallystick.metering import service as metering
+from tallystick.metering.model import EVENTS_MAX, UsageEvent
+from tallystick.money.errors import MoneyError
+from tallystick.payments import methods
+from tallystick.simulation import gateway as gateways
+from tallystick.simulation import scenario as steps
+from tallystick.simulation.checks import names_of
+from tallystick.simulation.gateway import ToldGateway
+from tallystick.simulation.reads import all_invoices
+from tallystick.simulation.recorder import Recorder
+from tallystick.simulation.scenario import PlanFacts, Scenario, Step
+from tallystick.subscriptions import service as subscriptions
+from tallystick.work import account_kinds, event_handlers
+
+SOURCE: Final = "scenario"
+
+Progress = Callable[[int], None]
+"""Told how many more steps are done."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A story that was told: whose it is, how things are called, what was told on the way."""
+
+    account: Account
+    subscriptions: dict[UUID, str]
+    recorder: Recorder
+    ended_at: datetime
+
+
+class Story:
+    """One scenario on one database."""
+
+    def __init__(self, services: Services, gateway: ToldGateway, scenario: Scenario) -> None:
+        self._services = services
+        self._db = services.db
+        self._gateway = gateway
+        self._scenario = scenario
+        self._names = names_of(scenario.steps)
+        self._subscriptions: dict[str, UUID] = {}
+        self._clock_id = new_id()
+        self._now = scenario.steps[0].at
+        self.recorder = Recorder(event_handlers(services), self._present)
+        tell = Teller(services.db, self.recorder).run_due
+        self._advancer = Advancer(services.db, services.clock, account_kinds(services), tell)
+
+    async def tell(self, progress: Progress) -> Told:
+        """Do every step; raises BadInput `step_refused` that names the one which can not be."""
+        async with self._db.transaction(WRITER) as conn:
+            await self._make_catalog(conn)
+            self._account = await self._make_account(conn)
+        at = 0
+        while at < len(self._scenario.steps):
+            count = await self._tell_from(at)
+            progress(count)
+            at += count
+        named = {subscription_id: name for name, subscription_id in self._subscriptions.items()}
+        return Told(self._account, named, self.recorder, self._now)
+
+    async def _present(self) -> datetime:
+        async with self._db.transaction(WRITER) as conn:
+            return (await test_clocks.get(conn, self._clock_id)).now_at
+
+    # -- what there is --
+
+    async def _make_catalog(self, conn: Connection) -> None:
+        for at, meter in enumerate(self._scenario.meters):
+            with _named(f"meters[{at}]"):
+                await metering.create_meter(conn, meter, self._now)
+        for at, plan in enumerate(self._scenario.plans):
+            with _named(f"plans[{at}]"):
+                await catalog.create_plan_version(conn, self._plan(plan), self._now)
+
+    def _plan(self, plan: PlanFacts) -> NewPlanVersion:
+        currency = plan.currency or self._scenario.account.currency
+        return NewPlanVersion(
+            plan_code=plan.code,
+            plan_name=plan.code if plan.name is None else plan.name,
+            currency=currency,
+            interval=plan.interval,
+            interval_count=plan.interval_count,
+            prices=read_prices([_price(price, plan, currency) for price in plan.prices]),
+            limits=read_limits(plan.limits),
+        )
+
+    async def _make_account(self, conn: Connection) -> Account:
+        facts = msgspec.structs.asdict(self._scenario.account)
+        with _named("account"):
+            percent = facts["tax_percent"]
+            facts["tax_percent"] = None if percent is None else _decimal("tax_percent", percent)
+            await test_clocks.create(conn, self._clock_id, "scenario", self._now, self._now)
+            new = NewAccount(**facts, test_clock_id=self._clock_id)
+            return await accounts.create_account(conn, new, self._now)
+
+    # -- what happens --
+
+    async def _tell_from(self, at: int) -> int:
+        """Tell the step at this place, or all usage from there until something is due."""
+        step = self._scenario.steps[at]
+        with _named(f"steps[{at}]"):
+            await self._advance(step.at)
+        if isinstance(step, steps.Usage):
+            return await self._use(at)
+        with _named(f"steps[{at}]"):
+            await self._do(at, step)
+            await self._advancer.finish(self._clock_id)
+            await self._need_billed()
+        return 1
+
+    async def _advance(self, to: datetime) -> None:
+        """Move the clock; in a refusal `to` is the step's `at`."""
+        self._now = to
+        with _renamed("to", "at"):
+            async with self._db.transaction(WRITER) as conn:
+                await test_clocks.aim(conn, self._clock_id, to)
+        await self._advancer.finish(self._clock_id)
+        await self._need_billed()
+
+    async def _do(self, at: int, step: Step) -> None:
+        match step:
+            case steps.Subscribe():
+                await self._subscribe(self._names[at], step)
+            case steps.Cancel():
+                await self._cancel(step)
+            case steps.GrantCredits():
+                await self._grant(at, step)
+            case steps.Pay():
+                await self._pay(at, step)
+            case steps.Advance() | steps.Usage():
+                pass
+            case steps.ChangePlan() | steps.Pause() | steps.Resume():
+                raise AssertionError  # refused before the story began
+            case _:
+                assert_never(step)
+
+    async def _subscribe(self, name: str, step: steps.Subscribe) -> None:
+        async with self._db.transaction(WRITER) as conn:
+            plan = await catalog.current_plan_version(conn, step.plan)
+            made = await subscriptions.subscribe(conn, self._account, plan, step.at)
+        self._subscriptions[name] = made.subscription_id
+
+    async def _cancel(self, step: steps.Cancel) -> None:
+        wanted, account_id = self._subscription(step.subscription), self._account.account_id
+        async with self._db.transaction(WRITER) as conn:
+            if step.when == "now":
+                await subscriptions.cancel_now(conn, account_id, wanted, step.at)
+                return
+            found = await subscriptions.get_subscription(conn, account_id, wanted)
+            plan = await catalog.get_plan_version(conn, found.plan_version_id)
+            await subscriptions.cancel_at_period_end(conn, account_id, wanted, plan, step.at)
+
+    async def _grant(self, at: int, step: steps.GrantCredits) -> None:
+        new = NewGrant(
+            source="manual",
+            units=to_units(_decimal("amount", step.amount), "amount"),
+            priority=step.priority,
+            expires_at=step.expires_at,
+            reason=step.reason,
+        )
+        async with self._db.transaction(WRITER) as conn:
+            key = f"{SOURCE}:{at}"
+            await grants.grant(conn, self._account.account_id, new, key=key, at=step.at)
+
+    async def _pay(self, at: int, step: steps.Pay) -> None:
+        await self._save_card(step.at)
+        self._gateway.answer = step.outcome
+        invoice = await self._payable(step.invoice)
+        key = f"{SOURCE}:{at}"
+        await self._services.collector.pay_invoice(
+            self._account.account_id, invoice.invoice_id, request_key=key
+        )
+
+    async def _payable(self, number: str | None) -> Invoice:
+        """Return the invoice with this number, or the oldest open one."""
+        async with self._db.transaction(WRITER) as conn:
+            found = await all_invoices(conn, self._account.account_id)
+        wanted = [one for one in found if _is_payable(one, number)]
+        if not wanted:
+            field = "outcome" if number is None else "invoice"
+            message = "no invoice is open" if number is None else f'no invoice "{number}"'
+            raise BadInput.field(field, "invoice_not_found", message)
+        return wanted[0]
+
+    async def _save_card(self, at: datetime) -> None:
+        """Save the account's card before it pays for the first time."""
+        account_id = self._account.account_id
+        await self._services.card_setup.ensure_customer(account_id, gateways.NAME)
+        card = await self._gateway.describe_method(gateways.CARD)
+        async with self._db.transaction(WRITER) as conn:
+            await methods.save(conn, account_id, gateways.NAME, card, at)
+
+    async def _use(self, at: int) -> int:
+        """Record this event, and those after it as long as nothing falls due between them."""
+        due = await self._advancer.next_due(self._clock_id)
+        following = self._scenario.steps[at : at + EVENTS_MAX]
+        batch = [
+            one
+            for one in takewhile(lambda one: isinstance(one, steps.Usage), following)
+            if isinstance(one, steps.Usage)
+        ]
+        count = sum(1 for _ in takewhile(lambda one: due is None or one.at < due, batch)) or 1
+        with _named(f"steps[{at + count - 1}]"):
+            await self._advance(batch[count - 1].at)
+        await self._record(at, batch[:count])
+        return count
+
+    async def _record(self, at: int, batch: Sequence[steps.Usage]) -> None:
+        subject = show("account", self._account.account_id)
+        events = [
+            UsageEvent(
+                source=SOURCE,
+                id=one.id or f"step-{at + place}",
+                meter=one.meter,
+                subject=subject,
+                at=one.time or one.at,
+                properties=one.properties,
+            )
+            for place, one in enumerate(batch)
+        ]
+        with _as_steps(at):
+            await self._services.ingest.record(events, now=self._services.clock())
+
+    def _subscription(self, name: str | None) -> UUID:
+        """Return the subscription with this name, or the newest one."""
+        return self._subscriptions[name or list(self._subscriptions)[-1]]
+
+    async def _need_billed(self) -> None:
+        """Raise what keeps a subscription from being billed: the worker would try it for ever."""
+        async with self._db.transaction(WRITER) as conn:
+            known = await subscriptions.list_subscriptions(conn, self._account.account_id)
+        for one in known:
+            if one.bill_error is not None:
+                raise BadInput("step_refused", f"it could not be billed: {one.bill_error}")
+        failure = self.recorder.failure
+        if failure is not None:
+            raise BadInput("step_refused", f"{type(failure).__name__}: {failure}") from failure
+
+
+def _is_payable(invoice: Invoice, number: str | None) -> bool:
+    return invoice.status is Status.OPEN if number is None else invoice.number == number
+
+
+def _price(price: dict[str, object], plan: PlanFacts, currency: str) -> dict[str, object]:
+    """Return a price with what the plan says for all of its prices."""
+    billing = plan.billing if price.get("model") == "flat" else "in_arrears"
+    return {"currency": currency, "billing": billing, **price}
+
+
+def _decimal(field: str, text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise BadInput.field(field, "not_a_decimal_string", 'must be such as "12.5"') from error
+
+
+@contextmanager
+def _named(place: str) -> Iterator[None]:
+    """Let a refusal name the place in the scenario that it is about."""
+    try:
+        yield
+    except (TallystickError, MoneyError) as error:
+        if isinstance(error, TallystickError) and error.extra.get("is_named"):
+            raise
+        found = error.errors if isinstance(error, TallystickError) else ()
+        lines = [f"{place}.{_short(fault.field)}: {fault.message}" for fault in found]
+        text = "\n".join(lines) if lines else f"{place}: {error}"
+        raise BadInput("step_refused", text, errors=found, extra={"is_named": True}) from error
+
+
+def _short(field: str) -> str:
+    """Return the scenario's word for a field of the catalogue."""
+    return field.removeprefix("plan_")
+
+
+@contextmanager
+def _renamed(before: str, after: str) -> Iterator[None]:
+    try:
+        yield
+    except BadInput as error:
+        if [fault.field for fault in error.errors] != [before]:
+            raise
+        fault = error.errors[0]
+        raise BadInput.field(after, fault.code, fault.message) from error
+
+
+@contextmanager
+def _as_steps(first: int) -> Iterator[None]:
+    """Let `events[2].data.n` of a batch be the third step from `first` on."""
+    try:
+        yield
+    except TallystickError as error:
+        lines = [f"{_step_path(fault.field, first)}: {fault.message}" for fault in error.errors]
+        text = "\n".join(lines) or f"steps[{first}]: {error}"
+        raise BadInput("step_refused", text, extra={"is_named": True}) from error
+
+
+def _step_path(field: str, first: int) -> str:
+    head, _, rest = field.partition("]")
+    number = first + int(head.removeprefix("events["))
+    return f"steps[{number}]{rest}"
