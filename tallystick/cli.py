@@ -211,6 +211,41 @@ def simulate(
     run_simulation(_settings({}).home, None if str(scenario) == "-" else scenario)
 
 
+@cli.command(
+    "what-if",
+    epilog="Example: tallystick what-if --draft pro.json --plan pro --from 2026-01-01 "
+    "--to 2026-04-01 --rows rows.ndjson",
+)
+def what_if(
+    *,
+    start: Annotated[str, typer.Option("--from", help="First day (UTC).")],
+    end: Annotated[str, typer.Option("--to", help="The day behind the last (UTC).")],
+    draft: Annotated[
+        Path | None, typer.Option(help="A version as JSON, as POST /api/v1/admin/plans takes it.")
+    ] = None,
+    plan_version: Annotated[str | None, typer.Option(help="A stored version: pv_…")] = None,
+    account: Annotated[
+        list[str] | None, typer.Option(help="acct_… or your own id; once for each. Else all.")
+    ] = None,
+    plan: Annotated[str | None, typer.Option(help="Only those on a version of this plan.")] = None,
+    rows: Annotated[
+        Path | None, typer.Option(help="Write what each account's periods cost, a line each.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not tables.")] = False,
+) -> None:
+    """Tell what a version of a plan would have billed for stored usage; changes nothing."""
+    from tallystick.processes import database
+    from tallystick.whatif_commands import Asked, run_what_if
+
+    settings = _settings({})
+    asked = Asked(
+        plan_version=plan_version, draft=draft, accounts=account or (), plan=plan, start=start,
+        end=end, rows=rows, as_json=as_json,
+    )  # fmt: skip
+    with database(settings, progress=_say) as dsn:
+        asyncio.run(run_what_if(settings, dsn, asked))
+
+
 @simulators.command(epilog="Example: tallystick simulators stripe --port 12111")
 def stripe(
     port: Annotated[int, typer.Option(help="Port; 0: any that is free.")] = 12111,

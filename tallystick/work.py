@@ -38,6 +38,7 @@ from tallystick.payments.jobs import Resolver, attempts_kind, payments_kind
 from tallystick.payments.news import GatewayNews
 from tallystick.subscriptions.events import SUBSCRIPTION_RENEWED, SUBSCRIPTION_STARTED
 from tallystick.webhooks.jobs import InboxWorker
+from tallystick.whatif.jobs import WhatIfs
 
 T = TypeVar("T")
 HOUSEKEEPING: Final = "housekeeping"
@@ -69,6 +70,7 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
         Fold(db).kind(),
         Aside(db, timedelta(days=services.settings.event_parked_days_max)).kind(),
         *archive_kinds(services),
+        WhatIfs(db).kind(),
         WallKind("test_clocks", advancer.run_due),
         WallKind(HOUSEKEEPING, _Housekeeping(services).run_due),
     )

@@ -28,6 +28,7 @@ from tallystick.catalog.plan_terms import read_commitment
 from tallystick.kernel import ids
 from tallystick.kernel.db import STAFF, WRITER
 from tallystick.kernel.errors import BadInput
+from tallystick.whatif.service import need_variance
 
 BASE: Final = "/api/v1/admin"
 TAGS: Final = ["Admin: catalogue"]
@@ -101,6 +102,17 @@ class NewPlan(Body, frozen=True, kw_only=True):
     draft: bool = False
 
 
+class Activation(Body, frozen=True, kw_only=True):
+    """What must hold before the draft is sold.
+
+    By the what-if `what_if` of this draft, what is billed changes by so many percent at most, in
+    each currency.
+    """
+
+    what_if: fields.WhatIfId
+    variance_max_percent: fields.Quantity
+
+
 class PlanVersionList(msgspec.Struct, frozen=True):
     """All versions of a plan, newest first."""
 
@@ -140,10 +152,16 @@ async def list_versions(plan_code: str, services: Services) -> PlanVersionList:
     status_code=200,
     summary="Sell a draft",
 )
-async def activate_version(plan_version_id: str, services: Services) -> PlanAnswer:
+async def activate_version(
+    plan_version_id: str, services: Services, data: Activation | None = None
+) -> PlanAnswer:
     """Sell a draft from now on, in place of the version that was sold."""
     wanted = ids.parse("plan_version", plan_version_id)
     async with services.db.transaction(WRITER) as conn:
+        if data is not None:
+            percent_max = fields.decimal("variance_max_percent", data.variance_max_percent)
+            what_if_id = ids.parse("what_if", data.what_if)
+            await need_variance(conn, wanted, what_if_id, percent_max)
         return plan_answer(await catalog.activate_plan_version(conn, wanted, services.clock()))
 
 

@@ -9,6 +9,7 @@ not only spaces), `iana-time-zone`, `bcp-47`; `iso-4217` and `iso-3166-1` become
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Final
 
 from msgspec import Meta
@@ -114,6 +115,13 @@ Instant = Annotated[
 ]
 
 
+def decimal(field: str, text: str) -> Decimal:
+    """Return a `Quantity` as a number; raises BadInput `not_a_decimal_string`."""
+    if not QUANTITY.fullmatch(text):
+        raise BadInput.field(field, "not_a_decimal_string", 'must be such as "2.5"')
+    return Decimal(text)
+
+
 def check_instant(field: str, at: datetime) -> datetime:
     """Return the instant; raises BadInput for one outside the years 2000 to 2199 (UTC)."""
     if not _EARLIEST <= at < _LATEST:
@@ -129,3 +137,5 @@ def _typeid(prefix: str) -> Meta:
 AccountId = Annotated[str, _typeid("acct")]
 InvoiceId = Annotated[str, _typeid("inv")]
 ClockId = Annotated[str, _typeid("clock")]
+WhatIfId = Annotated[str, _typeid("wif")]
+PlanVersionId = Annotated[str, _typeid("pv")]

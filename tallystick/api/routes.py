@@ -14,6 +14,7 @@ from tallystick.api import (
     admin_limits,
     admin_payments,
     admin_usage_events,
+    admin_what_ifs,
     audit,
     budgets,
     credit_grants,
@@ -75,6 +76,7 @@ OTHER_ROUTES: Final = (
     *admin_payments.ROUTES,
     *admin_usage_events.ROUTES,
     *admin_corrections.ROUTES,
+    *admin_what_ifs.ROUTES,
     *usage_alerts.ROUTES,
     *audit.ROUTES,
 )

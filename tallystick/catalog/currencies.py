@@ -1,8 +1,11 @@
 """A plan in several currencies: each account sees and pays the prices in its own, and no others."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Final
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -12,6 +15,7 @@ from tallystick.money.currency import currencies
 from tallystick.pricing.model import Price
 
 CURRENCIES_MAX: Final = 30
+_NONE: Final = UUID(int=0)
 
 
 def currencies_of(version: PlanVersion) -> tuple[str, ...]:
@@ -36,6 +40,22 @@ def priced_in(version: PlanVersion, currency: str) -> PlanVersion:
             f"{currency}; choose a plan in the account's currency.",
         )
     return replace(version, currency=currency, prices=prices, prices_elsewhere=())
+
+
+def as_version(checked: NewPlanVersion, now: datetime) -> PlanVersion:
+    """Return a checked version that is stored nowhere; its ids are zeros."""
+    fields = {name: getattr(checked, name) for name in checked.__struct_fields__}
+    sold = by_currency(checked.currency, checked.prices)
+    own = sold.pop(checked.currency.upper())
+    return PlanVersion(
+        **fields
+        | {"prices": tuple(own), "prices_elsewhere": tuple(chain.from_iterable(sold.values()))},
+        plan_version_id=_NONE,
+        plan_id=_NONE,
+        version=0,
+        created_at=now,
+        status="draft",
+    )
 
 
 def commitment(version: PlanVersion) -> Decimal | None:

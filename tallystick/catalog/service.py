@@ -9,6 +9,7 @@ from uuid import UUID
 
 from tallystick.catalog import store
 from tallystick.catalog.checks import check_plan_version, mentioned_meters, raise_any
+from tallystick.catalog.currencies import as_version
 from tallystick.catalog.meter_checks import make_meter
 from tallystick.catalog.model import (
     Meter,
@@ -67,9 +68,7 @@ async def create_plan_version(
     The plan is made with its first version. A `draft` is not sold until it is activated. Raises
     BadInput naming every field that can not be taken.
     """
-    known = await meters_by_codes(conn, mentioned_meters(new))
-    checked = check_plan_version(new, known)
-    raise_any(list(price_meter_problems(new.prices, known)))
+    checked = await _check(conn, new)
     plan_id = await store.lock_plan_by_code(conn, new_id(), checked.plan_code, now)
     plan_version_id = new_id()
     if not draft:
@@ -111,6 +110,14 @@ async def retire_plan_version(
     return await get_plan_version(conn, plan_version_id)
 
 
+async def unstored_version(conn: Connection, new: NewPlanVersion, now: datetime) -> PlanVersion:
+    """Return a version as a draft of it would be, and store nothing; its ids are zeros.
+
+    Raises BadInput naming every field that can not be taken.
+    """
+    return as_version(await _check(conn, new), now)
+
+
 async def get_plan_version(conn: Connection, plan_version_id: UUID) -> PlanVersion:
     """Return a version, however old, with the prices of all its currencies.
 
@@ -141,6 +148,13 @@ async def list_plan_versions(conn: Connection, plan_code: str) -> tuple[PlanVers
     if not found:
         raise unknown("plan")
     return found
+
+
+async def _check(conn: Connection, new: NewPlanVersion) -> NewPlanVersion:
+    known = await meters_by_codes(conn, mentioned_meters(new))
+    checked = check_plan_version(new, known)
+    raise_any(list(price_meter_problems(new.prices, known)))
+    return checked
 
 
 async def _lock_plan(conn: Connection, plan_version_id: UUID) -> UUID:

@@ -50,6 +50,7 @@ PREFIXES: Final = {
     "unmatched_event": "uev",
     "event_conflict": "ucf",
     "usage_correction": "ucr",
+    "what_if": "wif",
     "request": "req",
 }
 

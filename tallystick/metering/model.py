@@ -119,3 +119,11 @@ class Difference(msgspec.Struct, frozen=True):
     hour: datetime
     kept: str | None
     summed: str | None
+
+
+class AccountPeriod(msgspec.Struct, frozen=True):
+    """An account, and a half-open period in UTC whose totals are wanted."""
+
+    account_id: UUID
+    start: datetime
+    end: datetime

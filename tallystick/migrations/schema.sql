@@ -1794,6 +1794,37 @@ CREATE TABLE public.webhook_inbox (
     done_at timestamp with time zone,
     CONSTRAINT webhook_inbox_status_check CHECK ((status = ANY (ARRAY['received'::text, 'done'::text, 'ignored'::text, 'parked'::text])))
 );
+CREATE TABLE public.what_if_rows (
+    account_id uuid NOT NULL,
+    what_if_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    period_end timestamp with time zone NOT NULL,
+    plan_version_id uuid NOT NULL,
+    currency character(3) NOT NULL,
+    now_minor bigint NOT NULL,
+    then_minor bigint NOT NULL,
+    lines jsonb NOT NULL
+);
+CREATE TABLE public.what_ifs (
+    what_if_id uuid NOT NULL,
+    question jsonb NOT NULL,
+    status text NOT NULL,
+    account_count bigint NOT NULL,
+    done_count bigint DEFAULT 0 NOT NULL,
+    after_account_id uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL,
+    skipped jsonb DEFAULT '{}'::jsonb NOT NULL,
+    result jsonb,
+    error text,
+    actor_kind text NOT NULL,
+    actor_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT what_ifs_check CHECK (((status = 'running'::text) = (finished_at IS NULL))),
+    CONSTRAINT what_ifs_check1 CHECK (((status = 'done'::text) = (result IS NOT NULL))),
+    CONSTRAINT what_ifs_check2 CHECK (((status = 'failed'::text) = (error IS NOT NULL))),
+    CONSTRAINT what_ifs_status_check CHECK ((status = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text])))
+);
 ALTER TABLE ONLY public.usage_events ATTACH PARTITION public.usage_events_0 FOR VALUES WITH (modulus 8, remainder 0);
 ALTER TABLE ONLY public.usage_events ATTACH PARTITION public.usage_events_1 FOR VALUES WITH (modulus 8, remainder 1);
 ALTER TABLE ONLY public.usage_events ATTACH PARTITION public.usage_events_2 FOR VALUES WITH (modulus 8, remainder 2);
@@ -2006,6 +2037,10 @@ ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
 ALTER TABLE ONLY public.webhook_inbox
     ADD CONSTRAINT webhook_inbox_pkey PRIMARY KEY (gateway, event_id);
+ALTER TABLE ONLY public.what_if_rows
+    ADD CONSTRAINT what_if_rows_pkey PRIMARY KEY (account_id, what_if_id, subscription_id, period_start);
+ALTER TABLE ONLY public.what_ifs
+    ADD CONSTRAINT what_ifs_pkey PRIMARY KEY (what_if_id);
 CREATE INDEX accounts_by_test_clock ON public.accounts USING btree (test_clock_id) WHERE (test_clock_id IS NOT NULL);
 CREATE INDEX accounts_by_time ON public.accounts USING btree (created_at DESC, account_id DESC);
 CREATE INDEX api_keys_by_time ON public.api_keys USING btree (created_at DESC, api_key_id DESC);
@@ -2086,6 +2121,9 @@ CREATE INDEX usage_watches_due ON public.usage_watches USING btree (tick_at);
 CREATE UNIQUE INDEX users_by_email ON public.users USING btree (email);
 CREATE INDEX webhook_inbox_due ON public.webhook_inbox USING btree (process_after) WHERE (process_after IS NOT NULL);
 CREATE INDEX webhook_inbox_parked ON public.webhook_inbox USING btree (gateway, customer_token) WHERE ((status = 'parked'::text) AND (customer_token IS NOT NULL));
+CREATE INDEX what_if_rows_newest ON public.what_if_rows USING btree (what_if_id, period_start DESC, subscription_id DESC);
+CREATE INDEX what_ifs_newest ON public.what_ifs USING btree (created_at DESC, what_if_id DESC);
+CREATE INDEX what_ifs_running ON public.what_ifs USING btree (created_at) WHERE (status = 'running'::text);
 ALTER INDEX public.usage_events_by_time ATTACH PARTITION public.usage_events_0_account_id_at_idx;
 ALTER INDEX public.usage_events_tail ATTACH PARTITION public.usage_events_0_account_id_tx_idx;
 ALTER INDEX public.usage_events_pkey ATTACH PARTITION public.usage_events_0_pkey;
@@ -2192,6 +2230,7 @@ CREATE TRIGGER wakes_worker AFTER INSERT ON public.outbox FOR EACH STATEMENT EXE
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.payments FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT OR UPDATE ON public.test_clocks FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.webhook_inbox FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
+CREATE TRIGGER wakes_worker AFTER INSERT ON public.what_ifs FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 ALTER TABLE ONLY public.account_limits
     ADD CONSTRAINT account_limits_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.account_limits
@@ -2268,6 +2307,8 @@ ALTER TABLE ONLY public.usage_totals
     ADD CONSTRAINT usage_totals_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.usage_watches
     ADD CONSTRAINT usage_watches_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.what_if_rows
+    ADD CONSTRAINT what_if_rows_what_if_id_fkey FOREIGN KEY (what_if_id) REFERENCES public.what_ifs(what_if_id) ON DELETE CASCADE;
 ALTER TABLE public.account_limits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.billing_audit ENABLE ROW LEVEL SECURITY;
@@ -2343,6 +2384,7 @@ CREATE POLICY own_rows ON public.usage_unmatched TO tallystick_account USING ((a
 CREATE POLICY own_rows ON public.usage_values TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_voids TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_watches TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.what_if_rows TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 ALTER TABLE public.payment_attempts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_methods ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
@@ -2366,6 +2408,7 @@ ALTER TABLE public.usage_unmatched ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_values ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_voids ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_watches ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.what_if_rows ENABLE ROW LEVEL SECURITY;
 GRANT USAGE ON SCHEMA public TO tallystick_account;
 GRANT USAGE ON SCHEMA public TO tallystick_staff;
 GRANT USAGE ON SCHEMA public TO tallystick_writer;
@@ -2567,3 +2610,8 @@ GRANT SELECT ON TABLE public.usage_watches TO tallystick_staff;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO tallystick_writer;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.webhook_inbox TO tallystick_writer;
 GRANT SELECT ON TABLE public.webhook_inbox TO tallystick_staff;
+GRANT SELECT ON TABLE public.what_if_rows TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.what_if_rows TO tallystick_writer;
+GRANT SELECT ON TABLE public.what_if_rows TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.what_ifs TO tallystick_writer;
+GRANT SELECT ON TABLE public.what_ifs TO tallystick_staff;

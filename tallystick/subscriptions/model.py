@@ -1,5 +1,6 @@
 """A subscription as a value: an account on a plan's version, and where its billing stands."""
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -57,3 +58,15 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     def period(self) -> Period:
         """The period that is billed next."""
         return Period(self.period_start, self.period_end)
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """Which subscriptions: those in use at any time of the half-open [start, end), UTC.
+
+    Of these accounts and on these versions of plans; None: of all.
+    """
+
+    account_ids: Collection[UUID] | None = None
+    plan_version_ids: Collection[UUID] | None = None
+    start: datetime
+    end: datetime

@@ -54,7 +54,7 @@ LATER: Final = datetime(2026, 2, 1, tzinfo=UTC)
 SAMPLES: Final[Mapping[str, Any]] = {
     "uuid": UUID(int=1), "text": "x", "bpchar": "US", "timestamptz": AT, "date": AT.date(),
     "int2": 1, "int4": 1, "int8": 1, "numeric": 1, "bool": True, "jsonb": "{}", "bytea": b"x",
-    "_text": [], "_numeric": [1], "usage_point": (AT, UUID(int=1), 1),
+    "_text": [], "_numeric": [1], "xid8": 1, "usage_point": (AT, UUID(int=1), 1),
 }  # fmt: skip
 # What a table's checks demand beyond a sample of each type.
 NEEDED: Final[Mapping[str, Mapping[str, Any]]] = {
