@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from tallystick.alerts.model import NewBudget, NewRule, Unit, Watch
-from tallystick.catalog.checks import NAME_LENGTH_MAX, text_problems
+from tallystick.catalog.faults import NAME_LENGTH_MAX, text_problems
 from tallystick.kernel.errors import BadInput, Conflict, FieldError
 from tallystick.money.exact import canonical
 

@@ -16,9 +16,11 @@ from tallystick.api.strict import Body
 from tallystick.catalog import service as catalog
 from tallystick.catalog.checks import PRICES_MAX, read_prices
 from tallystick.catalog.currencies import CURRENCIES_MAX
+from tallystick.catalog.feature_checks import FEATURES_MAX
 from tallystick.catalog.limits import LIMITS_MAX, read_limits
 from tallystick.catalog.model import (
     Billing,
+    FeatureValue,
     Interval,
     NewPlanVersion,
     PlanCredits,
@@ -99,6 +101,16 @@ class NewPlan(Body, frozen=True, kw_only=True):
         ),
     ] = {}
     credits: PlanCredits | None = None
+    features: Annotated[
+        dict[str, FeatureValue],
+        Meta(
+            extra_json_schema={
+                "maxProperties": FEATURES_MAX,
+                "propertyNames": METER_NAME,
+                "description": "By code: true or false, a text, a decimal string, null: no limit.",
+            }
+        ),
+    ] = {}
     draft: bool = False
 
 
@@ -197,6 +209,7 @@ def new_version(data: NewPlan) -> NewPlanVersion:
         prices=read_prices(data.prices, data.billing),
         limits=read_limits(data.limits),
         credits=data.credits,
+        features=data.features,
     )
 
 

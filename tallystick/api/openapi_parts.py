@@ -141,6 +141,7 @@ PARAMETERS: Final[Json] = {
     "meter_code": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$"},
     "invoice_id": typeid("invoice"),
     "plan_code": {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"},
+    "feature_code": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$"},
     "plan_version_id": typeid("plan_version"),
     "what_if_id": typeid("what_if"),
     "package_id": typeid("credit_package"),

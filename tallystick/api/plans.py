@@ -14,6 +14,7 @@ from tallystick.catalog import service as catalog
 from tallystick.catalog.currencies import currencies_of, priced_in
 from tallystick.catalog.model import (
     Billing,
+    FeatureValue,
     Limit,
     LimitKind,
     LimitPeriod,
@@ -75,6 +76,7 @@ class PlanAnswer(msgspec.Struct, frozen=True, kw_only=True):
     prices: list[dict[str, Any]]
     limits: dict[str, str | list[LimitAnswer]]
     credits: PlanCreditsAnswer | None
+    features: dict[str, FeatureValue]
     created: datetime
 
 
@@ -121,6 +123,7 @@ def plan_answer(version: PlanVersion) -> PlanAnswer:
         prices=[_price(price) for price in (*version.prices, *version.prices_elsewhere)],
         limits={meter: _limit(terms) for meter, terms in version.limits.items()},
         credits=None if version.credits is None else _credits(version.credits),
+        features=dict(version.features),
         created=version.created_at,
     )
 

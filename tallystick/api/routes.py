@@ -9,6 +9,7 @@ from tallystick.api import (
     admin_corrections,
     admin_credit_costs,
     admin_credits,
+    admin_features,
     admin_keys,
     admin_lago,
     admin_limits,
@@ -22,6 +23,7 @@ from tallystick.api import (
     credit_reads,
     credit_settings,
     credit_use,
+    entitlements,
     event_corrections,
     events,
     invoices,
@@ -42,6 +44,7 @@ from tallystick.api import (
 
 ACCOUNT_ROUTES: Final = (
     *plans.ACCOUNT_ROUTES,
+    *entitlements.ACCOUNT_ROUTES,
     *subscriptions.ACCOUNT_ROUTES,
     *usage.ACCOUNT_ROUTES,
     *usage_overview.ACCOUNT_ROUTES,
@@ -65,6 +68,7 @@ OTHER_ROUTES: Final = (
     *webhooks.ROUTES,
     *admin_accounts.ROUTES,
     *admin_catalog.ROUTES,
+    *admin_features.ROUTES,
     *meters.ROUTES,
     *meter_query.ROUTES,
     *admin_credits.ROUTES,

@@ -1,14 +1,24 @@
 """What a version of a plan must be; all faults are told at once."""
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final, get_args
 
 import msgspec
 
 from tallystick.catalog.currencies import currency_problems
+from tallystick.catalog.faults import (
+    CODE,
+    CODE_MESSAGE,
+    NAME_LENGTH_MAX,
+    raise_any,
+    text_problems,
+    under,
+)
+from tallystick.catalog.feature_checks import feature_problems, normal_values
+from tallystick.catalog.feature_model import Feature
 from tallystick.catalog.limits import limit_problems
 from tallystick.catalog.model import Billing, NewPlanVersion, PlanCredits, Rollover
 from tallystick.catalog.plan_terms import terms_problems
@@ -18,13 +28,10 @@ from tallystick.money.errors import UnknownCurrency
 from tallystick.pricing.model import FlatPrice, Price
 from tallystick.pricing.validate import read_price, validate
 
-NAME_LENGTH_MAX: Final = 200
 PRICES_MAX: Final = 100
 CREDITS_MAX: Final = 10**12
 CREDIT_DECIMALS_MAX: Final = 5
 PERIODS_MAX: Final = 120
-_CODE: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
-_CODE_MESSAGE: Final = "must be 1 to 63 of a-z, 0-9, _ and -, a letter first"
 
 
 def read_prices(data: Sequence[object], billing: Billing = "in_arrears") -> tuple[Price, ...]:
@@ -38,16 +45,20 @@ def read_prices(data: Sequence[object], billing: Billing = "in_arrears") -> tupl
         try:
             read.append(read_price(_billed(item, billing)))
         except BadInput as error:
-            wrong.extend(_under(f"prices[{at}]", error.errors))
+            wrong.extend(under(f"prices[{at}]", error.errors))
     raise_any(wrong)
     return tuple(read)
 
 
-def check_plan_version(new: NewPlanVersion, meter_codes: Collection[str]) -> NewPlanVersion:
+def check_plan_version(
+    new: NewPlanVersion,
+    meter_codes: Collection[str],
+    features: Mapping[str, Feature] = MappingProxyType({}),
+) -> NewPlanVersion:
     """Return the version with its currency in upper case, if everything in it can be billed.
 
-    `meter_codes` are the meters that exist. Raises BadInput naming every field that can not be
-    taken, such as `prices[1].meter` or `limits.api_calls`.
+    `meter_codes` are the meters that exist, `features` the features by code. Raises BadInput
+    naming every field that can not be taken, such as `prices[1].meter` or `limits.api_calls`.
     """
     raise_any(
         [
@@ -57,6 +68,7 @@ def check_plan_version(new: NewPlanVersion, meter_codes: Collection[str]) -> New
             *currency_problems(new),
             *limit_problems(new.limits, meter_codes),
             *_credit_problems(new.credits),
+            *feature_problems(new.features, features),
         ]
     )
     return msgspec.structs.replace(
@@ -66,6 +78,7 @@ def check_plan_version(new: NewPlanVersion, meter_codes: Collection[str]) -> New
         minimum_commitment={
             currency(code).code: amount for code, amount in new.minimum_commitment.items()
         },
+        features=normal_values(new.features, features),
     )
 
 
@@ -75,8 +88,8 @@ def mentioned_meters(new: NewPlanVersion) -> set[str]:
 
 
 def _plan_problems(new: NewPlanVersion) -> Iterator[FieldError]:
-    if not _CODE.fullmatch(new.plan_code):
-        yield FieldError("plan_code", "invalid_code", _CODE_MESSAGE)
+    if not CODE.fullmatch(new.plan_code):
+        yield FieldError("plan_code", "invalid_code", CODE_MESSAGE)
     yield from text_problems("plan_name", new.plan_name, NAME_LENGTH_MAX)
     try:
         currency(new.currency)
@@ -91,8 +104,8 @@ def _price_problems(new: NewPlanVersion, meter_codes: Collection[str]) -> Iterat
     meter_counts = Counter((price.currency.upper(), price.meter) for price in new.prices)
     for at, price in enumerate(new.prices):
         field = f"prices[{at}]"
-        if not _CODE.fullmatch(price.code):
-            yield FieldError(f"{field}.code", "invalid_code", _CODE_MESSAGE)
+        if not CODE.fullmatch(price.code):
+            yield FieldError(f"{field}.code", "invalid_code", CODE_MESSAGE)
         elif code_counts[price.currency.upper(), price.code] > 1:
             message = "must be unique in the version, once for each currency"
             yield FieldError(f"{field}.code", "code_repeated", message)
@@ -107,7 +120,7 @@ def _figure_problems(field: str, price: Price) -> Iterator[FieldError]:
     try:
         validate(price)
     except BadInput as error:
-        yield from _under(field, error.errors)
+        yield from under(field, error.errors)
 
 
 def _metering_problems(
@@ -152,32 +165,8 @@ def _is_credits(value: Decimal) -> bool:
     return isinstance(exponent, int) and -exponent <= CREDIT_DECIMALS_MAX
 
 
-def text_problems(field: str, text: str, length_max: int) -> Iterator[FieldError]:
-    """Yield what is wrong with a text that people read on one line."""
-    if not (text.strip() and len(text) <= length_max and text.isprintable()):
-        message = f"must have 1 to {length_max} characters that can be printed"
-        yield FieldError(field, "invalid_text", message)
-
-
 def _billed(data: object, billing: Billing) -> object:
     """Return the price as JSON, with the plan's `billing` where it is flat and says none."""
     if isinstance(data, dict) and data.get("model") == "flat":
         return {"billing": billing, **data}
     return data
-
-
-def _under(field: str, errors: Sequence[FieldError]) -> Iterator[FieldError]:
-    """Yield the faults of a part with the part's place before them."""
-    for fault in errors:
-        yield msgspec.structs.replace(fault, field=f"{field}.{fault.field}")
-
-
-def _bad_input(found: Sequence[FieldError]) -> BadInput:
-    detail = "; ".join(f"{fault.field}: {fault.message}" for fault in found)
-    return BadInput("validation_failed", detail, errors=found)
-
-
-def raise_any(found: Sequence[FieldError]) -> None:
-    """Raise BadInput with these faults, if there are any."""
-    if found:
-        raise _bad_input(found)

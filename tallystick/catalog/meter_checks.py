@@ -7,7 +7,7 @@ from typing import Final, get_args
 from uuid import UUID
 
 from tallystick.catalog import expression
-from tallystick.catalog.checks import NAME_LENGTH_MAX, raise_any, text_problems
+from tallystick.catalog.faults import NAME_LENGTH_MAX, raise_any, text_problems
 from tallystick.catalog.model import (
     Aggregation,
     FilterOperator,

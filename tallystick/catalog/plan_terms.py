@@ -7,15 +7,15 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, get_args
 
+from tallystick.catalog.faults import CODE, CODE_MESSAGE, raise_any
 from tallystick.catalog.model import Billing, Interval, PlanTerms, Proration
-from tallystick.kernel.errors import BadInput, FieldError
+from tallystick.kernel.errors import FieldError
 from tallystick.money.currency import currency
 from tallystick.money.errors import UnknownCurrency
 from tallystick.pricing.bounds import price_problems
 
 INTERVAL_COUNT_MAX: Final = 120
 TRIAL_DAYS_MAX: Final = 3650
-TIER: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 INTERVALS: Final = get_args(Interval)
 _MONTHS: Final[Mapping[str, int]] = MappingProxyType(
     {"month": 1, "quarter": 3, "half_year": 6, "year": 12}
@@ -34,18 +34,15 @@ def read_commitment(data: Mapping[str, object]) -> dict[str, Decimal]:
         for code, text in data.items()
         if not (isinstance(text, str) and _NUMBER.fullmatch(text))
     ]
-    if wrong:
-        detail = "; ".join(f"{fault.field}: {fault.message}" for fault in wrong)
-        raise BadInput("validation_failed", detail, errors=wrong)
+    raise_any(wrong)
     return {code: Decimal(str(text)) for code, text in data.items()}
 
 
 def terms_problems(new: PlanTerms) -> Iterator[FieldError]:
     """Yield what is wrong with the terms; meters and features are looked at elsewhere."""
     yield from _interval_problems(new)
-    if new.tier is not None and not TIER.fullmatch(new.tier):
-        message = "must be 1 to 63 of a-z, 0-9, _ and -, a letter first"
-        yield FieldError("tier", "invalid_code", message)
+    if new.tier is not None and not CODE.fullmatch(new.tier):
+        yield FieldError("tier", "invalid_code", CODE_MESSAGE)
     if new.billing not in get_args(Billing):
         yield FieldError("billing", "invalid", "must be in_advance or in_arrears")
     if not 0 <= new.trial_days <= TRIAL_DAYS_MAX:

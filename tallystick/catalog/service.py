@@ -8,8 +8,10 @@ from datetime import datetime
 from uuid import UUID
 
 from tallystick.catalog import store
-from tallystick.catalog.checks import check_plan_version, mentioned_meters, raise_any
+from tallystick.catalog.checks import check_plan_version, mentioned_meters
 from tallystick.catalog.currencies import as_version
+from tallystick.catalog.faults import raise_any
+from tallystick.catalog.features import features_by_codes
 from tallystick.catalog.meter_checks import make_meter
 from tallystick.catalog.model import (
     Meter,
@@ -152,7 +154,8 @@ async def list_plan_versions(conn: Connection, plan_code: str) -> tuple[PlanVers
 
 async def _check(conn: Connection, new: NewPlanVersion) -> NewPlanVersion:
     known = await meters_by_codes(conn, mentioned_meters(new))
-    checked = check_plan_version(new, known)
+    features = await features_by_codes(conn, new.features)
+    checked = check_plan_version(new, known, features)
     raise_any(list(price_meter_problems(new.prices, known)))
     return checked
 

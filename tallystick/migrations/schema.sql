@@ -855,6 +855,24 @@ CREATE TABLE public.accounts (
     CONSTRAINT accounts_payment_due_days_check CHECK (((payment_due_days >= 0) AND (payment_due_days <= 365))),
     CONSTRAINT accounts_tax_percent_check CHECK (((tax_percent >= (0)::numeric) AND (tax_percent <= (100)::numeric)))
 );
+CREATE TABLE public.add_ons (
+    add_on_id uuid NOT NULL,
+    code text NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    charge text NOT NULL,
+    amounts jsonb NOT NULL,
+    features jsonb NOT NULL,
+    status text NOT NULL,
+    activated_at timestamp with time zone,
+    retired_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT add_ons_charge_check CHECK ((charge = ANY (ARRAY['once'::text, 'per_period'::text]))),
+    CONSTRAINT add_ons_check CHECK (((status = 'retired'::text) = (retired_at IS NOT NULL))),
+    CONSTRAINT add_ons_code_check CHECK ((code ~ '^[a-z][a-z0-9_-]{0,62}$'::text)),
+    CONSTRAINT add_ons_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'active'::text, 'retired'::text]))),
+    CONSTRAINT add_ons_version_check CHECK ((version >= 1))
+);
 CREATE TABLE public.api_keys (
     api_key_id uuid NOT NULL,
     account_id uuid,
@@ -888,6 +906,50 @@ ALTER TABLE public.billing_audit ALTER COLUMN audit_id ADD GENERATED ALWAYS AS I
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+CREATE TABLE public.coupon_redemptions (
+    account_id uuid NOT NULL,
+    redemption_id uuid NOT NULL,
+    coupon_id uuid NOT NULL,
+    redeemed_at timestamp with time zone NOT NULL,
+    periods_left integer,
+    amount_left_minor bigint,
+    ended_at timestamp with time zone,
+    CONSTRAINT coupon_redemptions_amount_left_minor_check CHECK ((amount_left_minor >= 0)),
+    CONSTRAINT coupon_redemptions_periods_left_check CHECK ((periods_left >= 0))
+);
+CREATE TABLE public.coupons (
+    coupon_id uuid NOT NULL,
+    code text NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    percent numeric,
+    amounts jsonb,
+    duration text NOT NULL,
+    periods integer,
+    plans text[] NOT NULL,
+    prices text[] NOT NULL,
+    meters text[] NOT NULL,
+    redemptions_max integer,
+    redemptions_per_account_max integer,
+    valid_from timestamp with time zone,
+    valid_until timestamp with time zone,
+    status text NOT NULL,
+    activated_at timestamp with time zone,
+    retired_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT coupons_check CHECK ((valid_until > valid_from)),
+    CONSTRAINT coupons_check1 CHECK ((num_nonnulls(percent, amounts) = 1)),
+    CONSTRAINT coupons_check2 CHECK (((duration = 'periods'::text) = (periods IS NOT NULL))),
+    CONSTRAINT coupons_check3 CHECK (((status = 'retired'::text) = (retired_at IS NOT NULL))),
+    CONSTRAINT coupons_code_check CHECK ((code ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$'::text)),
+    CONSTRAINT coupons_duration_check CHECK ((duration = ANY (ARRAY['once'::text, 'periods'::text, 'forever'::text]))),
+    CONSTRAINT coupons_percent_check CHECK (((percent > (0)::numeric) AND (percent <= (100)::numeric))),
+    CONSTRAINT coupons_periods_check CHECK (((periods >= 1) AND (periods <= 120))),
+    CONSTRAINT coupons_redemptions_max_check CHECK ((redemptions_max >= 1)),
+    CONSTRAINT coupons_redemptions_per_account_max_check CHECK ((redemptions_per_account_max >= 1)),
+    CONSTRAINT coupons_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'active'::text, 'retired'::text]))),
+    CONSTRAINT coupons_version_check CHECK ((version >= 1))
 );
 CREATE TABLE public.credit_accounts (
     account_id uuid NOT NULL,
@@ -1062,6 +1124,36 @@ CREATE TABLE public.credit_usage_log (
     available_after bigint NOT NULL,
     CONSTRAINT credit_usage_log_credits_check CHECK ((credits > 0)),
     CONSTRAINT credit_usage_log_kind_check CHECK ((kind = ANY (ARRAY['usage'::text, 'adjustment'::text, 'transfer'::text])))
+);
+CREATE TABLE public.exchange_rates (
+    base character(3) NOT NULL,
+    quote character(3) NOT NULL,
+    rate_on date NOT NULL,
+    rate numeric NOT NULL,
+    source text NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    CONSTRAINT exchange_rates_base_check CHECK (((base)::text = upper((base)::text))),
+    CONSTRAINT exchange_rates_check CHECK ((((quote)::text = upper((quote)::text)) AND (quote <> base))),
+    CONSTRAINT exchange_rates_rate_check CHECK ((rate > (0)::numeric))
+);
+CREATE TABLE public.feature_overrides (
+    account_id uuid NOT NULL,
+    feature_id uuid NOT NULL,
+    value jsonb NOT NULL,
+    reason text NOT NULL,
+    until timestamp with time zone,
+    set_at timestamp with time zone NOT NULL
+);
+CREATE TABLE public.features (
+    feature_id uuid NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    meter_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT features_check CHECK (((kind = 'metered'::text) = (meter_id IS NOT NULL))),
+    CONSTRAINT features_code_check CHECK ((code ~ '^[a-z][a-z0-9_]{0,62}$'::text)),
+    CONSTRAINT features_kind_check CHECK ((kind = ANY (ARRAY['boolean'::text, 'number'::text, 'text'::text, 'metered'::text])))
 );
 CREATE TABLE public.gateway_customers (
     account_id uuid NOT NULL,
@@ -1839,12 +1931,22 @@ ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_external_id_key UNIQUE (external_id);
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_pkey PRIMARY KEY (account_id);
+ALTER TABLE ONLY public.add_ons
+    ADD CONSTRAINT add_ons_code_version_key UNIQUE (code, version);
+ALTER TABLE ONLY public.add_ons
+    ADD CONSTRAINT add_ons_pkey PRIMARY KEY (add_on_id);
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_key_hash_key UNIQUE (key_hash);
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (api_key_id);
 ALTER TABLE ONLY public.billing_audit
     ADD CONSTRAINT billing_audit_pkey PRIMARY KEY (account_id, audit_id);
+ALTER TABLE ONLY public.coupon_redemptions
+    ADD CONSTRAINT coupon_redemptions_pkey PRIMARY KEY (account_id, redemption_id);
+ALTER TABLE ONLY public.coupons
+    ADD CONSTRAINT coupons_code_version_key UNIQUE (code, version);
+ALTER TABLE ONLY public.coupons
+    ADD CONSTRAINT coupons_pkey PRIMARY KEY (coupon_id);
 ALTER TABLE ONLY public.credit_accounts
     ADD CONSTRAINT credit_accounts_pkey PRIMARY KEY (account_id);
 ALTER TABLE ONLY public.credit_allocations
@@ -1879,6 +1981,14 @@ ALTER TABLE ONLY public.credit_reservations
     ADD CONSTRAINT credit_reservations_pkey PRIMARY KEY (account_id, credit_reservation_id);
 ALTER TABLE ONLY public.credit_usage_log
     ADD CONSTRAINT credit_usage_log_pkey PRIMARY KEY (account_id, idempotency_key);
+ALTER TABLE ONLY public.exchange_rates
+    ADD CONSTRAINT exchange_rates_pkey PRIMARY KEY (base, quote, rate_on);
+ALTER TABLE ONLY public.feature_overrides
+    ADD CONSTRAINT feature_overrides_pkey PRIMARY KEY (account_id, feature_id);
+ALTER TABLE ONLY public.features
+    ADD CONSTRAINT features_code_key UNIQUE (code);
+ALTER TABLE ONLY public.features
+    ADD CONSTRAINT features_pkey PRIMARY KEY (feature_id);
 ALTER TABLE ONLY public.gateway_customers
     ADD CONSTRAINT gateway_customers_pkey PRIMARY KEY (account_id, gateway);
 ALTER TABLE ONLY public.idempotency_keys
@@ -2043,8 +2153,12 @@ ALTER TABLE ONLY public.what_ifs
     ADD CONSTRAINT what_ifs_pkey PRIMARY KEY (what_if_id);
 CREATE INDEX accounts_by_test_clock ON public.accounts USING btree (test_clock_id) WHERE (test_clock_id IS NOT NULL);
 CREATE INDEX accounts_by_time ON public.accounts USING btree (created_at DESC, account_id DESC);
+CREATE UNIQUE INDEX add_ons_active ON public.add_ons USING btree (code) WHERE (status = 'active'::text);
 CREATE INDEX api_keys_by_time ON public.api_keys USING btree (created_at DESC, api_key_id DESC);
 CREATE INDEX billing_audit_by_id ON public.billing_audit USING btree (audit_id);
+CREATE INDEX coupon_redemptions_by_coupon ON public.coupon_redemptions USING btree (coupon_id);
+CREATE UNIQUE INDEX coupons_active ON public.coupons USING btree (upper(code)) WHERE (status = 'active'::text);
+CREATE UNIQUE INDEX coupons_versions ON public.coupons USING btree (upper(code), version);
 CREATE INDEX credit_grants_burn ON public.credit_grants USING btree (account_id, priority, expires_at, created_at, credit_grant_id) WHERE (NOT is_spent);
 CREATE INDEX credit_grants_by_reference ON public.credit_grants USING btree (account_id, reference);
 CREATE INDEX credit_grants_by_time ON public.credit_grants USING btree (account_id, created_at, credit_grant_id);
@@ -2190,13 +2304,19 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_6 FOR EA
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_7 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.account_limits FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.accounts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.add_ons FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.write_audit('key_hash');
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.coupon_redemptions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.coupons FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER UPDATE ON public.credit_accounts FOR EACH ROW WHEN ((((((old.overdraft_max IS DISTINCT FROM new.overdraft_max) OR (old.alert_below IS DISTINCT FROM new.alert_below)) OR (old.top_up_below IS DISTINCT FROM new.top_up_below)) OR (old.top_up_package_id IS DISTINCT FROM new.top_up_package_id)) OR (old.top_up_month_max_minor IS DISTINCT FROM new.top_up_month_max_minor))) EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_cost_overrides FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_costs FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT ON public.credit_grants FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_packages FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_purchases FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.exchange_rates FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.feature_overrides FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.features FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.gateway_customers FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.write_audit('document');
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.memberships FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -2220,7 +2340,11 @@ CREATE TRIGGER counted AFTER INSERT ON public.credit_cost_overrides FOR EACH STA
 CREATE TRIGGER counted AFTER INSERT ON public.credit_costs FOR EACH STATEMENT EXECUTE FUNCTION public.count_cost_change();
 CREATE TRIGGER final BEFORE INSERT ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_line_of_final();
 CREATE TRIGGER final BEFORE DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.refuse_edit_of_final();
+CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.add_ons FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_status();
+CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.coupons FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_status();
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.plan_versions FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_status();
+CREATE TRIGGER kept_whole BEFORE TRUNCATE ON public.add_ons FOR EACH STATEMENT EXECUTE FUNCTION public.keep_but_for_status();
+CREATE TRIGGER kept_whole BEFORE TRUNCATE ON public.coupons FOR EACH STATEMENT EXECUTE FUNCTION public.keep_but_for_status();
 CREATE TRIGGER kept_whole BEFORE TRUNCATE ON public.plan_versions FOR EACH STATEMENT EXECUTE FUNCTION public.keep_but_for_status();
 CREATE TRIGGER notes_usage AFTER UPDATE ON public.credit_accounts REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
 CREATE TRIGGER notes_usage AFTER INSERT ON public.credit_usage_log REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
@@ -2239,6 +2363,10 @@ ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_test_clock_id_fkey FOREIGN KEY (test_clock_id) REFERENCES public.test_clocks(test_clock_id);
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.coupon_redemptions
+    ADD CONSTRAINT coupon_redemptions_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.coupon_redemptions
+    ADD CONSTRAINT coupon_redemptions_coupon_id_fkey FOREIGN KEY (coupon_id) REFERENCES public.coupons(coupon_id);
 ALTER TABLE ONLY public.credit_accounts
     ADD CONSTRAINT credit_accounts_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.credit_accounts
@@ -2253,6 +2381,12 @@ ALTER TABLE ONLY public.credit_purchases
     ADD CONSTRAINT credit_purchases_credit_package_id_fkey FOREIGN KEY (credit_package_id) REFERENCES public.credit_packages(credit_package_id);
 ALTER TABLE ONLY public.credit_reservations
     ADD CONSTRAINT credit_reservations_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.feature_overrides
+    ADD CONSTRAINT feature_overrides_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.feature_overrides
+    ADD CONSTRAINT feature_overrides_feature_id_fkey FOREIGN KEY (feature_id) REFERENCES public.features(feature_id);
+ALTER TABLE ONLY public.features
+    ADD CONSTRAINT features_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.gateway_customers
     ADD CONSTRAINT gateway_customers_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.invoice_lines
@@ -2312,6 +2446,7 @@ ALTER TABLE ONLY public.what_if_rows
 ALTER TABLE public.account_limits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.billing_audit ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.coupon_redemptions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_allocations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_cost_overrides ENABLE ROW LEVEL SECURITY;
@@ -2319,6 +2454,7 @@ ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_purchases ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_reservations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_usage_log ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.feature_overrides ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.gateway_customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_lines ENABLE ROW LEVEL SECURITY;
@@ -2338,6 +2474,7 @@ ALTER TABLE public.outbox_done ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_rows ON public.account_limits TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.accounts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.billing_audit TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.coupon_redemptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_accounts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_allocations TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_cost_overrides TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -2345,6 +2482,7 @@ CREATE POLICY own_rows ON public.credit_grants TO tallystick_account USING ((acc
 CREATE POLICY own_rows ON public.credit_purchases TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_reservations TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_usage_log TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.feature_overrides TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.gateway_customers TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.idempotency_keys TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_lines TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -2425,10 +2563,25 @@ GRANT SELECT ON TABLE public.account_limits TO tallystick_staff;
 GRANT SELECT,UPDATE ON TABLE public.accounts TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.accounts TO tallystick_writer;
 GRANT SELECT ON TABLE public.accounts TO tallystick_staff;
+GRANT SELECT ON TABLE public.add_ons TO tallystick_account;
+GRANT SELECT ON TABLE public.add_ons TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.add_ons TO tallystick_writer;
+GRANT UPDATE(status) ON TABLE public.add_ons TO tallystick_writer;
+GRANT UPDATE(activated_at) ON TABLE public.add_ons TO tallystick_writer;
+GRANT UPDATE(retired_at) ON TABLE public.add_ons TO tallystick_writer;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO tallystick_writer;
 GRANT SELECT ON TABLE public.billing_audit TO tallystick_account;
 GRANT SELECT ON TABLE public.billing_audit TO tallystick_writer;
 GRANT SELECT ON TABLE public.billing_audit TO tallystick_staff;
+GRANT SELECT ON TABLE public.coupon_redemptions TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.coupon_redemptions TO tallystick_writer;
+GRANT SELECT ON TABLE public.coupon_redemptions TO tallystick_staff;
+GRANT SELECT ON TABLE public.coupons TO tallystick_account;
+GRANT SELECT ON TABLE public.coupons TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.coupons TO tallystick_writer;
+GRANT UPDATE(status) ON TABLE public.coupons TO tallystick_writer;
+GRANT UPDATE(activated_at) ON TABLE public.coupons TO tallystick_writer;
+GRANT UPDATE(retired_at) ON TABLE public.coupons TO tallystick_writer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_accounts TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_accounts TO tallystick_writer;
 GRANT SELECT ON TABLE public.credit_accounts TO tallystick_staff;
@@ -2459,6 +2612,15 @@ GRANT SELECT ON TABLE public.credit_reservations TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.credit_usage_log TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.credit_usage_log TO tallystick_writer;
 GRANT SELECT ON TABLE public.credit_usage_log TO tallystick_staff;
+GRANT SELECT ON TABLE public.exchange_rates TO tallystick_account;
+GRANT SELECT ON TABLE public.exchange_rates TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.exchange_rates TO tallystick_writer;
+GRANT SELECT ON TABLE public.feature_overrides TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.feature_overrides TO tallystick_writer;
+GRANT SELECT ON TABLE public.feature_overrides TO tallystick_staff;
+GRANT SELECT ON TABLE public.features TO tallystick_account;
+GRANT SELECT ON TABLE public.features TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.features TO tallystick_writer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_customers TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_customers TO tallystick_writer;
 GRANT SELECT ON TABLE public.gateway_customers TO tallystick_staff;

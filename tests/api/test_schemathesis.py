@@ -116,6 +116,7 @@ async def known(shop: "Shop", live: str) -> Known:
     change = (await owner.get("/api/v1/billing/credits/transactions")).json()["transactions"][0]
     rule = {"name": "r", "watch": "meter", "meter": "storage", "unit": "quantity"}
     watch = await owner.post("/api/v1/billing/usage/alerts", json={**rule, "thresholds": ["1"]})
+    await admin.post("/api/v1/admin/features", json={"code": "fuzzed", "kind": "text"})
     budget = {"name": "b", "watch": "spend", "amount_cents": 1, "actual_percents": ["80"]}
     made_budget = await owner.post("/api/v1/billing/budgets", json=budget)
     clock = {"name": "c", "now": "2026-01-01T00:00:00Z"}
@@ -131,6 +132,7 @@ async def known(shop: "Shop", live: str) -> Known:
         places={
             "account_id": shop.globex.id,
             "meter_code": "storage",
+            "feature_code": "fuzzed",
             "cost_id": made_cost["id"],
             "package_id": made_package["id"],
             "transaction_id": change["id"],
@@ -204,6 +206,7 @@ def keep_plan_rules(body: Json, _: Known) -> Json:
         code: terms[:1] if isinstance(terms, list) else terms for code, terms in named.items()
     }
     periods: Json = {"fixed_months": False, "usage_interval": None, "minimum_commitment": {}}
+    periods["features"] = {}
     if body.get("credits"):
         periods["credits"] = {"amount": "5"}
     return {**body, **periods, "prices": prices, "limits": limits}
@@ -244,6 +247,16 @@ def keep_meter_rules(body: Json, _: Known) -> Json:
     is_count = body.get("aggregation", "count") == "count"
     fixed = {"property": None if is_count else "n", "expression": None, "filters": filters}
     return {**body, **fixed, "recurring": False, "allow_negative": None}
+
+
+def keep_feature_rules(body: Json, _: Known) -> Json:
+    """A metered feature has a meter that exists, another one none."""
+    return {**body, "kind": "boolean", "meter": None}
+
+
+def keep_override_rules(body: Json, _: Known) -> Json:
+    """What is given fits the feature's kind."""
+    return {**body, "value": "x"}
 
 
 def keep_tax_rules(body: Json, _: Known) -> Json:
@@ -337,6 +350,8 @@ def keep_budget_rules(body: Json, _: Known) -> Json:
 RULES: Mapping[str, Callable[[Any, Known], Any]] = {
     "/api/v1/admin/meters": keep_meter_rules,
     "/api/v1/admin/plans": keep_plan_rules,
+    "/api/v1/admin/features": keep_feature_rules,
+    "/api/v1/admin/accounts/{account_id}/entitlements/{feature_code}": keep_override_rules,
     "/api/v1/admin/accounts/{account_id}": keep_tax_rules,
     "/api/v1/admin/test-clocks/{test_clock_id}/advance": keep_clock_rules,
     "/api/v1/admin/accounts/{account_id}/credits/grant": keep_grant_rules,

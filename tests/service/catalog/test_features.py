@@ -1,0 +1,147 @@
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tallystick.accounts import service as accounts
+from tallystick.accounts.model import Account, NewAccount
+from tallystick.audit.service import list_audit
+from tallystick.catalog import features, service
+from tallystick.catalog.feature_model import FeatureOverride, NewFeature
+from tallystick.catalog.model import FeatureValue, NewMeter, NewPlanVersion
+from tallystick.kernel.db import STAFF, WRITER, Actor, Database, account_scope, acting
+from tallystick.kernel.errors import BadInput, Conflict, NotFound
+from tallystick.kernel.paging import PageRequest
+from tallystick.subscriptions import access
+from tallystick.subscriptions import service as subscriptions
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+KINDS: dict[str, Any] = {"sso": "boolean", "seats": "number", "support": "text", "calls": "metered"}
+
+
+@pytest.fixture
+async def account(db: Database) -> Account:
+    async with db.transaction(WRITER) as conn:
+        await service.create_meter(conn, NewMeter(code="api_calls"), AT)
+        for code, kind in KINDS.items():
+            meter = "api_calls" if kind == "metered" else None
+            await features.create_feature(conn, NewFeature(code=code, kind=kind, meter=meter), AT)
+        new = NewAccount(name="Ada", email="ada@example.com", currency="EUR", country="FR")
+        return await accounts.create_account(conn, new, AT)
+
+
+def pro(**given: FeatureValue) -> NewPlanVersion:
+    return NewPlanVersion(
+        plan_code="pro", plan_name="Pro", currency="EUR", interval="month", features=given
+    )
+
+
+async def give(db: Database, account: Account, feature: str, value: FeatureValue) -> None:
+    new = FeatureOverride(feature=feature, value=value, reason="a deal", until=None, set_at=AT)
+    async with db.transaction(WRITER) as conn:
+        await features.set_override(conn, account.account_id, new)
+
+
+async def test_an_account_has_what_its_plan_gives(db: Database, account: Account) -> None:
+    async with db.transaction(WRITER) as conn:
+        plan = await service.create_plan_version(conn, pro(sso=True, seats="5.0", calls="10"), AT)
+        assert plan.features == {"sso": True, "seats": "5", "calls": "10"}
+        await subscriptions.subscribe(conn, account, plan, AT)
+    async with db.transaction(account_scope(account.account_id)) as conn:
+        found = {
+            one.feature.code: one
+            for one in await access.entitlements(conn, account, AT + timedelta(days=1))
+        }
+    assert {code: one.allowed for code, one in found.items()} == {
+        "sso": True, "seats": True, "calls": True, "support": False
+    }  # fmt: skip
+    assert (found["calls"].used, found["calls"].remaining) == (Decimal(0), Decimal(10))
+    assert found["calls"].resets_at == datetime(2026, 2, 1, tzinfo=UTC)
+    assert found["support"].why == "not_in_plan"
+
+
+async def test_what_an_account_is_given_is_audited_with_the_reason(
+    db: Database, account: Account
+) -> None:
+    with acting(Actor("user", "usr_1", "req_1", "a deal")):
+        await give(db, account, "seats", "50")
+    async with db.transaction(account_scope(account.account_id)) as conn:
+        found = await access.entitlement(conn, account, "seats", AT)
+    assert (found.allowed, found.value, found.why) == (True, "50", "account_was_given")
+    async with db.transaction(STAFF) as conn:
+        [entry, *_] = (await list_audit(conn, account.account_id, PageRequest())).items
+    assert (entry.table_name, entry.reason) == ("feature_overrides", "a deal")
+
+
+async def test_what_was_given_can_be_changed_and_taken_away(db: Database, account: Account) -> None:
+    await give(db, account, "support", "gold")
+    await give(db, account, "support", "silver")
+    async with db.transaction(WRITER) as conn:
+        [own] = await features.list_overrides(conn, account.account_id)
+        assert own.value == "silver"
+        await features.remove_override(conn, account.account_id, "support")
+        assert await features.list_overrides(conn, account.account_id) == ()
+        with pytest.raises(NotFound):
+            await features.remove_override(conn, account.account_id, "support")
+
+
+@pytest.mark.parametrize(
+    ("feature", "value"),
+    [("sso", "yes"), ("sso", None), ("seats", True), ("seats", "many"), ("seats", "-1"),
+     ("support", True), ("support", ""), ("calls", "1e3")],
+)  # fmt: skip
+async def test_a_value_must_fit_the_kind(
+    db: Database, account: Account, feature: str, value: FeatureValue
+) -> None:
+    with pytest.raises(BadInput, match="value"):
+        await give(db, account, feature, value)
+    with pytest.raises(BadInput, match=f"features.{feature}"):
+        async with db.transaction(WRITER) as conn:
+            await service.create_plan_version(conn, pro(**{feature: value}), AT)
+
+
+async def test_no_limit_is_null(db: Database, account: Account) -> None:
+    await give(db, account, "calls", None)
+    async with db.transaction(account_scope(account.account_id)) as conn:
+        found = await access.entitlement(conn, account, "calls", AT)
+    assert (found.allowed, found.used, found.remaining) == (True, Decimal(0), None)
+
+
+async def test_a_feature_that_is_not_there_is_not_given(db: Database, account: Account) -> None:
+    with pytest.raises(NotFound):
+        await give(db, account, "magic", "1")
+    async with db.transaction(WRITER) as conn:
+        with pytest.raises(BadInput, match=r"features\.magic"):
+            await service.create_plan_version(conn, pro(magic="1"), AT)
+        with pytest.raises(NotFound):
+            await access.entitlement(conn, account, "magic", AT)
+
+
+@pytest.mark.parametrize(
+    ("new", "field"),
+    [
+        (NewFeature(code="S", kind="boolean"), "code"),
+        (NewFeature(code="s", kind="boolean", name=" "), "name"),
+        (NewFeature(code="s", kind="boolean", meter="api_calls"), "meter"),
+        (NewFeature(code="s", kind="metered"), "meter"),
+        (NewFeature(code="s", kind="metered", meter="nothing"), "meter"),
+    ],
+)
+async def test_a_feature_that_can_not_be_is_refused(
+    db: Database, new: NewFeature, field: str
+) -> None:
+    async with db.transaction(WRITER) as conn:
+        with pytest.raises(BadInput, match=field):
+            await features.create_feature(conn, new, AT)
+
+
+@pytest.mark.usefixtures("account")
+async def test_a_features_code_is_given_once_and_its_name_may_change(db: Database) -> None:
+    async with db.transaction(WRITER) as conn:
+        with pytest.raises(Conflict):
+            await features.create_feature(conn, NewFeature(code="sso", kind="text"), AT)
+        assert (await features.rename_feature(conn, "sso", "Single sign-on")).kind == "boolean"
+        assert (await features.get_feature(conn, "sso")).name == "Single sign-on"
+        with pytest.raises(NotFound):
+            await features.rename_feature(conn, "magic", "Magic")
