@@ -19,6 +19,7 @@ from bench import (
     credits,  # noqa: A004 - the part is called so
     ingest,
     ledger,
+    time_travel,
     usage_check,
     usage_import,
     usage_reads,
@@ -53,6 +54,9 @@ def _arguments() -> argparse.ArgumentParser:
         "--entries", type=int, default=0,
         help="debit again behind so many more entries in the books (10000000 takes minutes)",
     )  # fmt: skip
+    parser.add_argument(
+        "--travellers", type=int, default=1_000, help="accounts that are advanced by a year"
+    )
     return parser
 
 
@@ -124,6 +128,13 @@ def _import(place: Installation, _: object, console: Console, __: float) -> list
     return usage_import.measure(place)
 
 
+def _advance(
+    place: Installation, asked: argparse.Namespace, console: Console, _: float
+) -> list[Figure]:
+    console.print(f"advancing {asked.travellers:,} accounts by a year …")
+    return time_travel.measure_advance(place, asked.travellers)
+
+
 def _resident(place: Installation, *_: object) -> list[Figure]:
     return [
         Figure(f"resident: {name}", f"{place.resident_mb(process):.0f} MB", "")
@@ -137,6 +148,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "reads": _reads,
     "checks": _checks,
     "import": _import,
+    "advance": _advance,
     "resident": _resident,
     "ledger": _ledger,
     "credits": _credits,
