@@ -17,7 +17,7 @@ from tallystick.invoices.usage_lines import metered_codes
 from tallystick.kernel.db import Connection
 from tallystick.metering import service as metering
 from tallystick.metering.forecast import Forecast
-from tallystick.pricing.charges import Uses
+from tallystick.pricing.use import Uses
 from tallystick.subscriptions.periods import Period
 
 

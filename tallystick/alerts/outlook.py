@@ -23,7 +23,8 @@ from tallystick.metering.forecast import (
 from tallystick.metering.usage_report import reported_meters
 from tallystick.metering.windows import cut
 from tallystick.money.amount import Money
-from tallystick.pricing.charges import Uses, expected_uses
+from tallystick.pricing.charges import expected_uses
+from tallystick.pricing.use import Uses
 from tallystick.subscriptions.periods import zone as zone_of
 
 

@@ -14,10 +14,10 @@ from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.invoices.build import build
 from tallystick.kernel.db import Connection
 from tallystick.metering import account_limits
-from tallystick.metering.price_uses import read_uses
+from tallystick.metering.price_uses import Days, read_uses
 from tallystick.metering.usage_report import included_units
 from tallystick.money.amount import Money
-from tallystick.pricing.charges import Uses
+from tallystick.pricing.use import Uses
 from tallystick.subscriptions import lifecycle
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.periods import (
@@ -26,6 +26,7 @@ from tallystick.subscriptions.periods import (
     local_day,
     period_at,
     start_of_day,
+    zone,
 )
 from tallystick.subscriptions.periods import period as period_of
 from tallystick.subscriptions.usage_limits import effective_limits, limits_per_period
@@ -107,6 +108,7 @@ async def uses_of(
         meters,
         start=period.start,
         end=period.end,
+        days=Days(zone(running.account.timezone)),
         totals=totals,
     )
 

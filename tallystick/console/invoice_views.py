@@ -163,12 +163,15 @@ def _steps(explanation: LineExplanation, formats: Formats) -> Iterator[str]:
         used = formats.number(derivation.quantity)
         days = formats.days(derivation.period_start, derivation.period_end)
         yield f"{used} {line.unit or 'units'} counted by meter {line.meter_code}, {days}"
+    if derivation.counted_minor is not None:
+        counted = formats.money(Money(derivation.counted_minor, derivation.currency))
+        yield f"{counted} billed by the other lines of the price"
     for step, sentence in zip(derivation.steps, explanation.steps, strict=True):
         yield f"Flat price: {sentence}" if step.kind == "flat" else sentence
+    if derivation.custom is not None:
+        own = derivation.custom
+        yield f"In all {formats.number(own.amount)} {own.code}"
     exact = formats.price(derivation.exact, derivation.currency)
-    if derivation.kind == "minimum" and derivation.price.minimum is not None:
-        least = formats.price(derivation.price.minimum, derivation.currency)
-        yield f"The price bills at least {least}; {exact} is missing"
     if round_decimal(derivation.exact, derivation.currency).to_decimal() != derivation.exact:
         yield f"Sum {exact}, rounded once, half away from zero, to {formats.money(line.amount)}"
 

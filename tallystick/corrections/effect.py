@@ -12,10 +12,12 @@ from msgspec.structs import replace
 
 from tallystick.catalog.model import Meter
 from tallystick.corrections.model import BilledLine, Effect, OpenUsage
+from tallystick.invoices.derivation import Derivation
 from tallystick.invoices.usage_lines_model import Charges, PriceKey, UsageLine
 from tallystick.money.amount import Money
 from tallystick.money.exact import canonical
 from tallystick.pricing.charges import Charge
+from tallystick.pricing.use import Use
 from tallystick.subscriptions.periods import Period
 
 Quantities = Mapping[Period, Mapping[str, Decimal]]
@@ -23,9 +25,8 @@ Quantities = Mapping[Period, Mapping[str, Decimal]]
 
 _encode: Final = msgspec.json.Encoder(decimal_format="string").encode
 _BYTES: Final = 16
-_KINDS: Final[Mapping[str, str]] = {"usage": "rated", "minimum": "minimum"}
-_Part = tuple[str, bytes]
-"""A kind of charge and its group: what tells the lines of one price apart."""
+_Part = tuple[str, int | None, bytes]
+"""A kind of charge, its filter and its group: what tells the lines of one price apart."""
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -112,7 +113,7 @@ def _changes(
 ) -> Iterator[BilledLine]:
     key = lines[0].price_key
     was, now = _by_part(before.billed[key]), _by_part(after.billed[key])
-    known = {(_KINDS[line.kind], _group(line.derivation.group)): line for line in lines}
+    known = {_part(line.derivation.kind, line.derivation): line for line in lines}
     for part in dict.fromkeys([*known, *was, *now]):
         old, new = was.get(part), now.get(part)
         if _told(old) != _told(new):
@@ -121,11 +122,11 @@ def _changes(
 
 
 def _by_part(charges: Iterable[Charge]) -> dict[_Part, Charge]:
-    return {(one.kind, _group(one.use.group)): one for one in charges}
+    return {_part(one.kind, one.use): one for one in charges}
 
 
-def _group(group: Mapping[str, str | None]) -> bytes:
-    return _encode(group)
+def _part(kind: str, use: Use | Derivation) -> _Part:
+    return kind, use.filter, _encode(use.group)
 
 
 def _told(charge: Charge | None) -> tuple[Decimal, int]:
@@ -135,10 +136,10 @@ def _told(charge: Charge | None) -> tuple[Decimal, int]:
 def _without_line(first: UsageLine, charge: Charge | None) -> UsageLine:
     """Return a line over nothing for what the invoice did not bill, in the place of the first."""
     assert charge is not None  # noqa: S101 -- it is in one of the readings
-    nothing = replace(first.derivation, quantity=Decimal(0), group=charge.use.group)
+    nothing = replace(first.derivation, kind=charge.kind, quantity=Decimal(0), use=charge.use)
     return replace(
         first,
-        kind="minimum" if charge.kind == "minimum" else "usage",
+        kind="usage" if charge.kind == "rated" else charge.kind,
         amount=Money.zero(first.amount.currency),
         derivation=nothing,
     )

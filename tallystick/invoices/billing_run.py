@@ -26,10 +26,11 @@ from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.due import AccountKind
 from tallystick.kernel.errors import TallystickError
 from tallystick.kernel.ids import show
-from tallystick.metering.price_uses import read_uses
+from tallystick.metering.price_uses import Days, read_uses
 from tallystick.money.errors import MoneyError
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.model import Subscription
+from tallystick.subscriptions.periods import zone
 
 BATCH_MAX: Final = 50
 NAME: Final = "billing"
@@ -107,6 +108,7 @@ class _Batch:
             self._book.meters,
             start=due.period_start,
             end=due.period_end,
+            days=Days(zone(due.timezone)),
         )
         account = self._book.accounts[due.account_id]
         return build(account, plan, self._book.meters, due.period, uses)

@@ -12,8 +12,8 @@ from tallystick.invoices.model import DraftLine, InvoiceDraft
 from tallystick.invoices.tax import taxes_on
 from tallystick.invoices.usage_lines import usage_lines
 from tallystick.money.amount import Money
-from tallystick.pricing.charges import Uses
 from tallystick.pricing.model import FlatPrice
+from tallystick.pricing.use import Uses
 from tallystick.subscriptions.periods import Period
 
 

@@ -9,22 +9,24 @@ import msgspec
 
 from tallystick.money.amount import Money
 from tallystick.money.rounding import round_decimal
-from tallystick.pricing.charges import missing_to_minimum
-from tallystick.pricing.model import Price, Rated, Step
-from tallystick.pricing.rate import rate
+from tallystick.pricing.charges import Part, bound, charge_for
+from tallystick.pricing.model import ZERO, CustomAmount, Price, Rated, Step
+from tallystick.pricing.use import Use
 
 
 class Derivation(msgspec.Struct, frozen=True, kw_only=True):
     """All that a line's amount follows from.
 
     `price` is the price as it was sold in this version of the plan, `quantity` what was used in
-    [`period_start`, `period_end`), by the `group` alone where there is one. Kind `rated` is what
-    the price asks for that: `exact` in major units, the sum of the `steps`, rounded once. Kind
-    `minimum` is what the price's other lines of the period, `counted_minor` in sum, are short of
-    its minimum; it has no steps.
+    [`period_start`, `period_end`), and `use` all that the price was rated for, where a quantity
+    does not say it: by which group, by which events, on which days. Kind `rated` is what the price
+    asks for that: `exact` in major units, the sum of the `steps`, rounded once. Kinds `minimum`
+    and `maximum` are what brings the price's other lines of the period, `counted_minor` in sum, to
+    its minimum or maximum, of which a `part` of a period has its share. `custom` is the amount in
+    the price's own unit.
     """
 
-    kind: Literal["rated", "minimum"]
+    kind: Literal["rated", "minimum", "maximum"]
     plan_version_id: UUID | None  # None: sold once, outside any plan
     price: Price
     quantity: Decimal
@@ -34,8 +36,20 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
     exact: Decimal
     currency: str
     rounding: Literal["half_away_from_zero"]
-    group: dict[str, str | None] = {}
+    use: Use | None = None
+    part: Part | None = None
     counted_minor: int | None = None
+    custom: CustomAmount | None = None
+
+    @property
+    def group(self) -> dict[str, str | None]:
+        """The group whose usage the line bills; empty without one."""
+        return self.use.group if self.use else {}
+
+    @property
+    def filter(self) -> int | None:
+        """The position of the price's filter whose usage the line bills."""
+        return self.use.filter if self.use else None
 
 
 def rated_amount(rated: Rated) -> Money:
@@ -45,10 +59,12 @@ def rated_amount(rated: Rated) -> Money:
 
 def recompute(derivation: Derivation) -> Money:
     """Return the amount that follows from the stored inputs: price, quantity and rules alone."""
-    if derivation.kind == "minimum":
-        counted = Money(derivation.counted_minor or 0, derivation.currency)
-        return missing_to_minimum(derivation.price, counted)
-    return rated_amount(rate(derivation.price, derivation.quantity))
+    if derivation.kind == "rated":
+        use = derivation.use or Use(quantity=derivation.quantity)
+        return charge_for(derivation.price, use).amount
+    counted = Money(derivation.counted_minor or 0, derivation.currency)
+    step = bound(derivation.price, counted, derivation.part)
+    return round_decimal(step.amount if step else ZERO, derivation.currency)
 
 
 def encode(derivation: Derivation) -> str:

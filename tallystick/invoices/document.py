@@ -14,6 +14,7 @@ import msgspec
 DetailKind = Literal[
     "below_zero",
     "included",
+    "held",
     "flat",
     "per_unit",
     "package",

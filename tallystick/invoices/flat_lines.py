@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from tallystick.catalog.model import PlanVersion
 from tallystick.invoices.model import DraftLine
 from tallystick.invoices.rated_lines import ONCE, PriceLines, charge_line
-from tallystick.pricing.charges import Use, charges
+from tallystick.pricing.charges import charges
 from tallystick.pricing.model import FlatPrice
+from tallystick.pricing.use import Use
 from tallystick.subscriptions.periods import Period
 
 

@@ -17,6 +17,7 @@ LineKind = Literal[
     "usage",
     "adjustment",
     "minimum",
+    "maximum",
     "one_off",
     "credit_purchase",
     "proration",

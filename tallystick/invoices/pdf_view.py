@@ -58,6 +58,7 @@ LABELS = {
     "below_zero": "Below zero, counted as none",
     "included": "Included",
     "included_of": "Included, up to {up_to}",
+    "held": "On {size} of {up_to} days",
     "tier": "All units",
     "tier_first": "First {up_to}",
     "tier_middle": "Over {from} up to {up_to}",
@@ -273,6 +274,8 @@ def _figures(step: LineDetail, write: Writer) -> dict[str, str]:
     found = {"range": _range(step, write), "events": write.number(Decimal(step.event_count or 0))}
     for name in ("fixed", "flat", "unit"):
         found[name] = _amount(getattr(step, name), step, write) or ""
+    if step.up_to is not None:
+        found["up_to"] = write.number(step.up_to)
     if step.size is not None:
         found["size"] = write.number(step.size)
     if step.rate is not None:

@@ -7,12 +7,14 @@ next run, which bills or gives back the difference.
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from tallystick.catalog.model import Meter
 from tallystick.invoices import usage_lines_store as store
 from tallystick.invoices.usage_lines_model import Charges, PriceKey, UsageChange, UsageLine
 from tallystick.kernel.db import Connection
-from tallystick.metering.price_uses import read_uses
+from tallystick.metering.price_uses import Days, read_uses
+from tallystick.metering.windows import cut
 from tallystick.pricing.charges import Charge, charges
 
 
@@ -38,9 +40,22 @@ async def rate_again(
     for key, line in prices.items():
         price = line.derivation.price
         start, end = line.period_start, line.period_end
-        uses = await read_uses(conn, account_id, [price], meters, start=start, end=end)
-        found[key] = charges(price, uses.get(price.code, ()))
+        uses = await read_uses(
+            conn, account_id, [price], meters, start=start, end=end, days=_days(line)
+        )
+        found[key] = charges(price, uses.get(price.code, ()), line.derivation.part)
     return found
+
+
+def _days(line: UsageLine) -> Days:
+    """Return the days that counted when the line was billed."""
+    held = line.derivation.use.held if line.derivation.use else None
+    if held is None:
+        return Days()
+    zone = ZoneInfo(held.timezone)
+    every = cut(line.period_start, line.period_end, "DAY", zone)
+    count = sum(level.days for level in held.levels)
+    return Days(zone, held.whole, every[count][0] if count < len(every) else None)
 
 
 async def note_usage_change(

@@ -6,8 +6,9 @@ from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.invoices.model import DraftLine
 from tallystick.invoices.rated_lines import PriceLines, charge_line
 from tallystick.kernel.errors import Conflict
-from tallystick.pricing.charges import Use, charges, is_metered
+from tallystick.pricing.charges import charges, is_metered
 from tallystick.pricing.model import Price
+from tallystick.pricing.use import Use
 from tallystick.subscriptions.periods import Period
 
 

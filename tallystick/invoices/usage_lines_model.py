@@ -20,7 +20,7 @@ Charges = Mapping[PriceKey, tuple[Charge, ...]]
 class UsageLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of an issued invoice over a meter's usage in [period_start, period_end), UTC.
 
-    Kind `usage`, or `minimum` for what was missing to the price's minimum.
+    Kind `usage`, or `minimum` and `maximum` for what brought the price to those.
     """
 
     invoice_id: UUID

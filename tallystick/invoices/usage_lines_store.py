@@ -15,7 +15,7 @@ SELECT i.invoice_id, i.number, i.subscription_id, i.currency, l.invoice_line_id,
     l.kind, l.description, l.meter_code, l.period_start, l.period_end, l.amount_minor, l.derivation
 FROM invoices i JOIN invoice_lines l USING (account_id, invoice_id)
 WHERE i.account_id = $1 AND i.status IN ('open', 'paid', 'uncollectible')
-  AND i.subscription_id IS NOT NULL AND l.kind IN ('usage', 'minimum')
+  AND i.subscription_id IS NOT NULL AND l.kind IN ('usage', 'minimum', 'maximum')
   AND l.meter_code = ANY ($2::text[]) AND l.period_end > $3
 ORDER BY l.period_start, i.invoice_id, l.position
 """

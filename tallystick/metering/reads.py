@@ -17,10 +17,14 @@ from tallystick.metering.usage_store import Dimensions, Span, SpanState, SpanVal
 
 
 class GroupTotal(msgspec.Struct, frozen=True):
-    """What a group used; its dimensions by property, None where events had no value."""
+    """What a group used; its dimensions by property, None where events had no value.
+
+    `event_count` is 0 for unique counts, which do not keep it.
+    """
 
     dimensions: Dimensions
     quantity: Decimal
+    event_count: int = 0
 
 
 class WindowTotal(msgspec.Struct, frozen=True):
@@ -30,6 +34,7 @@ class WindowTotal(msgspec.Struct, frozen=True):
     end: datetime
     dimensions: Dimensions
     quantity: Decimal
+    event_count: int = 0
 
 
 async def period_totals(
@@ -77,7 +82,8 @@ async def windows(
 
 def group_total(meter: Meter, window: WindowTotal) -> GroupTotal:
     """Return the group of a read of one span, rounded."""
-    return GroupTotal(window.dimensions, rounded(meter.rounding, window.quantity))
+    quantity = rounded(meter.rounding, window.quantity)
+    return GroupTotal(window.dimensions, quantity, window.event_count)
 
 
 async def percentiles(
@@ -91,7 +97,8 @@ async def percentiles(
 
 
 def _window(meter: Meter, span: Span, found: SpanState) -> WindowTotal:
-    return WindowTotal(*span, found.dimensions, quantity(meter, found.state, *span))
+    state = found.state
+    return WindowTotal(*span, found.dimensions, quantity(meter, state, *span), state.event_count)
 
 
 def _carried(parts: Sequence[SpanState], spans: Sequence[Span]) -> Iterator[SpanState]:

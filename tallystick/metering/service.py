@@ -70,6 +70,23 @@ async def grouped_totals(
     return tuple(reads.group_total(meter, window) for window in found)
 
 
+async def spans(
+    conn: Connection,
+    account_id: UUID,
+    meter: Meter,
+    wanted: Sequence[tuple[datetime, datetime]],
+    group_by: Sequence[str],
+) -> tuple[WindowTotal, ...]:
+    """Return one meter in half-open spans that follow each other, and by group, as `windows` does.
+
+    Not rounded. Raises BadInput `not_grouped`, Conflict `usage_archived`.
+    """
+    found = await reads.windows(conn, account_id, meter, wanted, group_by)
+    edges = {edge for span in wanted for edge in span}
+    await archive_checks.refuse_archived_edges(conn, account_id, {meter.event_type}, edges)
+    return found
+
+
 async def windows(
     conn: Connection,
     account_id: UUID,
@@ -87,11 +104,7 @@ async def windows(
     from their first event on. Raises BadInput `too_many` windows, `not_grouped`, Conflict
     `usage_archived`.
     """
-    spans = cut(start, end, size, zone)
-    found = await reads.windows(conn, account_id, meter, spans, group_by)
-    edges = {edge for span in spans for edge in span}
-    await archive_checks.refuse_archived_edges(conn, account_id, {meter.event_type}, edges)
-    return found
+    return await spans(conn, account_id, meter, cut(start, end, size, zone), group_by)
 
 
 async def hourly_totals(

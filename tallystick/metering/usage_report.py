@@ -11,8 +11,9 @@ from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.money.amount import Money
 from tallystick.money.exact import canonical, subtract
 from tallystick.money.rounding import round_ratio
-from tallystick.pricing.charges import Uses, charged, is_metered, uses_of_totals
+from tallystick.pricing.charges import charged, is_metered, uses_of_totals
 from tallystick.pricing.model import Price
+from tallystick.pricing.use import Uses
 
 ZERO = Decimal(0)
 

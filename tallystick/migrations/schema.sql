@@ -1188,7 +1188,7 @@ CREATE TABLE public.invoice_lines (
     period_end timestamp with time zone,
     amount_minor bigint NOT NULL,
     derivation jsonb NOT NULL,
-    CONSTRAINT invoice_lines_kind_check CHECK ((kind = ANY (ARRAY['subscription'::text, 'usage'::text, 'adjustment'::text, 'minimum'::text, 'one_off'::text, 'credit_purchase'::text, 'proration'::text, 'discount'::text]))),
+    CONSTRAINT invoice_lines_kind_check CHECK ((kind = ANY (ARRAY['subscription'::text, 'usage'::text, 'adjustment'::text, 'minimum'::text, 'maximum'::text, 'one_off'::text, 'credit_purchase'::text, 'proration'::text, 'discount'::text]))),
     CONSTRAINT invoice_lines_position_check CHECK (("position" >= 1))
 );
 CREATE TABLE public.invoice_pdfs (

@@ -12,67 +12,107 @@ import msgspec
 from msgspec.structs import replace
 
 from tallystick.money.amount import Money
-from tallystick.money.exact import multiply, total
-from tallystick.money.rounding import round_decimal
-from tallystick.pricing.model import ZERO, FlatPrice, Price, Step
+from tallystick.money.currency import currency as look_up
+from tallystick.money.exact import canonical, multiply, total
+from tallystick.money.rounding import round_decimal, round_ratio
+from tallystick.pricing.filters import price_of
+from tallystick.pricing.model import (
+    ZERO,
+    CustomAmount,
+    DynamicPrice,
+    FlatPrice,
+    PercentagePrice,
+    Price,
+    Step,
+)
+from tallystick.pricing.percentage import Tallying
+from tallystick.pricing.prorated import rate_held
 from tallystick.pricing.rate import rate
-
-Group = Mapping[str, str | None]
-
-
-class Use(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a price is rated for at once: all that was used, or what one group used.
-
-    `group` holds the values of the price's `group_by` properties, None where events had none.
-    """
-
-    quantity: Decimal = ZERO
-    group: dict[str, str | None] = {}
+from tallystick.pricing.usage import DynamicSum, QuantityUsage, SummaryUsage, needs
+from tallystick.pricing.use import UNUSED, Use, Uses
 
 
-Uses = Mapping[str, Sequence[Use]]
-"""What was used by the code of the price that bills it; absent: nothing."""
+class Part(msgspec.Struct, frozen=True):
+    """The units of time from `start` to `end` of the `whole` ones of a period, such as days."""
 
-UNUSED: tuple[Use, ...] = (Use(),)
+    start: int
+    end: int
+    whole: int
 
 
 class Charge(msgspec.Struct, frozen=True, kw_only=True):
     """One amount that is billed, rounded once, half away from zero.
 
     `rated`: what the price asks for `use`; `exact` is the sum of the steps in major units.
-    `minimum`: what the charges of all groups together, `counted`, are short of the price's minimum;
-    it has no steps, and `use` is that of all groups.
+    `minimum`, `maximum`: what brings the charges of all filters and groups together, `counted`, up
+    to the price's minimum or down to its maximum; `use` is then that of all of them. `custom` is
+    the amount in the price's own unit.
     """
 
-    kind: Literal["rated", "minimum"]
+    kind: Literal["rated", "minimum", "maximum"]
     use: Use
     steps: tuple[Step, ...]
     exact: Decimal
     amount: Money
     counted: Money | None = None
+    custom: CustomAmount | None = None
 
 
-def charges(price: Price, uses: Sequence[Use]) -> tuple[Charge, ...]:
-    """Return what the price bills for a period: one charge a group, then what its minimum adds.
+def charges(price: Price, uses: Sequence[Use], part: Part | None = None) -> tuple[Charge, ...]:
+    """Return what the price bills for a period, or for a `part` of one.
 
-    Without use there is one charge over nothing, so that the customer sees it.
+    One charge for each use, then what its minimum or maximum adds. Of uses over nothing that cost
+    nothing one stays if there is no other, so that the customer sees it. A part of a period has
+    its share of the minimum and the maximum.
     """
-    rated = tuple(_rated(price, use) for use in uses or UNUSED)
-    return (*rated, *_to_minimum(price, rated))
+    rated = tuple(charge_for(price, use) for use in uses or UNUSED)
+    kept = tuple(one for one in rated if one.use.quantity or not one.amount.is_zero())
+    counted = sum((one.amount for one in rated), Money.zero(price.currency))
+    return (*(kept or rated[:1]), *_to_bounds(price, rated, counted, part))
 
 
 def charged(price: Price, uses: Sequence[Use]) -> Money:
-    """Return the sum of the charges."""
+    """Return the sum of the charges for a whole period."""
     nothing = Money.zero(price.currency)
     return sum((one.amount for one in charges(price, uses)), nothing)
 
 
-def missing_to_minimum(price: Price, counted: Money) -> Money:
-    """Return what must be added to reach the price's minimum, zero without one."""
-    nothing = Money.zero(counted.currency)
-    if price.minimum is None:
-        return nothing
-    return max(round_decimal(price.minimum, price.currency) - counted, nothing)
+def charge_for(price: Price, use: Use) -> Charge:
+    """Return what the price asks for one use, without its minimum and maximum."""
+    own = own_price(price, use.filter)
+    if use.held is not None:
+        rated, amount = rate_held(own, use.quantity, use.held)
+    else:
+        rated = rate(own, _usage(own, use))
+        amount = round_decimal(rated.amount, rated.currency)
+    return Charge(
+        kind="rated",
+        use=use,
+        steps=rated.steps,
+        exact=rated.amount,
+        amount=amount,
+        custom=rated.custom,
+    )
+
+
+def own_price(price: Price, chosen: int | None) -> Price:
+    """Return what rates the usage of a filter, by its position, or of none."""
+    return price_of(price, None if chosen is None else price.filters[chosen])
+
+
+def bound(price: Price, counted: Money, part: Part | None) -> Step | None:
+    """Return what brings the sum of all charges within the price's bounds; None: it is.
+
+    `flat` is the bound: of a minimum of 1,000.00 for 15 of 31 days, 483.87.
+    """
+    least, most = (_share(limit, price.currency, part) for limit in (price.minimum, price.maximum))
+    if least is not None and counted < least:
+        missing = (least - counted).to_decimal()
+        return Step(kind="minimum", flat=canonical(least.to_decimal()), amount=canonical(missing))
+    if most is not None and counted > most:
+        over = (most - counted).to_decimal()
+        return Step(kind="maximum", flat=canonical(most.to_decimal()), amount=canonical(over))
+    return None
 
 
 def uses_of_totals(
@@ -88,7 +128,8 @@ def uses_of_totals(
 
 def needs_total_only(price: Price) -> bool:
     """Tell whether the total of its meter says all that the price needs to know."""
-    return is_metered(price) and not price.group_by
+    is_parted = bool(price.group_by or price.filters or price.prorate)
+    return is_metered(price) and not is_parted and needs(price) == "quantity"
 
 
 def is_metered(price: Price) -> bool:
@@ -96,11 +137,24 @@ def is_metered(price: Price) -> bool:
     return price.meter is not None and not isinstance(price, FlatPrice)
 
 
-def scaled(uses: Sequence[Use], quantity: Decimal) -> tuple[Use, ...]:
-    """Return the uses as they would be with another total: an estimate for forecasts.
+def expected_uses(
+    prices: Sequence[Price], uses: Uses, totals: Mapping[str, Decimal]
+) -> dict[str, Sequence[Use]]:
+    """Return the uses as they would be with other totals of the meters that `totals` names.
 
-    Groups keep their shares, with 12 decimals.
+    An estimate for forecasts: groups and filters keep their shares. What is rated by its events or
+    by the days it was held stays as it is.
     """
+    return dict(uses) | {
+        price.code: _scaled(uses.get(price.code, ()), totals[price.meter or ""])
+        for price in prices
+        if price.meter in totals and is_metered(price)
+    }
+
+
+def _scaled(uses: Sequence[Use], quantity: Decimal) -> tuple[Use, ...]:
+    if any(use.events is not None or use.held is not None for use in uses):
+        return tuple(uses)
     known = total(use.quantity for use in uses)
     if len(uses) <= 1 or known <= 0:
         return (replace(uses[0] if uses else UNUSED[0], quantity=quantity),)
@@ -108,32 +162,39 @@ def scaled(uses: Sequence[Use], quantity: Decimal) -> tuple[Use, ...]:
     return tuple(replace(use, quantity=multiply(use.quantity, share)) for use in uses)
 
 
-def expected_uses(
-    prices: Sequence[Price], uses: Uses, totals: Mapping[str, Decimal]
-) -> dict[str, Sequence[Use]]:
-    """Return the uses as they would be with other totals of the meters that `totals` names."""
-    return dict(uses) | {
-        price.code: scaled(uses.get(price.code, ()), totals[price.meter or ""])
-        for price in prices
-        if price.meter in totals and is_metered(price)
-    }
+def _usage(own: Price, use: Use) -> SummaryUsage:
+    """Return what `rate` takes; where nothing was used, no events."""
+    if use.events is not None:
+        return use.events
+    if isinstance(own, DynamicPrice):
+        return DynamicSum(amount=ZERO, event_count=0, quantity=ZERO)
+    if isinstance(own, PercentagePrice) and not use.quantity and needs(own) == "events":
+        return Tallying(own).result()
+    return QuantityUsage(quantity=use.quantity, event_count=use.event_count or 0)
 
 
-def _rated(price: Price, use: Use) -> Charge:
-    rated = rate(price, use.quantity)
-    amount = round_decimal(rated.amount, rated.currency)
-    return Charge(kind="rated", use=use, steps=rated.steps, exact=rated.amount, amount=amount)
-
-
-def _to_minimum(price: Price, rated: Sequence[Charge]) -> Iterator[Charge]:
-    counted = sum((one.amount for one in rated), Money.zero(price.currency))
-    missing = missing_to_minimum(price, counted)
-    if not missing.is_zero():
+def _to_bounds(
+    price: Price, rated: Sequence[Charge], counted: Money, part: Part | None
+) -> Iterator[Charge]:
+    step = bound(price, counted, part)
+    if step is not None and step.kind in ("minimum", "maximum"):
         yield Charge(
-            kind="minimum",
-            use=Use(quantity=total(one.use.quantity for one in rated)),
-            steps=(),
-            exact=missing.to_decimal(),
-            amount=missing,
+            kind="minimum" if step.kind == "minimum" else "maximum",
+            use=Use(quantity=canonical(total(one.use.quantity for one in rated))),
+            steps=(step,),
+            exact=step.amount,
+            amount=round_decimal(step.amount, price.currency),
             counted=counted,
         )
+
+
+def _share(limit: Decimal | None, currency: str, part: Part | None) -> Money | None:
+    """Return a part's share: rounded at both of its ends, so that parts sum to the whole."""
+    if limit is None or part is None:
+        return None if limit is None else round_decimal(limit, currency)
+    numerator, denominator = limit.as_integer_ratio()
+    numerator *= 10 ** look_up(currency).exponent
+    start, end = (
+        round_ratio(numerator * at, denominator * part.whole) for at in (part.start, part.end)
+    )
+    return Money(end - start, currency)

@@ -29,6 +29,8 @@ def explain_step(step: Step, currency: str, locale: str) -> str:  # noqa: C901, 
             return say.below_zero()
         case "included":
             return f"{say.quantity} of {say.number(step.up_to)} included"
+        case "held":
+            return f"{say.quantity} on {say.number(step.size)} of {say.number(step.up_to)} days"
         case "flat":
             return say.amount
         case "per_unit":

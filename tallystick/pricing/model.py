@@ -191,6 +191,7 @@ Price = (
 StepKind = Literal[
     "below_zero",
     "included",
+    "held",
     "flat",
     "per_unit",
     "package",
@@ -216,6 +217,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     - `below_zero`: `quantity` (negative) counted as nothing; without a quantity, `amount` lifts a
       sum below zero to nothing;
     - `included`: `quantity` of the `up_to` free units were used;
+    - `held`: `quantity` units were there on `size` of `up_to` days;
     - `flat`: `flat` is due;
     - `per_unit`: `quantity` times `unit`;
     - `package`: `quantity` packages of `size` units, times `unit`;

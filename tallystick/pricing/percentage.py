@@ -73,28 +73,43 @@ def tally(price: PercentagePrice, amounts: Iterable[Decimal]) -> EventTally:
 
     Raises BadInput for an amount, or a sum, that can not be rated exactly.
     """
-    free, total, count = _Allowance(price), ZERO, 0
-    # Which of the two holds is known at the end: no fixed fee is due where the units sum to zero.
-    usual, unfixed = _Bounded(price, price.fixed), _Bounded(price, ZERO)
+    counting = Tallying(price)
     for amount in checked(amounts):
-        total = add(total, amount)
-        count += 1
-        charged = free.rest_of(amount)
-        if charged is not None and usual.is_bounded:
-            usual.take(charged)
-            unfixed.take(charged)
-    quantity = used_quantity(total)
-    held = usual if quantity else unfixed
-    return EventTally(
-        quantity=quantity,
-        event_count=count,
-        free_quantity=free.quantity,
-        free_event_count=free.event_count,
-        least_quantity=held.least_quantity,
-        least_count=held.least_count,
-        most_quantity=held.most_quantity,
-        most_count=held.most_count,
-    )
+        counting.take(amount)
+    return counting.result()
+
+
+class Tallying:
+    """Sums events up for a price while they come in, in order; none of them is kept."""
+
+    def __init__(self, price: PercentagePrice) -> None:
+        self._free, self._total, self._count = _Allowance(price), ZERO, 0
+        # Which of the two holds is known at the end: no fixed fee where the units sum to zero.
+        self._usual, self._unfixed = _Bounded(price, price.fixed), _Bounded(price, ZERO)
+
+    def take(self, amount: Decimal) -> None:
+        """Count the next event, whose amount can be rated exactly."""
+        self._total = add(self._total, amount)
+        self._count += 1
+        charged = self._free.rest_of(amount)
+        if charged is not None and self._usual.is_bounded:
+            self._usual.take(charged)
+            self._unfixed.take(charged)
+
+    def result(self) -> EventTally:
+        """Return the summary. Raises BadInput for a sum that can not be rated exactly."""
+        quantity = used_quantity(self._total)
+        held = self._usual if quantity else self._unfixed
+        return EventTally(
+            quantity=quantity,
+            event_count=self._count,
+            free_quantity=self._free.quantity,
+            free_event_count=self._free.event_count,
+            least_quantity=held.least_quantity,
+            least_count=held.least_count,
+            most_quantity=held.most_quantity,
+            most_count=held.most_count,
+        )
 
 
 def problems(price: PercentagePrice) -> Iterator[FieldError]:

@@ -10,11 +10,12 @@ from tallystick.catalog.model import PlanVersion
 from tallystick.kernel.db import Connection
 from tallystick.metering import account_limits
 from tallystick.metering import service as metering
-from tallystick.metering.price_uses import read_uses
+from tallystick.metering.price_uses import Days, read_uses
 from tallystick.metering.usage_report import UsageReport, reported_meters, usage_report
 from tallystick.subscriptions import service
 from tallystick.subscriptions.lifecycle import running_period
 from tallystick.subscriptions.model import Subscription
+from tallystick.subscriptions.periods import zone
 from tallystick.subscriptions.usage_limits import effective_limits, limits_per_period
 
 
@@ -45,7 +46,14 @@ async def current_usage(conn: Connection, account_id: UUID, now: datetime) -> Cu
     )
     start, end = running.start, running.end
     uses = await read_uses(
-        conn, account_id, plan.prices, meters, start=start, end=end, totals=totals
+        conn,
+        account_id,
+        plan.prices,
+        meters,
+        start=start,
+        end=end,
+        days=Days(zone(subscription.timezone)),
+        totals=totals,
     )
     report = usage_report(plan, meters, totals, start=start, end=end, limits=limits, uses=uses)
     return CurrentUsage(subscription, plan, report)

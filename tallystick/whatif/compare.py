@@ -13,7 +13,7 @@ from tallystick.invoices.model import DraftLine, InvoiceDraft
 from tallystick.kernel.errors import Conflict
 from tallystick.money.amount import Money
 from tallystick.money.exact import total
-from tallystick.pricing.charges import Uses
+from tallystick.pricing.use import Uses
 from tallystick.subscriptions.periods import Period
 from tallystick.whatif.model import LineChange, Outcome
 
@@ -85,7 +85,9 @@ def _changes(now: InvoiceDraft, then: InvoiceDraft) -> Iterator[LineChange]:
         yield LineChange(
             price_code=code,
             meter_code=lines[0].meter_code,
-            quantity=total(line.quantity for line in lines if line.kind != "minimum"),
+            quantity=total(
+                line.quantity for line in lines if line.kind not in ("minimum", "maximum")
+            ),
             now=_sum(by_code_now.get(code)),
             then=_sum(by_code_then.get(code)),
         )

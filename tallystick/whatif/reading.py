@@ -22,12 +22,12 @@ from tallystick.kernel.errors import Conflict, TallystickError
 from tallystick.kernel.ids import show, unknown
 from tallystick.metering.many_periods import Totals, totals_of_many
 from tallystick.metering.model import AccountPeriod
-from tallystick.metering.price_uses import read_uses
+from tallystick.metering.price_uses import Days, read_uses
 from tallystick.money.errors import MoneyError
-from tallystick.pricing.charges import Uses
+from tallystick.pricing.use import Uses
 from tallystick.subscriptions import chosen
 from tallystick.subscriptions.model import Choice, Subscription
-from tallystick.subscriptions.periods import Period
+from tallystick.subscriptions.periods import Period, zone
 from tallystick.whatif.compare import Used, Versions, compare, versions_for
 from tallystick.whatif.history import ended_periods
 from tallystick.whatif.model import Outcome, Question, Skipped
@@ -164,7 +164,7 @@ async def _uses(
     meters: Mapping[str, Meter],
     totals: Totals,
 ) -> Uses:
-    """Return what the version's prices are rated for; only a grouped price reads anything more."""
+    """Return what the version's prices are rated for; most need no more than the totals."""
     return await read_uses(
         conn,
         asked.subscription.account_id,
@@ -172,6 +172,7 @@ async def _uses(
         meters,
         start=asked.period.start,
         end=asked.period.end,
+        days=Days(zone(asked.subscription.timezone)),
         totals=totals,
     )
 

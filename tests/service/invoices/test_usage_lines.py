@@ -128,10 +128,202 @@ async def test_a_grouped_price_without_usage_has_one_line_over_nothing(world: Wo
     assert told(await billed(world, account)) == [("Calls", Decimal(0), 0)]
 
 
+async def test_usage_of_a_filter_has_the_filters_price(world: World) -> None:
+    """EU costs 0.20, gold in the US 0.05, all else 0.10, and no more than 4.00 in all."""
+    account = await sold(
+        world,
+        {
+            "model": "per_unit",
+            "unit": "0.10",
+            "maximum": "4",
+            "filters": [
+                {"values": {"region": ["eu"]}, "price": {"unit": "0.20"}},
+                {"values": {"region": ["us", "ca"], "tier": ["gold"]}, "price": {"unit": "0.05"}},
+            ],
+        },
+    )
+    await send(
+        world,
+        account,
+        {"n": "10", "region": "eu", "tier": "gold"},
+        {"n": "1", "region": "eu"},
+        {"n": "7", "region": "us", "tier": "gold"},
+        {"n": "4", "region": "ca", "tier": "gold"},
+        {"n": "20", "region": "us", "tier": "iron"},
+        {"n": "2"},
+    )
+    invoice = await billed(world, account)
+    assert told(invoice) == [
+        ("Calls (region eu)", Decimal(11), 220),
+        ("Calls (region us or ca, tier gold)", Decimal(11), 55),
+        ("Calls", Decimal(22), 220),
+        ("Calls: down to the maximum", Decimal(1), -95),
+    ]
+    assert invoice.lines[3].kind == "maximum"
+
+
+async def test_filters_and_groups_make_a_line_for_each_pair_that_was_used(world: World) -> None:
+    filters = [{"values": {"tier": ["gold"]}, "price": {"unit": "1"}}]
+    account = await sold(
+        world,
+        {"model": "per_unit", "unit": "2", "filters": filters, "group_by": ["region"]},
+    )
+    await send(
+        world,
+        account,
+        {"n": "1", "region": "eu", "tier": "gold"},
+        {"n": "2", "region": "eu", "tier": "iron"},
+        {"n": "4", "region": "us", "tier": "gold"},
+    )
+    assert told(await billed(world, account)) == [
+        ("Calls (tier gold, region eu)", Decimal(1), 100),
+        ("Calls (tier gold, region us)", Decimal(4), 400),
+        ("Calls (region eu)", Decimal(2), 400),
+    ]
+
+
+TIERS = [{"up_to": "10", "unit": "2", "flat": "1"}, {"up_to": None, "unit": "1.5", "flat": "3"}]
+
+
+@pytest.mark.parametrize(
+    ("price", "used", "minor"),
+    [
+        ({"model": "package", "size": "10", "amount": "2.50", "free": "5"}, "26", 750),
+        ({"model": "volume", "tiers": TIERS}, "10", 2100),
+        ({"model": "volume", "tiers": TIERS}, "10.2", 1830),
+        (
+            {"model": "capacity", "tiers": [{"up_to": "10", "amount": "5"},
+                                            {"up_to": None, "amount": "9"}]},
+            "10.5",
+            900,
+        ),
+        (
+            {"model": "block", "size": "100", "tiers": [{"up_to_blocks": "2", "amount": "3"},
+                                                        {"up_to_blocks": None, "amount": "2"}]},
+            "301",
+            1000,
+        ),
+        ({"model": "percentage", "rate": "1.5", "free_amount": "100"}, "1100.10", 1500),
+        (
+            {"model": "per_unit", "unit": "3", "custom_unit": {"code": "credits", "rate": "0.015"},
+             "included": "1"},
+            "11",
+            45,
+        ),
+    ],
+)  # fmt: skip
+async def test_each_model_bills_what_its_rules_say(
+    world: World, price: dict[str, Any], used: str, minor: int
+) -> None:
+    account = await sold(world, price)
+    await send(world, account, {"n": used})
+    assert told(await billed(world, account)) == [("Calls", Decimal(used), minor)]
+
+
+async def test_a_percentage_by_events_takes_them_in_their_order(world: World) -> None:
+    """2% plus 0.30, the first 2 events up to 100 free, at least 0.50 and at most 5.00 each.
+
+    40 and 60 are free; 5 would cost 0.40 and costs 0.50; 100 cost 2.30; 1,000 would cost 20.30 and
+    cost 5.00.
+    """
+    account = await sold(
+        world,
+        {
+            "model": "percentage",
+            "rate": "2",
+            "fixed": "0.30",
+            "free_events": "2",
+            "free_amount": "100",
+            "min": "0.5",
+            "max": "5",
+        },
+    )
+    await send(
+        world,
+        account,
+        *(
+            {"n": n, "at": at}
+            for n, at in (("1000", 5), ("60", 2), ("5", 3), ("40", 1), ("100", 4))
+        ),
+    )
+    invoice = await billed(world, account)
+    assert told(invoice) == [("Calls", Decimal(1205), 780)]
+    (stored,) = await world.rows(
+        "SELECT derivation -> 'use' -> 'events' AS events FROM invoice_lines"
+    )
+    events = json.loads(stored["events"])
+    assert (events["event_count"], events["free_event_count"], events["most_count"]) == (5, 2, 1)
+
+
+async def test_a_fixed_fee_is_due_for_each_event_of_a_group(world: World) -> None:
+    account = await sold(
+        world, {"model": "percentage", "rate": "1", "fixed": "0.25", "group_by": ["region"]}
+    )
+    await send(
+        world,
+        account,
+        {"n": "100", "region": "eu"},
+        {"n": "50", "region": "eu"},
+        {"n": "10", "region": "us"},
+    )
+    assert told(await billed(world, account)) == [
+        ("Calls (region eu)", Decimal(150), 200),
+        ("Calls (region us)", Decimal(10), 35),
+    ]
+
+
+async def test_events_that_say_what_they_cost_are_summed_before_they_are_rounded(
+    world: World,
+) -> None:
+    """0.125 + 0.25 + 1.234 cents: 0.38734; an event without an amount costs nothing."""
+    account = await sold(world, {"model": "dynamic"})
+    await send(
+        world,
+        account,
+        {"n": 1, "amount": "0.125"},
+        {"n": 1, "amount": 0.25},
+        {"n": 1, "precise_total_amount_cents": "1.234"},
+        {"n": 1, "amount": "much"},
+    )
+    assert told(await billed(world, account)) == [("Calls", Decimal(4), 39)]
+
+
+SEATS = NewMeter(
+    code="seats",
+    name="Seats",
+    unit="seats",
+    event_type="calls",
+    aggregation="sum",
+    property="n",
+    recurring=True,
+    allow_negative=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("price", "minor"),
+    [
+        # 28 days: 10 seats on all, 4 more on 14, 2 less on the last: 11.9285...
+        ({"model": "per_unit", "unit": "7"}, 8350),
+        # 12 at the end: the second tier for all, and its flat fee whole: 11.9285... x 1.5 + 3
+        ({"model": "volume", "tiers": TIERS}, 2089),
+        # 10 in the first tier; above it 4 on 13 days, 2 on one: 21 + 1.9285... x 1.5 + 3
+        ({"model": "graduated", "tiers": TIERS}, 2689),
+    ],
+)
+async def test_seats_are_paid_for_the_days_on_which_they_were_there(
+    world: World, price: dict[str, Any], minor: int
+) -> None:
+    account = await sold(world, {**price, "prorate": True}, SEATS)
+    await send(world, account, {"n": 10, "at": -3}, {"n": 4, "at": 14.7}, {"n": -2, "at": 27.1})
+    invoice = await billed(world, account)
+    assert told(invoice) == [("Seats", Decimal(12), minor)]
+
+
 async def test_more_groups_than_lines_are_allowed_park_the_subscription(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tallystick.metering.price_uses.GROUPS_MAX", 2)
+    monkeypatch.setattr("tallystick.metering.price_parts.GROUPS_MAX", 2)
     account = await sold(world, {"model": "per_unit", "unit": "1", "group_by": ["region"]})
     await send(world, account, *({"n": 1, "region": region} for region in "abc"))
     await world.bill(END)
