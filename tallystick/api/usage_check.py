@@ -198,9 +198,9 @@ async def _record(services: Services, principal: Principal, body: bytes) -> Reco
     wall = services.clock()
     named = await named_account(services.db, principal, event.subject, wall)
     account, now = named.account, named.now
-    found = await services.limits.find(
-        account, event.at or now, event_type=event.type, meter=event.meter
-    )
+    # What lies further ahead is refused below, and has no period that could be told.
+    at = min(event.at or now, now + services.gate.ages.ahead_max)
+    found = await services.limits.find(account, at, event_type=event.type, meter=event.meter)
     work = work_of(
         event,
         account.account_id,
