@@ -151,6 +151,26 @@ def verify(
         raise typer.Exit(1)
 
 
+@cli.command(
+    epilog='Example: echo \'{"id": 1, "price": {"model": "per_unit", "currency": "USD", '
+    '"unit": "0.02"}, "usage": {"quantity": "12.5"}}\' | tallystick rate --explain'
+)
+def rate(
+    *,
+    explain: Annotated[bool, typer.Option(help="Also say in sentences how it came.")] = False,
+    locale: Annotated[str, typer.Option(help="How the sentences write numbers.")] = "en",
+) -> None:
+    """Rate cases from the standard input: JSON lines of {id, price, usage}, exact amounts out.
+
+    Usage is {"quantity": "12.5"}, {"events": ["10", "20"]} or {"events": [{"amount": "0.25"}]}. A
+    bad line answers {"id", "error"} and the rest go on; exit code 1 if there was one.
+    """
+    from tallystick.rate_command import rate_cases
+
+    if not rate_cases(sys.stdin.buffer, sys.stdout.buffer, locale if explain else None):
+        raise typer.Exit(1)
+
+
 @usage_commands.command("verify", epilog="Example: tallystick usage verify   (beside the server)")
 def verify_usage_totals() -> None:
     """Hold every total of usage against its events; exit code 1 on any difference."""

@@ -47,17 +47,17 @@ def explain_step(step: Step, currency: str, locale: str) -> str:  # noqa: C901, 
             counted = say.product(f"{say.quantity} {say.pieces('block')}")
             return f"{say.range('blocks')}: {counted}"
         case "free_events":
-            return f"{say.quantity} free, with {say.events('event')} wholly free"
+            return f"{say.price(step.quantity)} free, with {say.events()} wholly free"
         case "percentage":
             return say.percentage()
         case "event_min":
-            return f"{say.events('event')} at the minimum, {_TIMES} {say.unit} = {say.amount}"
+            return f"{say.events()} at the minimum of {say.unit} each = {say.amount}"
         case "event_max":
-            return f"{say.events('event')} at the maximum, {_TIMES} {say.unit} = {say.amount}"
+            return f"{say.events()} at the maximum of {say.unit} each = {say.amount}"
         case "percentage_tier":
             return f"{say.range('tier')}: {say.percentage()}"
         case "dynamic":
-            return f"{say.events('event')} with amounts of their own: {say.amount}"
+            return f"{say.events()} with amounts of their own: {say.amount}"
         case "conversion":
             return say.product(say.quantity)
         case "minimum":
@@ -102,16 +102,16 @@ class _Words(msgspec.Struct, frozen=True):
         terms = [f"{self.number(self.step.rate)}% of {self.price(self.step.quantity)}"]
         if self.step.fixed and self.step.event_count:
             fixed = self.price(self.step.fixed)
-            terms.append(f"{self.events('event')} {_TIMES} {fixed}")
+            terms.append(f"{self.events()} {_TIMES} {fixed}")
         return self._sum([*terms, *self._flat()])
 
     def pieces(self, name: str) -> str:
         """Write what is counted: "packages of 1,000"."""
         return f"{_plural(self.step.quantity or ZERO, name)} of {self.number(self.step.size)}"
 
-    def events(self, name: str) -> str:
+    def events(self) -> str:
         count = Decimal(self.step.event_count or 0)
-        return f"{self.number(count)} {_plural(count, name)}"
+        return f"{self.number(count)} {_plural(count, 'event')}"
 
     def range(self, name: str) -> str:
         """Write what a tier covers: "tier 0-1,000", "tier above 1,000"."""

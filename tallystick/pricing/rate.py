@@ -38,7 +38,7 @@ from tallystick.pricing.model import (
     Step,
     VolumePrice,
 )
-from tallystick.pricing.usage import QuantityUsage, Usage, used_of
+from tallystick.pricing.usage import EventsUsage, QuantityUsage, Usage, checked, used_of
 
 
 def rate(price: Price, usage: Usage | Decimal) -> Rated:
@@ -69,6 +69,8 @@ def _steps(price: Price, usage: Usage) -> Iterator[Step]:
     elif isinstance(price, DynamicPrice):
         yield from dynamic.steps(usage)
     else:
+        if isinstance(price, GraduatedPercentagePrice) and isinstance(usage, EventsUsage):
+            usage = QuantityUsage(quantity=total(checked(usage.amounts)))
         used = used_of(usage)
         counted = max(used, ZERO)
         free = min(counted, price.included)
