@@ -16,12 +16,26 @@ def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]"
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "worker", "demo", "migrate", "check", "openapi", "simulators"]
+    "command", ["serve", "worker", "demo", "migrate", "check", "openapi", "rate", "simulators"]
 )
 def test_help_shows_what_a_command_does(command: str) -> None:
     done = run(command, "--help")
     assert done.returncode == 0
     assert "Usage" in done.stdout
+
+
+def test_rate_answers_each_line_and_tells_by_its_exit_code_that_one_was_bad() -> None:
+    price = '{"model":"per_unit","currency":"USD","unit":"0.02"}'
+    good = f'{{"id":"a","price":{price},"usage":{{"quantity":"12.5"}}}}\n'
+    for text, code, count in ((good, 0, 1), (f"nonsense\n{good}", 1, 2)):
+        done = subprocess.run(
+            [sys.executable, "-m", "tallystick", "rate", "--explain"],
+            input=text, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (code, "")
+        lines = done.stdout.splitlines()
+        assert len(lines) == count
+        assert lines[-1].startswith('{"id":"a","amount":"0.25","currency":"USD","steps":[')
 
 
 def test_help_does_not_load_the_server() -> None:

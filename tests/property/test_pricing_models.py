@@ -255,11 +255,9 @@ def test_one_more_event_never_costs_less(
 
 
 @given(st.lists(st.tuples(amounts, st.integers(-5, 5).map(Decimal)), max_size=8))
-def test_dynamic_is_the_sum_unless_there_are_no_units(
-    events: list[tuple[Decimal, Decimal]],
-) -> None:
-    made = [DynamicEvent(amount=amount, quantity=quantity) for amount, quantity in events]
 def test_dynamic_is_the_sum_unless_no_units_were(events: list[tuple[Decimal, Decimal]]) -> None:
+    made = [DynamicEvent(amount=amount, quantity=quantity) for amount, quantity in events]
+    expected = sum((Fraction(amount) for amount, _ in events), Fraction(0))
     units = sum(quantity for _, quantity in events)
     rated = rate(PRICE_OF_EVENTS, DynamicUsage(events=made))
     assert Fraction(rated.amount) == (expected if units else 0)

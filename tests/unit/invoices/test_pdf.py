@@ -74,6 +74,7 @@ DOCUMENT = InvoiceDocument(
     payment_instructions="IBAN GB33 BUKB 2020 1555 5555 55",
 )
 replace = msgspec.structs.replace
+D = Decimal
 
 
 def pages_of(pdf: bytes) -> list[str]:
@@ -354,3 +355,44 @@ def test_a_document_comes_back_from_its_json_unchanged() -> None:
 def test_a_document_comes_back_from_jsonb_which_sorts_its_keys() -> None:
     sorted_keys = msgspec.json.encode(msgspec.json.decode(encode(DOCUMENT)), order="sorted")
     assert decode(sorted_keys) == DOCUMENT
+
+
+STEPS = (
+    LineDetail("package", D(15), D(3), D(5), size=D(1000)),
+    LineDetail("volume", D(1503), D(1500), D(1), D(3), D(1000)),
+    LineDetail("capacity", D(20), D(950), flat=D(20), from_=D(0), up_to=D(1000)),
+    LineDetail("block", D(10), D(2), D(5), from_=D(0), up_to=D(2), size=D(100)),
+    LineDetail("free_events", D(0), D(100), event_count=1),
+    LineDetail("percentage", D("15.3"), D(1000), rate=D("1.5"), fixed=D("0.3"), event_count=1),
+    LineDetail("event_min", D(2), D(35), D(1), event_count=2),
+    LineDetail("event_max", D(20), D(9000), D(20), event_count=1),
+    LineDetail("percentage_tier", D(21), D(1000), flat=D(1), from_=D(0), up_to=D(9), rate=D(2)),
+    LineDetail("dynamic", D("0.5"), D(2), event_count=2),
+    LineDetail("per_unit", D(1000), D(500), D(2), custom_unit="credits"),
+    LineDetail("conversion", D(10), D(1000), D("0.01")),
+    LineDetail("minimum", D(2), flat=D(12)),
+    LineDetail("maximum", D(-2), flat=D(12)),
+)
+
+
+def test_the_steps_of_every_model_are_printed_in_words() -> None:
+    lines = (replace(CALLS, details=STEPS),)
+    text = unwrapped(text_of(replace(DOCUMENT, lines=lines)))
+    for part in (
+        "Packages of 1,000",
+        "All units, tier: Over 1,000, plus $3.00 flat",
+        "Peak, tier: First 1,000",
+        "Blocks of 100, tier: First 2",
+        "Free, with 1 free events",
+        "1.5% of the amount, plus $0.30 for each of 1 events",
+        "2 events at the minimum of $1.00",
+        "1 events at the maximum of $20.00",
+        "2%, tier: First 9, plus $1.00 flat",
+        "2 events with amounts of their own",
+        "2 credits",
+        "1,000 credits",
+        "In money",
+        "Up to the minimum of $12.00",
+        "Down to the maximum of $12.00",
+    ):
+        assert unwrapped(part) in text, part
