@@ -23,6 +23,7 @@ from bench import (
     usage_check,
     usage_import,
     usage_reads,
+    what_if,
 )
 from bench.figures import Figure, tpcb_figure
 from bench.installation import Installation, installation
@@ -56,6 +57,9 @@ def _arguments() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--travellers", type=int, default=1_000, help="accounts that are advanced by a year"
+    )
+    parser.add_argument(
+        "--rollups", type=int, default=1_000_000, help="rows of roll-ups under the what-if"
     )
     return parser
 
@@ -135,6 +139,12 @@ def _advance(
     return time_travel.measure_advance(place, asked.travellers)
 
 
+def _what_if(
+    place: Installation, asked: argparse.Namespace, console: Console, _: float
+) -> list[Figure]:
+    return what_if.measure(place, asked.rollups, console)
+
+
 def _resident(place: Installation, *_: object) -> list[Figure]:
     return [
         Figure(f"resident: {name}", f"{place.resident_mb(process):.0f} MB", "")
@@ -148,6 +158,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "reads": _reads,
     "checks": _checks,
     "import": _import,
+    "what-if": _what_if,
     "advance": _advance,
     "resident": _resident,
     "ledger": _ledger,

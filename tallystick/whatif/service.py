@@ -22,7 +22,7 @@ from tallystick.whatif.variance import exceeded, figures
 
 KEEP: Final = timedelta(days=90)
 """How long a what-if is kept after it finished."""
-ACCOUNTS_NAMED_MAX: Final = 10_000
+ACCOUNTS_NAMED_MAX: Final = 1_000
 """How many accounts a question may name."""
 
 

@@ -55,6 +55,9 @@ schemathesis.openapi.format(
 # Each value of a list is tried: four say as much as the five hundred.
 DESCRIPTION["components"]["schemas"]["CurrencyCode"]["enum"] = ["USD", "JPY", "KWD", "usd"]
 DESCRIPTION["components"]["schemas"]["CountryCode"]["enum"] = ["US", "DE", "FR", "JP"]
+# What a version may say is tried where plans are made, in half a minute.
+DRAFT = {"code": "p", "name": "P", "currency": "USD", "interval": "month", "prices": []}
+DESCRIPTION["components"]["schemas"]["AskWhatIf"]["properties"]["draft"] = {"enum": [None, DRAFT]}
 
 
 def described(examples_max: int) -> schemathesis.BaseSchema:
@@ -212,6 +215,18 @@ def keep_plan_rules(body: Json, _: Known) -> Json:
     return {**body, **periods, "prices": prices, "limits": limits}
 
 
+def keep_what_if_rules(body: Json, known: Known) -> Json:
+    """One version, stored or given; accounts that are there; an end behind the beginning."""
+    draft = body.get("draft")
+    return {
+        "plan_version": None if draft else body.get("plan_version") or f"pv_{'0' * 26}",
+        "draft": draft,
+        "accounts": [known.account] if body.get("accounts") else None,
+        "from": "2026-01-01T00:00:00Z",
+        "to": "2026-02-01T00:00:00Z",
+    }
+
+
 def keep_figures(price: Json, model: str) -> Json:
     """Tiers that end in no end, sizes above zero, bounds in their order, filters that differ."""
     changed = {**price}
@@ -352,6 +367,7 @@ RULES: Mapping[str, Callable[[Any, Known], Any]] = {
     "/api/v1/admin/plans": keep_plan_rules,
     "/api/v1/admin/features": keep_feature_rules,
     "/api/v1/admin/accounts/{account_id}/entitlements/{feature_code}": keep_override_rules,
+    "/api/v1/admin/billing/what-ifs": keep_what_if_rules,
     "/api/v1/admin/accounts/{account_id}": keep_tax_rules,
     "/api/v1/admin/test-clocks/{test_clock_id}/advance": keep_clock_rules,
     "/api/v1/admin/accounts/{account_id}/credits/grant": keep_grant_rules,
