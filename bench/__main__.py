@@ -5,7 +5,6 @@ that does other things too, pgbench with its many processes loses more than we d
 """
 
 import argparse
-import asyncio
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -51,6 +50,10 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--only", type=_parts, default=tuple(PARTS), help=", ".join(PARTS))
     parser.add_argument("--events", type=int, default=200_000, help="events for each batch size")
     parser.add_argument("--reads", type=int, default=5_000, help="reads of usage/current")
+    parser.add_argument(
+        "--usage-events", type=int, default=1_000_000,
+        help="read usage/current behind so many events too (10000000 takes minutes)",
+    )  # fmt: skip
     parser.add_argument(
         "--entries", type=int, default=0,
         help="debit again behind so many more entries in the books (10000000 takes minutes)",
@@ -115,11 +118,9 @@ def _ingest(
     return figures + ingest.measure_single(place)
 
 
-def _reads(
-    place: Installation, asked: argparse.Namespace, console: Console, _: float
-) -> list[Figure]:
-    console.print("reads …")
-    return asyncio.run(usage_reads.measure(place, asked.reads))
+def _reads(_: object, asked: argparse.Namespace, console: Console, __: float) -> list[Figure]:
+    console.print("reads, on an installation of their own …")
+    return usage_reads.measure(asked.reads, asked.usage_events, console)
 
 
 def _checks(place: Installation, _: object, console: Console, __: float) -> list[Figure]:
