@@ -4,12 +4,12 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
-if TYPE_CHECKING:
-    from tallystick.settings import Settings
+from tallystick.cli_checks import invoice_commands, usage_commands
+from tallystick.cli_parts import say, settings_with
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -25,13 +25,13 @@ cli.add_typer(exports, name="export")
 lago_commands = typer.Typer(no_args_is_help=True, help="Usage that is sent to a Lago server.")
 cli.add_typer(lago_commands, name="lago")
 
-usage_commands = typer.Typer(no_args_is_help=True, help="Usage events and the totals of them.")
-cli.add_typer(usage_commands, name="usage")
-
 imports = typer.Typer(no_args_is_help=True, help="Read what lies in a file.")
 cli.add_typer(imports, name="import")
 archives = typer.Typer(no_args_is_help=True, help="Move what is old into files.")
 cli.add_typer(archives, name="archive")
+
+cli.add_typer(usage_commands, name="usage")
+cli.add_typer(invoice_commands, name="invoices")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on [TALLYSTICK_HOST].")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on [TALLYSTICK_PORT, else 8000].")]
@@ -58,7 +58,7 @@ def serve(host: Host = None, port: Port = None) -> None:
     """Answer HTTP. Without DATABASE_URL it starts, or joins, the embedded PostgreSQL."""
     from tallystick.processes import run_server
 
-    settings = _settings({"TALLYSTICK_HOST": host, "TALLYSTICK_PORT": port})
+    settings = settings_with({"TALLYSTICK_HOST": host, "TALLYSTICK_PORT": port})
     run_server(settings)
 
 
@@ -67,7 +67,7 @@ def worker() -> None:
     """Do what is due: bill periods, collect payments, handle webhooks, tell events."""
     from tallystick.processes import run_worker
 
-    run_worker(_settings({}))
+    run_worker(settings_with({}))
 
 
 @cli.command(epilog="Example: tallystick demo --port 8080   (its data lives apart from yours)")
@@ -84,12 +84,12 @@ def migrate() -> None:
     from tallystick.kernel.migrate import migrate as apply
     from tallystick.processes import database, make_usage_tables
 
-    settings = _settings({})
-    with database(settings, progress=_say) as dsn:
-        count = asyncio.run(apply(dsn, progress=_say))
+    settings = settings_with({})
+    with database(settings, progress=say) as dsn:
+        count = asyncio.run(apply(dsn, progress=say))
     if settings.usage_store_url:
         asyncio.run(make_usage_tables(settings.usage_store_url))
-    _say(f"{count} migrations applied" if count else "the database is up to date")
+    say(f"{count} migrations applied" if count else "the database is up to date")
 
 
 @cli.command(epilog="Example: tallystick check && tallystick serve")
@@ -97,7 +97,7 @@ def check() -> None:
     """Say in one line each what is wrong with settings and database; exit code 1 if anything."""
     from tallystick.processes import find_problems
 
-    found = asyncio.run(find_problems(_settings({})))
+    found = asyncio.run(find_problems(settings_with({})))
     for problem in found:
         typer.echo(problem)
     if found:
@@ -113,10 +113,10 @@ def anchor(file: Path) -> None:
     from tallystick.processes import database
     from tallystick.verify_commands import anchor_books
 
-    settings = _settings({})
-    with database(settings, progress=_say) as dsn:
+    settings = settings_with({})
+    with database(settings, progress=say) as dsn:
         count = asyncio.run(anchor_books(settings, dsn, file))
-    _say(f"{count} chains anchored in {file}")
+    say(f"{count} chains anchored in {file}")
 
 
 @exports.command("ledger", epilog="Example: tallystick export ledger books.ndjson")
@@ -125,9 +125,9 @@ def export_ledger(file: Path) -> None:
     from tallystick.processes import database
     from tallystick.verify_commands import export_books
 
-    with database(_settings({}), progress=_say) as dsn:
+    with database(settings_with({}), progress=say) as dsn:
         count = asyncio.run(export_books(dsn, file))
-    _say(f"{count} records written to {file}")
+    say(f"{count} records written to {file}")
 
 
 @cli.command(epilog="Example: tallystick verify --anchor /backup/anchor-2026-03-01.ndjson")
@@ -141,11 +141,11 @@ def verify(
     from tallystick.processes import database
     from tallystick.verify_commands import verify_books, verify_file
 
-    settings = _settings({})
+    settings = settings_with({})
     if export is not None:
         is_clean = verify_file(settings, export, anchor)
     else:
-        with database(settings, progress=_say) as dsn:
+        with database(settings, progress=say) as dsn:
             is_clean = asyncio.run(verify_books(settings, dsn, anchor))
     if not is_clean:
         raise typer.Exit(1)
@@ -169,35 +169,6 @@ def rate(
 
     if not rate_cases(sys.stdin.buffer, sys.stdout.buffer, locale if explain else None):
         raise typer.Exit(1)
-
-
-@usage_commands.command("verify", epilog="Example: tallystick usage verify   (beside the server)")
-def verify_usage_totals() -> None:
-    """Hold every total of usage against its events; exit code 1 on any difference."""
-    from tallystick.processes import database
-    from tallystick.settings import need_roll_ups
-    from tallystick.usage_commands import verify_usage
-
-    settings = _settings({})
-    need_roll_ups(settings)
-    with database(settings, progress=_say) as dsn:
-        is_clean = asyncio.run(verify_usage(dsn))
-    if not is_clean:
-        raise typer.Exit(1)
-
-
-@usage_commands.command("rebuild", epilog="Example: tallystick usage rebuild   (beside the server)")
-def rebuild_usage_totals() -> None:
-    """Make every total of usage anew of its events; reads stay exact meanwhile."""
-    from tallystick.processes import database
-    from tallystick.settings import need_roll_ups
-    from tallystick.usage_commands import rebuild_usage
-
-    settings = _settings({})
-    need_roll_ups(settings)
-    with database(settings, progress=_say) as dsn:
-        count = asyncio.run(rebuild_usage(dsn))
-    _say(f"{count} months of accounts counted anew")
 
 
 @cli.command()
@@ -228,7 +199,7 @@ def simulate(
     """
     from tallystick.simulation.command import run_simulation
 
-    run_simulation(_settings({}).home, None if str(scenario) == "-" else scenario)
+    run_simulation(settings_with({}).home, None if str(scenario) == "-" else scenario)
 
 
 @cli.command(
@@ -257,12 +228,12 @@ def what_if(
     from tallystick.processes import database
     from tallystick.whatif_commands import Asked, run_what_if
 
-    settings = _settings({})
+    settings = settings_with({})
     asked = Asked(
         plan_version=plan_version, draft=draft, accounts=account or (), plan=plan, start=start,
         end=end, rows=rows, as_json=as_json,
     )  # fmt: skip
-    with database(settings, progress=_say) as dsn:
+    with database(settings, progress=say) as dsn:
         asyncio.run(run_what_if(settings, dsn, asked))
 
 
@@ -304,8 +275,8 @@ def compare(
     from tallystick.lago_commands import compare_usage
     from tallystick.processes import database
 
-    settings = _settings({})
-    with database(settings, progress=_say) as dsn:
+    settings = settings_with({})
+    with database(settings, progress=say) as dsn:
         is_clean = asyncio.run(compare_usage(settings, dsn, account))
     if not is_clean:
         raise typer.Exit(1)
@@ -347,12 +318,12 @@ def import_usage(
     from tallystick.processes import database
 
     options = read_options(form, delimiter, column or (), constant or (), source)
-    settings = _settings({})
+    settings = settings_with({})
     chosen = None if str(file) == "-" else file
     job = Job(
         chosen, options, ages_of(settings), errors, restart, dry_run, settings.usage_store_url
     )
-    with database(settings, progress=_say) as dsn:
+    with database(settings, progress=say) as dsn:
         code = run_import(dsn, job)
     if code:
         raise typer.Exit(code)
@@ -381,18 +352,7 @@ def archive_usage(
     from tallystick.processes import database
     from tallystick.settings import need_roll_ups
 
-    settings = _settings({"TALLYSTICK_USAGE_ARCHIVE": to})
+    settings = settings_with({"TALLYSTICK_USAGE_ARCHIVE": to})
     need_roll_ups(settings)
-    with database(settings, progress=_say) as dsn:
+    with database(settings, progress=say) as dsn:
         run_archive(settings, dsn, keep_days, force=force, ignore_lago=ignore_lago)
-
-
-def _settings(overrides: dict[str, object]) -> "Settings":
-    from tallystick.settings import read_settings
-
-    given = {name: str(value) for name, value in overrides.items() if value is not None}
-    return read_settings({**os.environ, **given}, os.geteuid())
-
-
-def _say(text: str) -> None:
-    typer.echo(text, err=True)

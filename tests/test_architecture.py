@@ -15,7 +15,14 @@ FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 NINE_IN_TEN_LINES_MAX = 30
 # Where the outside is read: settings, the command line (its children's environment), setup.
-ENVIRONMENT_READERS = {"settings.py", "cli.py", "demo.py", "embedded.py", "__main__.py"}
+ENVIRONMENT_READERS = {
+    "settings.py",
+    "cli.py",
+    "cli_parts.py",
+    "demo.py",
+    "embedded.py",
+    "__main__.py",
+}
 
 
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

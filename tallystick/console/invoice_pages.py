@@ -11,10 +11,10 @@ from tallystick.console.invoice_views import invoice_list, invoice_view, status_
 from tallystick.console.rendering import WebRequest, page
 from tallystick.console.viewer import INVOICES
 from tallystick.invoices import service
-from tallystick.invoices.explain import LineExplanation, line_explanation
-from tallystick.invoices.model import Invoice, Status
+from tallystick.invoices.explain import invoice_explanations
+from tallystick.invoices.model import Status
 from tallystick.kernel import ids
-from tallystick.kernel.db import Connection, account_scope
+from tallystick.kernel.db import account_scope
 from tallystick.kernel.paging import LIMIT_DEFAULT, PAGE_MAX, page_request
 
 _READ: Final = {"permission": "billing:read", "page": True}
@@ -50,18 +50,9 @@ async def show_invoice(
     wanted = ids.parse("invoice", invoice_id)
     async with console.db.transaction(account_scope(account.account_id)) as conn:
         invoice = await service.get_invoice(conn, account.account_id, wanted)
-        explained = await _explanations(conn, invoice)
+        explained = await invoice_explanations(conn, invoice)
     view = invoice_view(invoice, explained, formats_of(account))
     return page(console, request, "invoice.html", {"invoice": view}, here=INVOICES)
-
-
-async def _explanations(conn: Connection, invoice: Invoice) -> list[LineExplanation]:
-    if invoice.status is Status.DRAFT:
-        return []
-    return [
-        await line_explanation(conn, invoice.account_id, invoice.invoice_id, line.invoice_line_id)
-        for line in invoice.lines
-    ]
 
 
 ROUTES: Final = (show_invoices, show_invoice)

@@ -6,9 +6,9 @@ import msgspec
 
 from tallystick.invoices import service, store
 from tallystick.invoices.derivation import Derivation, decode, recompute
-from tallystick.invoices.document import TaxLine
+from tallystick.invoices.document import InvoiceDocument, TaxLine
 from tallystick.invoices.document import decode as decode_document
-from tallystick.invoices.model import InvoiceLine
+from tallystick.invoices.model import Invoice, InvoiceLine
 from tallystick.kernel.db import Connection
 from tallystick.kernel.ids import unknown
 from tallystick.money.amount import Money
@@ -46,7 +46,21 @@ async def line_explanation(
     frozen = await store.document(conn, account_id, invoice_id)
     if line is None or stored is None or frozen is None:
         raise unknown("invoice_line")
-    derivation, document = decode(stored), decode_document(frozen)
+    return _explained(line, stored, decode_document(frozen))
+
+
+async def invoice_explanations(conn: Connection, invoice: Invoice) -> tuple[LineExplanation, ...]:
+    """Return the explanation of each line of a finalized invoice; of a draft, none."""
+    frozen = await store.document(conn, invoice.account_id, invoice.invoice_id)
+    if frozen is None:
+        return ()
+    stored = await store.derivations(conn, invoice.account_id, invoice.invoice_id)
+    document = decode_document(frozen)
+    return tuple(_explained(line, stored[line.invoice_line_id], document) for line in invoice.lines)
+
+
+def _explained(line: InvoiceLine, stored: str, document: InvoiceDocument) -> LineExplanation:
+    derivation = decode(stored)
     return LineExplanation(
         line=line,
         derivation=derivation,

@@ -72,6 +72,9 @@ DERIVATION: Final = """
 SELECT derivation FROM invoice_lines
 WHERE account_id = $1 AND invoice_id = $2 AND invoice_line_id = $3
 """
+DERIVATIONS: Final = """
+SELECT invoice_line_id, derivation FROM invoice_lines WHERE account_id = $1 AND invoice_id = $2
+"""
 DOCUMENT: Final = "SELECT document FROM invoices WHERE account_id = $1 AND invoice_id = $2"
 # Moves only from the status and the amount that the decision was made on.
 SAVE_PAYMENT: Final = """
@@ -237,6 +240,12 @@ async def derivation(
     """Return the stored derivation of a line, as JSON."""
     stored: str | None = await conn.fetchval(DERIVATION, account_id, invoice_id, line_id)
     return stored
+
+
+async def derivations(conn: Connection, account_id: UUID, invoice_id: UUID) -> Mapping[UUID, str]:
+    """Return the stored derivation of each line of an invoice, as JSON."""
+    rows = await conn.fetch(DERIVATIONS, account_id, invoice_id)
+    return {row["invoice_line_id"]: row["derivation"] for row in rows}
 
 
 async def document(conn: Connection, account_id: UUID, invoice_id: UUID) -> str | None:
