@@ -18,6 +18,7 @@ from tallystick.catalog import service as catalog
 from tallystick.catalog.model import PlanVersion
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
+from tallystick.subscriptions import changing
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.model import Subscription
 
@@ -95,11 +96,9 @@ async def cancel(
         found = await subscriptions.get_subscription(conn, account.account_id, wanted)
         plan = await catalog.get_plan_version(conn, found.plan_version_id)
         if data.at_period_end:
-            after = await subscriptions.cancel_at_period_end(
-                conn, account.account_id, wanted, plan, now
-            )
+            after = await changing.cancel_at_period_end(conn, account.account_id, wanted, now)
         else:
-            after = await subscriptions.cancel_now(conn, account.account_id, wanted, now)
+            after = await changing.cancel_now(conn, account.account_id, wanted, now)
     return subscription_answer(after, plan)
 
 

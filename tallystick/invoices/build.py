@@ -7,14 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import Meter, PlanVersion
-from tallystick.invoices.flat_lines import flat_lines
+from tallystick.invoices.flat_lines import flat_lines, share_line
 from tallystick.invoices.model import DraftLine, InvoiceDraft
 from tallystick.invoices.tax import taxes_on
 from tallystick.invoices.usage_lines import usage_lines
 from tallystick.money.amount import Money
 from tallystick.pricing.model import FlatPrice
 from tallystick.pricing.use import Uses
+from tallystick.subscriptions.bills import Due
 from tallystick.subscriptions.periods import Period
+from tallystick.subscriptions.terms import FlatDue
 
 
 def build(
@@ -34,11 +36,18 @@ def build(
     Raises Conflict for a price whose meter does not exist.
     """
     lines = tuple(_lines(plan, meters, period, uses))
-    subtotal = _sum((line.amount for line in lines), plan.currency)
+    return draft_of(account, plan.currency, period, lines)
+
+
+def draft_of(
+    account: Account, currency: str, period: Period, lines: tuple[DraftLine, ...]
+) -> InvoiceDraft:
+    """Return the invoice with these lines: their sum, and each tax rounded once on it."""
+    subtotal = _sum((line.amount for line in lines), currency)
     taxes = taxes_on(subtotal, account)
-    tax = _sum((Money(one.amount_minor, plan.currency) for one in taxes), plan.currency)
+    tax = _sum((Money(one.amount_minor, currency) for one in taxes), currency)
     return InvoiceDraft(
-        currency=plan.currency,
+        currency=currency,
         period_start=period.start,
         period_end=period.end,
         lines=lines,
@@ -47,6 +56,16 @@ def build(
         tax=tax,
         total=subtotal + tax,
     )
+
+
+def due_lines(due: Due, meters: Mapping[str, Meter], uses: Uses) -> Iterator[DraftLine]:
+    """Yield the lines of one thing that is due; `uses` are those of its plan in its period."""
+    if isinstance(due, FlatDue):
+        yield share_line(due)
+        return
+    for price in due.plan.prices:
+        if not isinstance(price, FlatPrice):
+            yield from usage_lines(due.plan, price, meters, due.period, uses.get(price.code, ()))
 
 
 def _lines(

@@ -11,7 +11,9 @@ from tallystick.money.amount import Money
 from tallystick.money.rounding import round_decimal
 from tallystick.pricing.charges import Part, bound, charge_for
 from tallystick.pricing.model import ZERO, CustomAmount, Price, Rated, Step
+from tallystick.pricing.rate import rate
 from tallystick.pricing.use import Use
+from tallystick.subscriptions.proration import Share, amount_of
 
 
 class Derivation(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,10 +25,11 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
     asks for that: `exact` in major units, the sum of the `steps`, rounded once. Kinds `minimum`
     and `maximum` are what brings the price's other lines of the period, `counted_minor` in sum, to
     its minimum or maximum, of which a `part` of a period has its share. `custom` is the amount in
-    the price's own unit.
+    the price's own unit. Kind `share` is a part of a flat price: the steps say the whole, for
+    `quantity` of them, `share` what part of it is billed, and `exact` has 12 decimals.
     """
 
-    kind: Literal["rated", "minimum", "maximum"]
+    kind: Literal["rated", "minimum", "maximum", "share"]
     plan_version_id: UUID | None  # None: sold once, outside any plan
     price: Price
     quantity: Decimal
@@ -40,6 +43,7 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
     part: Part | None = None
     counted_minor: int | None = None
     custom: CustomAmount | None = None
+    share: Share | None = None
 
     @property
     def group(self) -> dict[str, str | None]:
@@ -59,6 +63,9 @@ def rated_amount(rated: Rated) -> Money:
 
 def recompute(derivation: Derivation) -> Money:
     """Return the amount that follows from the stored inputs: price, quantity and rules alone."""
+    if derivation.share is not None:
+        whole = rate(derivation.price, derivation.quantity).amount * derivation.quantity
+        return amount_of(whole, derivation.currency, derivation.share)
     if derivation.kind == "rated":
         use = derivation.use or Use(quantity=derivation.quantity)
         return charge_for(derivation.price, use).amount

@@ -29,18 +29,19 @@ from tallystick.subscriptions.periods import local_day
 log = structlog.get_logger()
 
 
-async def issue_period(
+async def issue_bill(
     conn: Connection,
     account: Account,
     draft: InvoiceDraft,
     *,
     subscription_id: UUID,
+    bill_index: int,
     seller: Party,
     at: datetime,
 ) -> Invoice | None:
-    """Write the invoice of a subscription's period and finalize it at `at`, the account's present.
+    """Write the invoice of a subscription's bill and finalize it at `at`, the account's present.
 
-    None if that period was invoiced before. Everything is in the open transaction, which must be
+    None if that bill was invoiced before. Everything is in the open transaction, which must be
     of the writer's scope: numbers are not the account's. The row of the number series stays locked
     until it ends.
     """
@@ -51,6 +52,7 @@ async def issue_period(
         draft,
         invoice_id=invoice_id,
         subscription_id=subscription_id,
+        bill_index=bill_index,
         at=at,
     ):
         return None

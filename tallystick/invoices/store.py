@@ -14,12 +14,12 @@ from tallystick.kernel.db import Connection
 from tallystick.kernel.paging import PageRequest
 from tallystick.money.amount import Money
 
-# One invoice for each period of a subscription, however often a run is begun again.
+# One invoice for each bill of a subscription, however often a run is begun again.
 INSERT_DRAFT: Final = """
 INSERT INTO invoices (account_id, invoice_id, status, currency, subtotal_minor, tax_minor,
-    total_minor, subscription_id, period_start, period_end, created_at)
-VALUES ($1, $2, 'draft', $3, $4, $5, $6, $7, $8, $9, $10)
-ON CONFLICT (account_id, subscription_id, period_start) DO NOTHING RETURNING invoice_id
+    total_minor, subscription_id, period_start, period_end, created_at, bill_index)
+VALUES ($1, $2, 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (account_id, subscription_id, bill_index) DO NOTHING RETURNING invoice_id
 """
 INSERT_LINES: Final = """
 INSERT INTO invoice_lines (account_id, invoice_id, invoice_line_id, position, kind, description,
@@ -103,8 +103,9 @@ async def insert_draft(
     invoice_id: UUID,
     subscription_id: UUID | None,
     at: datetime,
+    bill_index: int | None = None,
 ) -> bool:
-    """Write the head of a draft; False if this period of the subscription has its invoice."""
+    """Write the head of a draft; False if this bill of the subscription has its invoice."""
     written = await conn.fetchval(
         INSERT_DRAFT,
         account_id,
@@ -117,6 +118,7 @@ async def insert_draft(
         draft.period_start,
         draft.period_end,
         at,
+        bill_index,
     )
     return written is not None
 

@@ -9,6 +9,8 @@ CREATE TABLE invoices (
     total_minor bigint NOT NULL,
     paid_minor bigint NOT NULL DEFAULT 0 CHECK (paid_minor BETWEEN 0 AND total_minor),
     subscription_id uuid,
+    -- Which of the subscription's bills it is.
+    bill_index integer,
     period_start timestamptz,
     period_end timestamptz,
     issued_at timestamptz,
@@ -19,8 +21,9 @@ CREATE TABLE invoices (
     created_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, invoice_id),
     UNIQUE (account_id, number),
-    -- One subscription's period is invoiced once, however often a billing run is begun again.
-    UNIQUE (account_id, subscription_id, period_start),
+    -- One subscription's bill is invoiced once, however often a billing run is begun again.
+    UNIQUE (account_id, subscription_id, bill_index),
+    CHECK ((subscription_id IS NULL) = (bill_index IS NULL)),
     FOREIGN KEY (account_id, subscription_id) REFERENCES subscriptions,
     CHECK (total_minor = subtotal_minor + tax_minor),
     CHECK ((status = 'draft') = (number IS NULL)),
@@ -102,3 +105,20 @@ CREATE TABLE invoice_pdfs (
 );
 ALTER TABLE invoice_pdfs ALTER COLUMN content SET STORAGE EXTERNAL;
 CALL protect_tenant_table('invoice_pdfs');
+
+-- What an invoice gave back beyond what it billed: later ones take it off, a refund waits for staff.
+CREATE TABLE invoice_adjustments (
+    account_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    currency char(3) NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('credit', 'refund')),
+    amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+    left_minor bigint NOT NULL CHECK (left_minor BETWEEN 0 AND amount_minor),
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, invoice_id),
+    FOREIGN KEY (account_id, invoice_id) REFERENCES invoices
+);
+CREATE INDEX invoice_adjustments_open ON invoice_adjustments (account_id, currency)
+    WHERE left_minor > 0;
+CALL protect_tenant_table('invoice_adjustments');
+CALL audit_table('invoice_adjustments');

@@ -1173,6 +1173,18 @@ CREATE TABLE public.idempotency_keys (
     body bytea,
     CONSTRAINT idempotency_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)))
 );
+CREATE TABLE public.invoice_adjustments (
+    account_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    currency character(3) NOT NULL,
+    kind text NOT NULL,
+    amount_minor bigint NOT NULL,
+    left_minor bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT invoice_adjustments_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT invoice_adjustments_check CHECK (((left_minor >= 0) AND (left_minor <= amount_minor))),
+    CONSTRAINT invoice_adjustments_kind_check CHECK ((kind = ANY (ARRAY['credit'::text, 'refund'::text])))
+);
 CREATE TABLE public.invoice_lines (
     account_id uuid NOT NULL,
     invoice_id uuid NOT NULL,
@@ -1225,6 +1237,7 @@ CREATE TABLE public.invoices (
     total_minor bigint NOT NULL,
     paid_minor bigint DEFAULT 0 NOT NULL,
     subscription_id uuid,
+    bill_index integer,
     period_start timestamp with time zone,
     period_end timestamp with time zone,
     issued_at timestamp with time zone,
@@ -1233,9 +1246,10 @@ CREATE TABLE public.invoices (
     document jsonb,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT invoices_check CHECK (((paid_minor >= 0) AND (paid_minor <= total_minor))),
-    CONSTRAINT invoices_check1 CHECK ((total_minor = (subtotal_minor + tax_minor))),
-    CONSTRAINT invoices_check2 CHECK (((status = 'draft'::text) = (number IS NULL))),
-    CONSTRAINT invoices_check3 CHECK (((status <> 'paid'::text) OR (paid_minor = total_minor))),
+    CONSTRAINT invoices_check1 CHECK (((subscription_id IS NULL) = (bill_index IS NULL))),
+    CONSTRAINT invoices_check2 CHECK ((total_minor = (subtotal_minor + tax_minor))),
+    CONSTRAINT invoices_check3 CHECK (((status = 'draft'::text) = (number IS NULL))),
+    CONSTRAINT invoices_check4 CHECK (((status <> 'paid'::text) OR (paid_minor = total_minor))),
     CONSTRAINT invoices_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'open'::text, 'paid'::text, 'void'::text, 'uncollectible'::text])))
 );
 CREATE TABLE public.lago_comparisons (
@@ -1505,28 +1519,65 @@ CREATE TABLE public.sessions (
     expires_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone
 );
+CREATE TABLE public.subscription_terms (
+    account_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    bill_index integer NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    plan_version_id uuid NOT NULL,
+    quantity integer NOT NULL,
+    CONSTRAINT subscription_terms_bill_index_check CHECK ((bill_index >= 0))
+);
 CREATE TABLE public.subscriptions (
     account_id uuid NOT NULL,
     subscription_id uuid NOT NULL,
     plan_version_id uuid NOT NULL,
+    plan_id uuid NOT NULL,
+    quantity integer DEFAULT 1 NOT NULL,
     status text NOT NULL,
     started_at timestamp with time zone NOT NULL,
     timezone text NOT NULL,
+    billing_time text NOT NULL,
+    anchor_on date,
+    schedule_owner text NOT NULL,
     period_index integer NOT NULL,
     period_start timestamp with time zone NOT NULL,
     period_end timestamp with time zone NOT NULL,
     next_bill_at timestamp with time zone,
+    bill_index integer DEFAULT 0 NOT NULL,
+    flat_from timestamp with time zone NOT NULL,
+    covered_from timestamp with time zone NOT NULL,
+    advance_until timestamp with time zone,
+    opens_at timestamp with time zone,
+    trial_ends_at timestamp with time zone,
+    trial_end text NOT NULL,
+    change_at timestamp with time zone,
+    next_plan_version_id uuid,
+    next_plan_id uuid,
+    next_quantity integer,
+    paused_at timestamp with time zone,
+    resumes_at timestamp with time zone,
+    remainder text NOT NULL,
     bill_error text,
     bill_try_count integer DEFAULT 0 NOT NULL,
     bill_retry_at timestamp with time zone,
     cancel_at_period_end boolean DEFAULT false NOT NULL,
     ends_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
+    revision integer DEFAULT 0 NOT NULL,
+    CONSTRAINT subscriptions_bill_index_check CHECK ((bill_index >= 0)),
+    CONSTRAINT subscriptions_billing_time_check CHECK ((billing_time = ANY (ARRAY['anniversary'::text, 'calendar'::text]))),
     CONSTRAINT subscriptions_check CHECK ((period_end > period_start)),
     CONSTRAINT subscriptions_check1 CHECK (((bill_error IS NULL) = (bill_retry_at IS NULL))),
-    CONSTRAINT subscriptions_check2 CHECK (((ends_at IS NOT NULL) OR ((status = 'active'::text) AND (NOT cancel_at_period_end)))),
+    CONSTRAINT subscriptions_check2 CHECK (((ends_at IS NOT NULL) OR ((status <> 'canceled'::text) AND (NOT cancel_at_period_end)))),
+    CONSTRAINT subscriptions_check3 CHECK ((num_nonnulls(change_at, next_plan_version_id, next_plan_id, next_quantity) = ANY (ARRAY[0, 4]))),
+    CONSTRAINT subscriptions_next_quantity_check CHECK (((next_quantity >= 1) AND (next_quantity <= 1000000))),
     CONSTRAINT subscriptions_period_index_check CHECK ((period_index >= 0)),
-    CONSTRAINT subscriptions_status_check CHECK ((status = ANY (ARRAY['active'::text, 'canceled'::text])))
+    CONSTRAINT subscriptions_quantity_check CHECK (((quantity >= 1) AND (quantity <= 1000000))),
+    CONSTRAINT subscriptions_remainder_check CHECK ((remainder = ANY (ARRAY['credit'::text, 'refund'::text, 'none'::text]))),
+    CONSTRAINT subscriptions_schedule_owner_check CHECK ((schedule_owner = ANY (ARRAY['tallystick'::text, 'gateway'::text]))),
+    CONSTRAINT subscriptions_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'incomplete'::text, 'trialing'::text, 'active'::text, 'past_due'::text, 'paused'::text, 'canceled'::text]))),
+    CONSTRAINT subscriptions_trial_end_check CHECK ((trial_end = ANY (ARRAY['bill'::text, 'pause'::text, 'cancel'::text])))
 );
 CREATE TABLE public.test_clocks (
     test_clock_id uuid NOT NULL,
@@ -1993,6 +2044,8 @@ ALTER TABLE ONLY public.gateway_customers
     ADD CONSTRAINT gateway_customers_pkey PRIMARY KEY (account_id, gateway);
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (account_id, caller, key);
+ALTER TABLE ONLY public.invoice_adjustments
+    ADD CONSTRAINT invoice_adjustments_pkey PRIMARY KEY (account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_lines
     ADD CONSTRAINT invoice_lines_account_id_invoice_id_position_key UNIQUE (account_id, invoice_id, "position");
 ALTER TABLE ONLY public.invoice_lines
@@ -2006,7 +2059,7 @@ ALTER TABLE ONLY public.invoice_usage_changes
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_account_id_number_key UNIQUE (account_id, number);
 ALTER TABLE ONLY public.invoices
-    ADD CONSTRAINT invoices_account_id_subscription_id_period_start_key UNIQUE (account_id, subscription_id, period_start);
+    ADD CONSTRAINT invoices_account_id_subscription_id_bill_index_key UNIQUE (account_id, subscription_id, bill_index);
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_pkey PRIMARY KEY (account_id, invoice_id);
 ALTER TABLE ONLY public.lago_comparisons
@@ -2065,6 +2118,8 @@ ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_hash);
+ALTER TABLE ONLY public.subscription_terms
+    ADD CONSTRAINT subscription_terms_pkey PRIMARY KEY (account_id, subscription_id, bill_index);
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (account_id, subscription_id);
 ALTER TABLE ONLY public.test_clocks
@@ -2171,6 +2226,7 @@ CREATE INDEX credit_reservations_due ON public.credit_reservations USING btree (
 CREATE INDEX credit_usage_log_by_time ON public.credit_usage_log USING btree (account_id, at, ledger_entry_id);
 CREATE UNIQUE INDEX gateway_customers_by_token ON public.gateway_customers USING btree (gateway, token);
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (claimed_at);
+CREATE INDEX invoice_adjustments_open ON public.invoice_adjustments USING btree (account_id, currency) WHERE (left_minor > 0);
 CREATE INDEX invoice_usage_changes_by_end ON public.invoice_usage_changes USING btree (period_end, account_id);
 CREATE INDEX invoices_by_time ON public.invoices USING btree (account_id, created_at DESC, invoice_id DESC);
 CREATE INDEX lago_comparisons_due ON public.lago_comparisons USING btree (compare_after);
@@ -2190,8 +2246,8 @@ CREATE INDEX payments_due ON public.payments USING btree (next_attempt_at) WHERE
 CREATE UNIQUE INDEX payments_live ON public.payments USING btree (account_id, invoice_id) WHERE ((status = ANY (ARRAY['pending'::text, 'pending_approval'::text, 'processing'::text])) AND (invoice_id IS NOT NULL));
 CREATE UNIQUE INDEX plan_versions_active ON public.plan_versions USING btree (plan_id) WHERE (status = 'active'::text);
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
-CREATE UNIQUE INDEX subscriptions_active ON public.subscriptions USING btree (account_id) WHERE (status = 'active'::text);
 CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, subscription_id) WHERE (next_bill_at IS NOT NULL);
+CREATE UNIQUE INDEX subscriptions_live ON public.subscriptions USING btree (account_id, plan_id) WHERE (status <> 'canceled'::text);
 CREATE INDEX test_clocks_by_age ON public.test_clocks USING btree (created_at, test_clock_id) WHERE (deleted_at IS NULL);
 CREATE INDEX usage_alert_due_order ON public.usage_alert_due USING btree (due_at, due_id);
 CREATE INDEX usage_alerts_by_time ON public.usage_alerts USING btree (account_id, fired_at, usage_alert_id);
@@ -2278,6 +2334,7 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_usage_log FO
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_entries FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_postings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.subscription_terms FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_alerts FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_archived_keys FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_corrections FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -2290,6 +2347,7 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_usage_log FOR 
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_lines FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_postings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.subscription_terms FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_alerts FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_archived_keys FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_corrections FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -2318,6 +2376,7 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.exchange_rates
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.feature_overrides FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.features FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.gateway_customers FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.invoice_adjustments FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.write_audit('document');
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.memberships FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.meters FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -2389,6 +2448,8 @@ ALTER TABLE ONLY public.features
     ADD CONSTRAINT features_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.gateway_customers
     ADD CONSTRAINT gateway_customers_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.invoice_adjustments
+    ADD CONSTRAINT invoice_adjustments_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_lines
     ADD CONSTRAINT invoice_lines_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_pdfs
@@ -2421,8 +2482,18 @@ ALTER TABLE ONLY public.plan_versions
     ADD CONSTRAINT plan_versions_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.plans(plan_id);
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+ALTER TABLE ONLY public.subscription_terms
+    ADD CONSTRAINT subscription_terms_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
+ALTER TABLE ONLY public.subscription_terms
+    ADD CONSTRAINT subscription_terms_plan_version_id_fkey FOREIGN KEY (plan_version_id) REFERENCES public.plan_versions(plan_version_id);
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.subscriptions
+    ADD CONSTRAINT subscriptions_next_plan_id_fkey FOREIGN KEY (next_plan_id) REFERENCES public.plans(plan_id);
+ALTER TABLE ONLY public.subscriptions
+    ADD CONSTRAINT subscriptions_next_plan_version_id_fkey FOREIGN KEY (next_plan_version_id) REFERENCES public.plan_versions(plan_version_id);
+ALTER TABLE ONLY public.subscriptions
+    ADD CONSTRAINT subscriptions_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.plans(plan_id);
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_plan_version_id_fkey FOREIGN KEY (plan_version_id) REFERENCES public.plan_versions(plan_version_id);
 ALTER TABLE ONLY public.usage_alert_rules
@@ -2457,6 +2528,7 @@ ALTER TABLE public.credit_usage_log ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.feature_overrides ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.gateway_customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.invoice_adjustments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_lines ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_pdfs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_usage_changes ENABLE ROW LEVEL SECURITY;
@@ -2485,6 +2557,7 @@ CREATE POLICY own_rows ON public.credit_usage_log TO tallystick_account USING ((
 CREATE POLICY own_rows ON public.feature_overrides TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.gateway_customers TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.idempotency_keys TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.invoice_adjustments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_lines TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_pdfs TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_usage_changes TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -2502,6 +2575,7 @@ CREATE POLICY own_rows ON public.outbox_done TO tallystick_account USING ((accou
 CREATE POLICY own_rows ON public.payment_attempts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payment_methods TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.subscription_terms TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscriptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_alert_due TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_alert_rules TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -2526,6 +2600,7 @@ CREATE POLICY own_rows ON public.what_if_rows TO tallystick_account USING ((acco
 ALTER TABLE public.payment_attempts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_methods ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.subscription_terms ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscriptions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_alert_due ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_alert_rules ENABLE ROW LEVEL SECURITY;
@@ -2627,6 +2702,9 @@ GRANT SELECT ON TABLE public.gateway_customers TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO tallystick_writer;
 GRANT SELECT ON TABLE public.idempotency_keys TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_adjustments TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_adjustments TO tallystick_writer;
+GRANT SELECT ON TABLE public.invoice_adjustments TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.invoice_lines TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.invoice_lines TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoice_lines TO tallystick_staff;
@@ -2702,6 +2780,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plans TO tallystick_writer;
 GRANT SELECT ON TABLE public.schema_migrations TO tallystick_writer;
 GRANT SELECT ON TABLE public.schema_migrations TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO tallystick_writer;
+GRANT SELECT,INSERT ON TABLE public.subscription_terms TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.subscription_terms TO tallystick_writer;
+GRANT SELECT ON TABLE public.subscription_terms TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscriptions TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscriptions TO tallystick_writer;
 GRANT SELECT ON TABLE public.subscriptions TO tallystick_staff;

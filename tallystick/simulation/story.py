@@ -38,6 +38,7 @@ from tallystick.simulation.gateway import ToldGateway
 from tallystick.simulation.reads import all_invoices
 from tallystick.simulation.recorder import Recorder
 from tallystick.simulation.scenario import PlanFacts, Scenario, Step
+from tallystick.subscriptions import changing
 from tallystick.subscriptions import service as subscriptions
 from tallystick.work import account_kinds, event_handlers
 
@@ -171,11 +172,9 @@ class Story:
         wanted, account_id = self._subscription(step.subscription), self._account.account_id
         async with self._db.transaction(WRITER) as conn:
             if step.when == "now":
-                await subscriptions.cancel_now(conn, account_id, wanted, step.at)
+                await changing.cancel_now(conn, account_id, wanted, step.at)
                 return
-            found = await subscriptions.get_subscription(conn, account_id, wanted)
-            plan = await catalog.get_plan_version(conn, found.plan_version_id)
-            await subscriptions.cancel_at_period_end(conn, account_id, wanted, plan, step.at)
+            await changing.cancel_at_period_end(conn, account_id, wanted, step.at)
 
     async def _grant(self, at: int, step: steps.GrantCredits) -> None:
         new = NewGrant(

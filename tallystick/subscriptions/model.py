@@ -1,63 +1,149 @@
 """A subscription as a value: an account on a plan's version, and where its billing stands."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
 import msgspec
 
 from tallystick.subscriptions.periods import Period
 
+BillingTime = Literal["anniversary", "calendar"]
+"""Periods are counted from the day of the start, or are weeks, months ... of the calendar."""
+Remainder = Literal["credit", "refund", "none"]
+"""What becomes of what was paid in advance and is not used: credited, paid back, or kept by us."""
+ScheduleOwner = Literal["tallystick", "gateway"]
+"""Who says when it is billed; a gateway's own subscription is told by the gateway."""
+TrialEnd = Literal["bill", "pause", "cancel"]
+"""What the end of a trial does to an account without a payment method."""
+
 
 class Status(StrEnum):
-    """Where a subscription is in its life."""
+    """Where a subscription is in its life.
 
+    `incomplete`: its first invoice must be paid before it begins.
+    """
+
+    PENDING = "pending"
+    INCOMPLETE = "incomplete"
+    TRIALING = "trialing"
     ACTIVE = "active"
+    PAST_DUE = "past_due"
+    PAUSED = "paused"
     CANCELED = "canceled"
+
+
+RUNNING = frozenset({Status.TRIALING, Status.ACTIVE, Status.PAST_DUE})
+"""Used and billed."""
 
 
 class Event(StrEnum):
     """What can happen to a subscription.
 
-    `renew`: a period was billed and another one follows. `end`: the last one was billed.
+    `start`, `start_trial`, `end_trial`: its time has come. `complete`, `expire`: the first invoice
+    was paid, or was not in time. `renew`: a period was billed and another one follows. `end`: the
+    last one was billed. `fall_behind`, `catch_up`: an invoice is overdue, or none is any more.
+    `keep`: a cancellation that has not come true is taken back.
     """
 
+    START = "start"
+    START_TRIAL = "start_trial"
+    COMPLETE = "complete"
+    EXPIRE = "expire"
+    END_TRIAL = "end_trial"
     RENEW = "renew"
+    CHANGE = "change"
+    FALL_BEHIND = "fall_behind"
+    CATCH_UP = "catch_up"
+    PAUSE = "pause"
+    RESUME = "resume"
     CANCEL_LATER = "cancel_later"
     CANCEL_NOW = "cancel_now"
+    KEEP = "keep"
+    REACTIVATE = "reactivate"
     END = "end"
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What the subscription is on from `at` on."""
+
+    at: datetime
+    plan_version_id: UUID
+    plan_id: UUID
+    quantity: int
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """An account on a plan's version.
 
-    The period is the one that is billed next, at `next_bill_at` (None: nothing more to bill). From
-    `ends_at` on nothing is used; a canceled subscription may still wait for its last bill.
-    `bill_error` says why it could not be billed; it is tried again at `bill_retry_at` (wall time).
+    The period is the one that is billed next, at its end or where a change cuts it; `next_bill_at`
+    None: nothing more to bill. `opens_at` is when flat prices in advance are billed first, None
+    when they were. From `ends_at` on nothing is used; a canceled subscription may still wait for
+    its last bill. `bill_error` says why it could not be billed; it is tried again at
+    `bill_retry_at` (wall time). `bill_index` counts its bills.
+
+    Flat prices count from `flat_from` on, which by day is the first day that is the present terms',
+    and those in advance are billed until `advance_until`. `covered_from` is since when it was used
+    without a pause.
     """
 
     account_id: UUID
     subscription_id: UUID
     plan_version_id: UUID
+    plan_id: UUID
     status: Status
     started_at: datetime
     timezone: str
     period_index: int
     period_start: datetime
     period_end: datetime
+    flat_from: datetime
+    covered_from: datetime
     next_bill_at: datetime | None
+    opens_at: datetime | None = None
+    advance_until: datetime | None = None
+    quantity: int = 1
+    billing_time: BillingTime = "anniversary"
+    anchor_on: date | None = None
+    schedule_owner: ScheduleOwner = "tallystick"
+    trial_ends_at: datetime | None = None
+    trial_end: TrialEnd = "bill"
+    change_at: datetime | None = None
+    next_plan_version_id: UUID | None = None
+    next_plan_id: UUID | None = None
+    next_quantity: int | None = None
+    paused_at: datetime | None = None
+    resumes_at: datetime | None = None
+    remainder: Remainder = "credit"
+    bill_index: int = 0
     bill_error: str | None = None
     bill_try_count: int = 0
     bill_retry_at: datetime | None = None
     cancel_at_period_end: bool = False
     ends_at: datetime | None = None
     created_at: datetime
+    revision: int = 0
 
     @property
     def period(self) -> Period:
         """The period that is billed next."""
         return Period(self.period_start, self.period_end)
+
+    @property
+    def change(self) -> Change | None:
+        """The change that waits for its time."""
+        if self.change_at is None:
+            return None
+        assert self.next_plan_version_id is not None  # noqa: S101 -- the database keeps them so
+        assert self.next_plan_id is not None  # noqa: S101
+        return Change(
+            at=self.change_at,
+            plan_version_id=self.next_plan_version_id,
+            plan_id=self.next_plan_id,
+            quantity=self.next_quantity or self.quantity,
+        )
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):

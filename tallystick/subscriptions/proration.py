@@ -22,6 +22,7 @@ Proration = Literal["by_day", "by_second", "none"]
 Unit = Literal["day", "microsecond", "period"]
 
 _UNITS: dict[Proration, Unit] = {"by_day": "day", "by_second": "microsecond", "none": "period"}
+_DECIMALS = 12
 _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -68,6 +69,13 @@ def amount_of(price: Decimal, currency: str, share: Share) -> Money:
     due = _due(price, currency, share.end, share.whole)
     before = _due(price, currency, share.start, share.whole)
     return Money(share.sign * (due - before), look_up(currency).code)
+
+
+def exact_share(price: Decimal, share: Share) -> Decimal:
+    """Return the share of a price in major units to 12 decimals, for people to follow."""
+    numerator, denominator = price.as_integer_ratio()
+    scaled = numerator * (share.end - share.start) * 10**_DECIMALS
+    return Decimal(share.sign * round_ratio(scaled, denominator * share.whole)).scaleb(-_DECIMALS)
 
 
 def starts_to_count(proration: Proration, at: datetime, timezone: str) -> datetime:

@@ -1,10 +1,11 @@
-"""Beginning, ending and advancing subscriptions."""
+"""Beginning, reading and advancing subscriptions."""
 
 from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import asyncpg
 import structlog
 from msgspec.structs import replace
 
@@ -16,12 +17,16 @@ from tallystick.kernel.due import retry_after
 from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id, unknown
 from tallystick.subscriptions import lifecycle, store
+from tallystick.subscriptions.bills import Step
 from tallystick.subscriptions.events import (
+    SUBSCRIPTION_CHANGED,
+    SUBSCRIPTION_ENDED,
     SUBSCRIPTION_RENEWED,
     SUBSCRIPTION_STARTED,
     PeriodBegan,
 )
-from tallystick.subscriptions.model import Subscription
+from tallystick.subscriptions.lifecycle import Start
+from tallystick.subscriptions.model import Status, Subscription
 
 log = structlog.get_logger()
 
@@ -30,33 +35,39 @@ REASON_CHARS_MAX: Final = 500
 
 
 async def subscribe(
-    conn: Connection, account: Account, plan_version: PlanVersion, at: datetime
+    conn: Connection,
+    account: Account,
+    plan_version: PlanVersion,
+    at: datetime,
+    start: Start | None = None,
 ) -> Subscription:
-    """Put the account on the plan's version from `at` (its present) on.
+    """Put the account on the plan's version, as `start` says; `at` is its present.
 
-    Its periods are anchored to that instant's day in the account's time zone. Raises Conflict
-    `already_subscribed`, `plan_currency_differs`, `plan_not_billable`.
+    Raises Conflict `already_subscribed` (an account is on a plan once), `plan_currency_differs`,
+    `plan_version_not_active`, `plan_not_billable`; BadInput.
     """
-    new = lifecycle.begin(account, plan_version, new_id(), at)
+    new = lifecycle.begin(account, plan_version, new_id(), at, start)
     if not await store.insert(conn, new):
-        raise Conflict(
-            "already_subscribed",
-            "The account has an active subscription; cancel it before you begin another.",
-        )
-    await _tell(conn, SUBSCRIPTION_STARTED, new)
+        raise _already_subscribed()
+    await store.insert_terms(conn, new, new.started_at)
+    if new.status is not Status.PENDING:
+        await _tell(conn, SUBSCRIPTION_STARTED, new)
     return new
 
 
 async def current_subscription(conn: Connection, account_id: UUID) -> Subscription | None:
-    """Return the account's active subscription, None without one."""
-    return await store.find_active(conn, account_id)
+    """Return what the account is on, None without a subscription.
+
+    Of several it is the one that it has had longest; one that has not begun does not count.
+    """
+    return await store.find_current(conn, account_id)
 
 
 async def current_subscriptions(
     conn: Connection, account_ids: Collection[UUID]
 ) -> dict[UUID, Subscription]:
-    """Return the active subscriptions of these accounts, under the writer's scope."""
-    found = await store.active_of(conn, list(account_ids))
+    """Return the same for these accounts, under the writer's scope."""
+    found = await store.current_of(conn, list(account_ids))
     return {subscription.account_id: subscription for subscription in found}
 
 
@@ -75,30 +86,11 @@ async def list_subscriptions(conn: Connection, account_id: UUID) -> tuple[Subscr
     return await store.newest(conn, account_id, LIST_MAX)
 
 
-async def cancel_now(
-    conn: Connection, account_id: UUID, subscription_id: UUID, at: datetime
-) -> Subscription:
-    """End the subscription at `at`; the next billing run bills what was used until then.
-
-    A flat price is due whole. Raises NotFound, Conflict `subscription_not_active`.
-    """
-    was = await _lock(conn, account_id, subscription_id)
-    return await _save(conn, was, lifecycle.cancel_now(was, at))
-
-
-async def cancel_at_period_end(
-    conn: Connection,
-    account_id: UUID,
-    subscription_id: UUID,
-    plan_version: PlanVersion,
-    at: datetime,
-) -> Subscription:
-    """Let the subscription run until the end of the period that contains `at`, and then end.
-
-    `plan_version` is the one it is on. Raises NotFound, Conflict `subscription_not_active`.
-    """
-    was = await _lock(conn, account_id, subscription_id)
-    return await _save(conn, was, lifecycle.cancel_at_period_end(was, plan_version, at))
+async def terms_of(
+    conn: Connection, account_id: UUID, subscription_id: UUID
+) -> tuple[store.Terms, ...]:
+    """Return the plans and quantities that it was on, in order."""
+    return await store.terms(conn, account_id, subscription_id)
 
 
 async def claim_due(
@@ -120,13 +112,19 @@ async def next_due_at(conn: Connection, test_clock_id: UUID) -> datetime | None:
     return await store.next_due_at(conn, test_clock_id)
 
 
-async def advance_period(
-    conn: Connection, subscription: Subscription, plan_version: PlanVersion
-) -> Subscription:
-    """Note that the claimed subscription's period was billed: on to the next one, or to its end."""
-    after = await _save(conn, subscription, lifecycle.after_billing(subscription, plan_version))
-    if after.next_bill_at is not None:
+async def advance_period(conn: Connection, was: Subscription, step: Step) -> Subscription:
+    """Note that what was due was billed: on to what follows, which listeners are told of."""
+    after = await save(conn, was, step.after)
+    has_changed = (was.plan_version_id, was.quantity) != (after.plan_version_id, after.quantity)
+    if has_changed:
+        await store.insert_terms(conn, after, step.at)
+        await _tell(conn, SUBSCRIPTION_CHANGED, after)
+    elif was.status is Status.PENDING:
+        await _tell(conn, SUBSCRIPTION_STARTED, after)
+    elif step.has_begun:
         await _tell(conn, SUBSCRIPTION_RENEWED, after)
+    if after.status is Status.CANCELED and after.next_bill_at is None:
+        await _tell(conn, SUBSCRIPTION_ENDED, after)
     return after
 
 
@@ -148,7 +146,7 @@ async def park(
         reason=parked.bill_error,
         try_count=try_count,
     )
-    return await _save(conn, subscription, parked)
+    return await save(conn, subscription, parked)
 
 
 async def _tell(conn: Connection, kind: str, now: Subscription) -> None:
@@ -156,16 +154,35 @@ async def _tell(conn: Connection, kind: str, now: Subscription) -> None:
     await outbox.append(conn, now.account_id, kind, began)
 
 
-async def _lock(conn: Connection, account_id: UUID, subscription_id: UUID) -> Subscription:
+async def lock(conn: Connection, account_id: UUID, subscription_id: UUID) -> Subscription:
+    """Return one subscription and lock its row until the transaction ends; raises NotFound."""
     found = await store.lock(conn, account_id, subscription_id)
     if found is None:
         raise unknown("subscription")
     return found
 
 
-async def _save(conn: Connection, was: Subscription, after: Subscription) -> Subscription:
-    if not await store.save(conn, was, after):
+async def save(conn: Connection, was: Subscription, after: Subscription) -> Subscription:
+    """Write what became of it.
+
+    Raises Conflict `subscription_changed` if it is no longer as it `was`, `already_subscribed` if
+    the account is on the new plan already.
+    """
+    try:
+        async with conn.transaction():
+            is_written = await store.save(conn, was, after)
+    except asyncpg.UniqueViolationError as error:
+        raise _already_subscribed() from error
+    if not is_written:
         raise Conflict(
             "subscription_changed", "The subscription was changed meanwhile; read it again."
         )
-    return after
+    return replace(after, revision=was.revision + 1)
+
+
+def _already_subscribed() -> Conflict:
+    return Conflict(
+        "already_subscribed",
+        "The account has a subscription to this plan; change it, or cancel it before you begin "
+        "another.",
+    )

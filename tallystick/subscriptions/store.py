@@ -11,34 +11,54 @@ import msgspec
 from tallystick.kernel.db import Connection
 from tallystick.subscriptions.model import Subscription
 
-# The partial unique index lets an account have one active subscription.
+# An account is on a plan once: a partial unique index.
 INSERT: Final = """
-INSERT INTO subscriptions (account_id, subscription_id, plan_version_id, status, started_at,
-    timezone, period_index, period_start, period_end, next_bill_at, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-ON CONFLICT (account_id) WHERE status = 'active' DO NOTHING RETURNING subscription_id
+INSERT INTO subscriptions (account_id, subscription_id, plan_version_id, plan_id, status,
+    started_at, timezone, period_index, period_start, period_end, next_bill_at, created_at,
+    quantity, billing_time, anchor_on, schedule_owner, flat_from, covered_from, opens_at,
+    trial_ends_at, trial_end, remainder, ends_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+    $21, $22, $23)
+ON CONFLICT (account_id, plan_id) WHERE status <> 'canceled' DO NOTHING RETURNING subscription_id
+"""
+INSERT_TERMS: Final = """
+INSERT INTO subscription_terms (account_id, subscription_id, bill_index, starts_at,
+    plan_version_id, quantity)
+VALUES ($1, $2, $3, $4, $5, $6)
+"""
+TERMS: Final = """
+SELECT bill_index, starts_at, plan_version_id, quantity FROM subscription_terms
+WHERE account_id = $1 AND subscription_id = $2 ORDER BY bill_index
 """
 FIND: Final = """
 SELECT * FROM subscriptions WHERE account_id = $1 AND subscription_id = $2
 """
 LOCK: Final = f"{FIND} FOR NO KEY UPDATE"
-FIND_ACTIVE: Final = """
-SELECT * FROM subscriptions WHERE account_id = $1 AND status = 'active'
+# What an account is on, as one subscription: the one that it has had longest.
+FIND_CURRENT: Final = """
+SELECT * FROM subscriptions
+WHERE account_id = $1 AND status IN ('trialing', 'active', 'past_due', 'paused')
+ORDER BY created_at, subscription_id LIMIT 1
 """
-ACTIVE_OF: Final = """
-SELECT * FROM subscriptions WHERE account_id = ANY ($1::uuid[]) AND status = 'active'
+CURRENT_OF: Final = """
+SELECT DISTINCT ON (account_id) * FROM subscriptions
+WHERE account_id = ANY ($1::uuid[]) AND status IN ('trialing', 'active', 'past_due', 'paused')
+ORDER BY account_id, created_at, subscription_id
 """
 LIST: Final = """
 SELECT * FROM subscriptions WHERE account_id = $1
 ORDER BY created_at DESC, subscription_id DESC LIMIT $2
 """
-# Moves only from the status and the period that the change was decided on.
+# Moves only from the revision that the change was decided on.
 SAVE: Final = """
 UPDATE subscriptions SET status = $3, period_index = $4, period_start = $5, period_end = $6,
     next_bill_at = $7, bill_error = $8, bill_try_count = $9, bill_retry_at = $10,
-    cancel_at_period_end = $11, ends_at = $12
-WHERE account_id = $1 AND subscription_id = $2 AND status = $13 AND period_index = $14
-RETURNING subscription_id
+    cancel_at_period_end = $11, ends_at = $12, plan_version_id = $13, plan_id = $14,
+    quantity = $15, anchor_on = $16, bill_index = $17, flat_from = $18, covered_from = $19,
+    advance_until = $20, opens_at = $21, trial_ends_at = $22, change_at = $23,
+    next_plan_version_id = $24, next_plan_id = $25, next_quantity = $26, paused_at = $27,
+    resumes_at = $28, remainder = $29, revision = revision + 1
+WHERE account_id = $1 AND subscription_id = $2 AND revision = $30 RETURNING subscription_id
 """
 # The accounts table says who lives by which clock. Another worker's rows are skipped, and so are
 # parked ones until their time (wall time) comes. Two statements, because one with IS NOT DISTINCT
@@ -61,23 +81,39 @@ WHERE a.test_clock_id = $1 AND s.bill_error IS NULL
 """
 
 
+class Terms(msgspec.Struct, frozen=True):
+    """The plan and quantity that held from an instant on."""
+
+    bill_index: int
+    starts_at: datetime
+    plan_version_id: UUID
+    quantity: int
+
+
 async def insert(conn: Connection, new: Subscription) -> bool:
-    """Write a new subscription; False if the account has an active one."""
+    """Write a new subscription; False if the account is on that plan."""
     written = await conn.fetchval(
-        INSERT,
-        new.account_id,
-        new.subscription_id,
-        new.plan_version_id,
-        new.status,
-        new.started_at,
-        new.timezone,
-        new.period_index,
-        new.period_start,
-        new.period_end,
-        new.next_bill_at,
-        new.created_at,
-    )
+        INSERT, new.account_id, new.subscription_id, new.plan_version_id, new.plan_id, new.status,
+        new.started_at, new.timezone, new.period_index, new.period_start, new.period_end,
+        new.next_bill_at, new.created_at, new.quantity, new.billing_time, new.anchor_on,
+        new.schedule_owner, new.flat_from, new.covered_from, new.opens_at, new.trial_ends_at,
+        new.trial_end, new.remainder, new.ends_at,
+    )  # fmt: skip
     return written is not None
+
+
+async def insert_terms(conn: Connection, on: Subscription, starts_at: datetime) -> None:
+    """Write down what it is on from an instant on."""
+    await conn.execute(
+        INSERT_TERMS, on.account_id, on.subscription_id, on.bill_index, starts_at,
+        on.plan_version_id, on.quantity,
+    )  # fmt: skip
+
+
+async def terms(conn: Connection, account_id: UUID, subscription_id: UUID) -> tuple[Terms, ...]:
+    """Return all that it was on, in order."""
+    rows = await conn.fetch(TERMS, account_id, subscription_id)
+    return tuple(Terms(**row) for row in rows)
 
 
 async def find(conn: Connection, account_id: UUID, subscription_id: UUID) -> Subscription | None:
@@ -92,15 +128,15 @@ async def lock(conn: Connection, account_id: UUID, subscription_id: UUID) -> Sub
     return _subscription(row) if row else None
 
 
-async def find_active(conn: Connection, account_id: UUID) -> Subscription | None:
-    """Return the account's active subscription."""
-    row = await conn.fetchrow(FIND_ACTIVE, account_id)
+async def find_current(conn: Connection, account_id: UUID) -> Subscription | None:
+    """Return what the account is on; of several the one that it has had longest."""
+    row = await conn.fetchrow(FIND_CURRENT, account_id)
     return _subscription(row) if row else None
 
 
-async def active_of(conn: Connection, account_ids: Sequence[UUID]) -> tuple[Subscription, ...]:
-    """Return the active subscriptions of these accounts."""
-    return tuple(_subscription(row) for row in await conn.fetch(ACTIVE_OF, list(account_ids)))
+async def current_of(conn: Connection, account_ids: Sequence[UUID]) -> tuple[Subscription, ...]:
+    """Return what each of these accounts is on."""
+    return tuple(_subscription(row) for row in await conn.fetch(CURRENT_OF, list(account_ids)))
 
 
 async def newest(conn: Connection, account_id: UUID, limit: int) -> tuple[Subscription, ...]:
@@ -109,24 +145,19 @@ async def newest(conn: Connection, account_id: UUID, limit: int) -> tuple[Subscr
 
 
 async def save(conn: Connection, was: Subscription, now: Subscription) -> bool:
-    """Write what changed; False if the row is no longer as it `was`."""
+    """Write what changed; False if the row is no longer as it `was`.
+
+    Raises asyncpg.UniqueViolationError where the account is on the new plan already.
+    """
     written = await conn.fetchval(
-        SAVE,
-        was.account_id,
-        was.subscription_id,
-        now.status,
-        now.period_index,
-        now.period_start,
-        now.period_end,
-        now.next_bill_at,
-        now.bill_error,
-        now.bill_try_count,
-        now.bill_retry_at,
-        now.cancel_at_period_end,
-        now.ends_at,
-        was.status,
-        was.period_index,
-    )
+        SAVE, was.account_id, was.subscription_id, now.status, now.period_index, now.period_start,
+        now.period_end, now.next_bill_at, now.bill_error, now.bill_try_count, now.bill_retry_at,
+        now.cancel_at_period_end, now.ends_at, now.plan_version_id, now.plan_id, now.quantity,
+        now.anchor_on, now.bill_index, now.flat_from, now.covered_from, now.advance_until,
+        now.opens_at, now.trial_ends_at, now.change_at, now.next_plan_version_id,
+        now.next_plan_id, now.next_quantity, now.paused_at, now.resumes_at, now.remainder,
+        was.revision,
+    )  # fmt: skip
     return written is not None
 
 

@@ -230,8 +230,8 @@ NOT_AUDITED = {
     "billing_audit", "credit_allocations", "credit_cost_epoch", "credit_reservations",
     "credit_usage_log", "idempotency_keys", "invoice_lines", "invoice_pdfs", "invoice_series",
     "invoice_usage_changes", "lago_comparisons", "lago_differences", "lago_marks", "lago_outbox",
-    "lago_refused", "lago_sync", "outbox", "outbox_done", "schema_migrations", "webhook_inbox",
-    "what_if_rows", "what_ifs",
+    "lago_refused", "lago_sync", "outbox", "outbox_done", "schema_migrations",
+    "subscription_terms", "webhook_inbox", "what_if_rows", "what_ifs",
 }  # fmt: skip
 
 

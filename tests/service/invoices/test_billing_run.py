@@ -15,6 +15,7 @@ from tallystick.ledger import service as ledger
 from tallystick.ledger.model import RECEIVABLE, REVENUE, TAX_PAYABLE
 from tallystick.money.amount import Money
 from tallystick.pricing.model import FlatPrice, PerUnitPrice
+from tallystick.subscriptions import changing
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.model import Status as SubscriptionStatus
 
@@ -115,7 +116,7 @@ async def test_even_a_subscription_put_back_by_hand_is_not_billed_twice(world: W
     account, invoice = await world.billed_account()
     await world.rows(
         "UPDATE subscriptions SET period_index = 0, period_start = $1, period_end = $2,"
-        " next_bill_at = $2",
+        " next_bill_at = $2, bill_index = 0",
         START,
         END,
     )
@@ -345,7 +346,7 @@ async def test_a_canceled_subscription_is_billed_to_its_end_and_never_again(worl
     new = await world.subscribe(account, await world.plan(fee()))
     middle = datetime(2026, 2, 10, tzinfo=UTC)
     async with world.db.transaction(WRITER) as conn:
-        await subscriptions.cancel_now(conn, account.account_id, new.subscription_id, middle)
+        await changing.cancel_now(conn, account.account_id, new.subscription_id, middle)
     assert await world.bill(datetime(2027, 1, 1, tzinfo=UTC)) == 1
     assert (await world.invoice(account)).period_end == middle
     ended = await world.subscription(new)

@@ -13,7 +13,8 @@ from tallystick.kernel.db import WRITER, Database, account_scope
 from tallystick.kernel.errors import Conflict, NotFound
 from tallystick.kernel.ids import new_id
 from tallystick.pricing.model import FlatPrice
-from tallystick.subscriptions import service
+from tallystick.subscriptions import changing, service
+from tallystick.subscriptions.bills import Plans, Step, next_step
 from tallystick.subscriptions.model import Status, Subscription
 
 START = datetime(2026, 1, 31, tzinfo=UTC)
@@ -74,6 +75,12 @@ async def claim(db: Database, now: datetime, wall: datetime = END) -> list[Subsc
         return list(await service.claim_due(conn, now, wall, None, 10))
 
 
+def step_of(due: Subscription, plan: PlanVersion) -> Step:
+    step = next_step(due, Plans(plan))
+    assert step is not None
+    return step
+
+
 async def test_a_subscription_is_read_as_it_was_begun(db: Database, plan: PlanVersion) -> None:
     account = await make_account(db)
     new = await begin(db, account, plan)
@@ -86,7 +93,7 @@ async def test_a_subscription_is_read_as_it_was_begun(db: Database, plan: PlanVe
     assert (new.period_end, new.next_bill_at) == (END, END)
 
 
-async def test_an_account_has_one_active_subscription(db: Database, plan: PlanVersion) -> None:
+async def test_an_account_is_on_a_plan_once(db: Database, plan: PlanVersion) -> None:
     account = await make_account(db)
     await begin(db, account, plan)
     with pytest.raises(Conflict) as caught:
@@ -110,7 +117,7 @@ async def test_the_database_itself_refuses_a_second_active_one(
     account = await make_account(db)
     new = await begin(db, account, plan)
     async with db.transaction(WRITER) as conn:
-        await service.cancel_now(conn, account.account_id, new.subscription_id, LATER)
+        await changing.cancel_now(conn, account.account_id, new.subscription_id, LATER)
     await begin(db, account, plan)
     with pytest.raises(asyncpg.UniqueViolationError):
         async with db.transaction(WRITER) as conn:
@@ -121,7 +128,7 @@ async def test_after_canceling_another_one_can_begin(db: Database, plan: PlanVer
     account = await make_account(db)
     old = await begin(db, account, plan)
     async with db.transaction(account_scope(account.account_id)) as conn:
-        ended = await service.cancel_now(conn, account.account_id, old.subscription_id, LATER)
+        ended = await changing.cancel_now(conn, account.account_id, old.subscription_id, LATER)
         assert await service.current_subscription(conn, account.account_id) is None
     assert (ended.status, ended.next_bill_at) == (Status.CANCELED, LATER)
     assert (await begin(db, account, plan)).subscription_id != old.subscription_id
@@ -133,13 +140,13 @@ async def test_canceling_at_the_periods_end_keeps_it_until_then(
     account = await make_account(db)
     new = await begin(db, account, plan)
     async with db.transaction(account_scope(account.account_id)) as conn:
-        kept = await service.cancel_at_period_end(
-            conn, account.account_id, new.subscription_id, plan, LATER
+        kept = await changing.cancel_at_period_end(
+            conn, account.account_id, new.subscription_id, LATER
         )
         assert await service.current_subscription(conn, account.account_id) == kept
     (due,) = await claim(db, END)
     async with db.transaction(WRITER) as conn:
-        ended = await service.advance_period(conn, due, plan)
+        ended = await service.advance_period(conn, due, step_of(due, plan))
     assert (ended.status, ended.ends_at, ended.next_bill_at) == (Status.CANCELED, END, None)
     assert await claim(db, END + timedelta(days=90)) == []
 
@@ -195,10 +202,10 @@ async def test_a_parked_one_waits_with_its_reason_and_growing_patience(
 async def test_it_moves_only_from_the_period_that_was_read(db: Database, plan: PlanVersion) -> None:
     new = await begin(db, await make_account(db), plan)
     async with db.transaction(WRITER) as conn:
-        moved = await service.advance_period(conn, new, plan)
+        moved = await service.advance_period(conn, new, step_of(new, plan))
         assert (moved.period_index, moved.period_start) == (1, END)
         with pytest.raises(Conflict) as caught:
-            await service.advance_period(conn, new, plan)
+            await service.advance_period(conn, new, step_of(new, plan))
     assert caught.value.code == "subscription_changed"
 
 
@@ -210,4 +217,4 @@ async def test_anothers_subscription_is_not_found(db: Database, plan: PlanVersio
             with pytest.raises(NotFound):
                 await service.get_subscription(conn, account_id, theirs.subscription_id)
             with pytest.raises(NotFound):
-                await service.cancel_now(conn, account_id, theirs.subscription_id, LATER)
+                await changing.cancel_now(conn, account_id, theirs.subscription_id, LATER)

@@ -43,6 +43,7 @@ SUBSCRIPTION = Subscription(
     account_id=UUID(int=1),
     subscription_id=UUID(int=5),
     plan_version_id=UUID(int=3),
+    plan_id=UUID(int=4),
     status=Status.ACTIVE,
     started_at=START,
     timezone="Europe/Paris",
@@ -50,6 +51,8 @@ SUBSCRIPTION = Subscription(
     period_start=START,
     period_end=END,
     next_bill_at=END,
+    flat_from=START,
+    covered_from=START,
     created_at=START,
 )
 CLOCK = TestClock(

@@ -192,7 +192,7 @@ def test_a_count_out_of_range_is_refused(count: int) -> None:
 
 
 def test_an_unknown_interval_is_refused() -> None:
-    interval: Any = "quarter"
+    interval: Any = "decade"
     with pytest.raises(BadInput) as error:
         Anchor(utc("2026-01-31T09:00"), "UTC", interval)
     assert refusal(error) == ("interval", "unknown_interval")

@@ -1,0 +1,99 @@
+"""What is given back beyond what an invoice bills: kept, and taken off later invoices. Pure.
+
+An invoice is never below zero. Where the unused rest of a period is worth more than what is due, a
+line takes the difference back in, and it is kept for the account: a credit comes off its next
+invoices before tax, so that the tax on it comes back too; a refund waits for somebody who pays it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from tallystick.invoices.derivation import Derivation
+from tallystick.invoices.model import DraftLine
+from tallystick.money.amount import Money
+from tallystick.pricing.model import FlatPrice
+from tallystick.pricing.rate import rate
+
+Kind = Literal["credit", "refund"]
+CODE = "credit"
+_ONCE = Decimal(1)
+
+
+class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
+    """What an invoice gave back and is left of it; `number` is that invoice's."""
+
+    invoice_id: UUID
+    number: str
+    left: Money
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What is kept for an account: above zero."""
+
+    amount: Money
+    kind: Kind
+    at: datetime
+
+
+class Balanced(msgspec.Struct, frozen=True, kw_only=True):
+    """The lines of an invoice that is not below zero, what of which adjustment is used, what kept.
+
+    `kept` is zero or more, in the invoice's currency.
+    """
+
+    lines: tuple[DraftLine, ...]
+    used: tuple[tuple[UUID, Money], ...]
+    kept: Money
+
+
+def balance(
+    lines: Sequence[DraftLine], open_: Sequence[Adjustment], currency: str, at: datetime
+) -> Balanced:
+    """Take adjustments off what the lines come to, oldest first, or keep what is below zero."""
+    nothing = Money.zero(currency)
+    total = sum((line.amount for line in lines), nothing)
+    if total < nothing:
+        rest = _line("Credit kept for later invoices", -total, at)
+        return Balanced(lines=(*lines, rest), used=(), kept=-total)
+    used: list[tuple[UUID, Money]] = []
+    taken: list[DraftLine] = []
+    for one in open_:
+        part = min(one.left, total)
+        if part > nothing:
+            used.append((one.invoice_id, part))
+            taken.append(_line(f"Credit from invoice {one.number}", -part, at))
+            total -= part
+    return Balanced(lines=(*lines, *taken), used=tuple(used), kept=nothing)
+
+
+def _line(description: str, amount: Money, at: datetime) -> DraftLine:
+    price = FlatPrice(currency=amount.currency, code=CODE, amount=amount.to_decimal())
+    rated = rate(price, _ONCE)
+    return DraftLine(
+        kind="adjustment",
+        description=description,
+        price_code=CODE,
+        meter_code=None,
+        quantity=_ONCE,
+        unit=None,
+        period_start=None,
+        period_end=None,
+        amount=amount,
+        derivation=Derivation(
+            kind="rated",
+            plan_version_id=None,
+            price=price,
+            quantity=_ONCE,
+            period_start=at,
+            period_end=at,
+            steps=rated.steps,
+            exact=rated.amount,
+            currency=amount.currency,
+            rounding="half_away_from_zero",
+        ),
+    )

@@ -1,0 +1,128 @@
+"""How a subscription's plan divides time: into what is billed, and into what a flat price is for.
+
+The two are the same but for a plan that bills its usage more often (a year, its usage monthly).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
+
+from tallystick.catalog.model import PlanVersion
+from tallystick.pricing.model import FlatPrice
+from tallystick.subscriptions.model import Subscription
+from tallystick.subscriptions.periods import (
+    Anchor,
+    Interval,
+    Period,
+    calendar_day,
+    local_day,
+    period_at,
+    start_of_day,
+    whole_period,
+)
+from tallystick.subscriptions.proration import Share, share_of
+
+
+class FlatDue(msgspec.Struct, frozen=True, kw_only=True):
+    """A share of a flat price to be billed: that of `part` in `whole`, the price's period."""
+
+    plan: PlanVersion
+    price: FlatPrice
+    quantity: int
+    whole: Period
+    part: Period
+    share: Share
+
+
+def billing_anchor(subscription: Subscription, plan: PlanVersion) -> Anchor:
+    """Return what billing periods are counted from, in the zone that held at the start."""
+    if plan.usage_interval is None:
+        return fee_anchor(subscription, plan)
+    return _anchor(subscription, plan, msgspec.convert(plan.usage_interval, Interval), 1)
+
+
+def fee_anchor(subscription: Subscription, plan: PlanVersion) -> Anchor:
+    """Return what the periods are counted from that a flat price is for."""
+    interval = msgspec.convert(plan.interval, Interval)
+    return _anchor(subscription, plan, interval, plan.interval_count)
+
+
+def billing_period(subscription: Subscription, plan: PlanVersion, at: datetime) -> Period:
+    """Return the billing period that contains an instant; before the start, the first one."""
+    return billing_period_at(subscription, plan, at)[1]
+
+
+def billing_period_at(
+    subscription: Subscription, plan: PlanVersion, at: datetime
+) -> tuple[int, Period]:
+    """Return the same with its index."""
+    return period_at(billing_anchor(subscription, plan), max(at, subscription.started_at))
+
+
+def fee_period(subscription: Subscription, plan: PlanVersion, at: datetime) -> Period:
+    """Return what a flat price is for at an instant, as a whole.
+
+    A calendar month that was joined on the 20th begins on the 1st: part of it is a share. Where
+    nothing is split it begins when the subscription joins it, and so is due whole. By the second
+    a first day that was joined late is no share: the period is whole from the start on.
+    """
+    whole = whole_period(fee_anchor(subscription, plan), max(at, subscription.started_at))
+    if plan.proration == "none":
+        return replace(whole, start=max(whole.start, _day(subscription, subscription.covered_from)))
+    is_joined = _day(subscription, subscription.started_at) == whole.start
+    return replace(whole, start=subscription.started_at) if is_joined else whole
+
+
+def flat_dues(
+    subscription: Subscription,
+    plan: PlanVersion,
+    billing: Literal["in_advance", "in_arrears"],
+    *,
+    whole: Period,
+    part: Period,
+    sign: Literal[1, -1] = 1,
+) -> Iterator[FlatDue]:
+    """Yield what the plan's flat prices of this billing ask for a part of their period."""
+    share = share_of(plan.proration, whole, subscription.timezone, part, sign)
+    if share.is_empty:
+        return
+    for price in plan.prices:
+        if isinstance(price, FlatPrice) and price.billing == billing:
+            yield FlatDue(
+                plan=plan,
+                price=price,
+                quantity=subscription.quantity,
+                whole=whole,
+                part=part,
+                share=share,
+            )
+
+
+def bills_in_advance(plan: PlanVersion) -> bool:
+    """Tell whether a period of the plan has something to pay when it begins."""
+    return any(
+        isinstance(price, FlatPrice) and price.billing == "in_advance" for price in plan.prices
+    )
+
+
+def _anchor(
+    subscription: Subscription, plan: PlanVersion, interval: Interval, interval_count: int
+) -> Anchor:
+    first = subscription.anchor_on
+    if first is None and subscription.billing_time == "calendar":
+        first = calendar_day(local_day(subscription.started_at, subscription.timezone), interval)
+    return Anchor(
+        subscription.started_at,
+        subscription.timezone,
+        interval,
+        interval_count,
+        first,
+        plan.fixed_months,
+    )
+
+
+def _day(subscription: Subscription, at: datetime) -> datetime:
+    return start_of_day(local_day(at, subscription.timezone), subscription.timezone)
