@@ -18,6 +18,7 @@ from bench import (
     credits,  # noqa: A004 - the part is called so
     ingest,
     ledger,
+    rates,
     time_travel,
     usage_check,
     usage_import,
@@ -133,6 +134,11 @@ def _import(place: Installation, _: object, console: Console, __: float) -> list
     return usage_import.measure(place)
 
 
+def _rates(_: Installation, __: object, console: Console, ___: float) -> list[Figure]:
+    console.print("ratings by each model …")
+    return rates.measure()
+
+
 def _advance(
     place: Installation, asked: argparse.Namespace, console: Console, _: float
 ) -> list[Figure]:
@@ -159,6 +165,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "reads": _reads,
     "checks": _checks,
     "import": _import,
+    "rates": _rates,
     "what-if": _what_if,
     "advance": _advance,
     "resident": _resident,
