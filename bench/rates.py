@@ -81,7 +81,8 @@ def _many_events() -> list[Figure]:
         ready: Price = read_price(price)
         usage = {"events": list(map(Decimal, amounts))}
         speed = _per_second(lambda p=ready, u=usage: rate(p, read_usage(u, p)), EVENTS)  # type: ignore[misc]
-        found.append(Figure(f"rate, percentage of many events{what}", f"{speed:,.0f} events/s", "", speed))
+        name = f"rate, percentage of many events{what}"
+        found.append(Figure(name, f"{speed:,.0f} events/s", "", speed))
     return found
 
 

@@ -1,6 +1,7 @@
 """Each model by the examples that people coming from Lago and Kill Bill would check first."""
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -248,3 +249,37 @@ def test_events_that_can_not_be_rated_exactly_are_refused(usage: Usage, field: s
     with pytest.raises(BadInput) as refusal:
         rate(price("percentage", rate="1"), usage)
     assert refusal.value.errors[0].field == field
+
+
+MOST, FINEST = "999999999999999.999999999999", "0.000000000001"
+LAST = {"up_to": None}
+FIRST = {"up_to": "999999999999999999.999999999999"}
+
+
+@pytest.mark.parametrize(
+    ("model", "figures"),
+    [
+        ("per_unit", {"unit": MOST}),
+        ("package", {"size": FINEST, "amount": MOST}),
+        ("graduated", {"tiers": [{**FIRST, "unit": MOST, "flat": MOST}, {**LAST, "unit": MOST}]}),
+        ("volume", {"tiers": [{**LAST, "unit": MOST, "flat": MOST}]}),
+        ("capacity", {"tiers": [{**LAST, "amount": MOST}]}),
+        ("block", {"size": FINEST, "tiers": [{"up_to_blocks": None, "amount": MOST}]}),
+        ("graduated_percentage", {"tiers": [{**LAST, "rate": MOST, "flat": MOST}]}),
+        ("percentage", {"rate": MOST}),
+    ],
+)
+def test_the_largest_and_finest_numbers_are_still_exact_in_every_model(
+    model: str, figures: dict[str, Any]
+) -> None:
+    of = price(model, **figures, custom_unit={"code": "credits", "rate": MOST})
+    used = D("9" * 18 + "." + "9" * 40)
+    rated = rate(of, used)
+    assert rated.custom is not None
+    assert Fraction(rated.amount) == Fraction(rated.custom.amount) * Fraction(MOST) > 0
+
+
+def test_the_costs_of_many_large_events_are_still_exact() -> None:
+    of = price("percentage", rate=MOST, fixed=MOST, free_amount="1", max=MOST)
+    amounts = [D("9" * 16 + "." + "9" * 40)] * 100
+    assert rate(of, EventsUsage(amounts=amounts)).amount == D(MOST) * 100
