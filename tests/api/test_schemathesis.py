@@ -200,8 +200,9 @@ def keep_plan_rules(body: Json, _: Known) -> Json:
     for number, price in enumerate(body["prices"]):
         changed = {**keep_figures(price, price["model"]), "code": f"p{number}"}
         changed["currency"] = body["currency"]
-        if price["model"] != "flat":
-            changed["meter"] = next(meters, None)
+        if price["model"] != "flat":  # the meters tell nothing apart, and are not recurring
+            changed |= {"meter": next(meters, None), "group_by": [], "filters": []}
+            changed["prorate"] = False
         if price["model"] == "flat" or changed["meter"]:
             prices.append(changed)
     named = {code: terms for code, terms in body.get("limits", {}).items() if code == "storage"}
@@ -228,7 +229,7 @@ def keep_what_if_rules(body: Json, known: Known) -> Json:
 
 
 def keep_figures(price: Json, model: str) -> Json:
-    """Tiers that end in no end, sizes above zero, bounds in their order, filters that differ."""
+    """Tiers that end in no end, sizes above zero, bounds in their order."""
     changed = {**price}
     if "tiers" in price:
         end = "up_to_blocks" if model == "block" else "up_to"
@@ -244,16 +245,7 @@ def keep_figures(price: Json, model: str) -> Json:
             changed.pop(most, None)
     if price.get("custom_unit"):
         changed["custom_unit"] = {**price["custom_unit"], "rate": "0.01"}
-    if "filters" in price:
-        changed["filters"] = [keep_filter(one, model) for one in price["filters"][:1]]
     return changed
-
-
-def keep_filter(one: Json, model: str) -> Json:
-    price = {name: value for name, value in one["price"].items() if name != "currency"}
-    if "model" in price:
-        price["model"] = model
-    return {**one, "price": keep_figures(price, model)}
 
 
 def keep_meter_rules(body: Json, _: Known) -> Json:
