@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from tallystick.accounts.model import Account, NewAccount
 from tallystick.accounts.service import create_account
 from tallystick.catalog.model import Aggregation, Meter, MeterFilter, NewMeter
-from tallystick.kernel.db import WRITER, Database, account_scope, open_database
+from tallystick.kernel.db import STAFF, WRITER, Database, account_scope, open_database
 from tallystick.kernel.errors import Conflict, SetupError, Unavailable
 from tallystick.metering import clickhouse_rows, service
 from tallystick.metering.clickhouse_client import ClickHouse, open_clickhouse
@@ -28,7 +28,8 @@ from tallystick.metering.decide import Work
 from tallystick.metering.gate import Gate
 from tallystick.metering.ingest import Ingest
 from tallystick.metering.limits import Ask
-from tallystick.metering.model import Status, UsageEvent
+from tallystick.metering.many_periods import totals_of_many
+from tallystick.metering.model import AccountPeriod, Status, UsageEvent
 from tallystick.metering.prepare import Row, event_key
 from tallystick.metering.write import write
 from tests.property.test_usage_rollups import ENCODE
@@ -100,6 +101,19 @@ async def test_the_same_events_from_many_writers_at_once_count_once(
     async with both.transaction(WRITER) as conn:
         assert await conn.fetchval("SELECT count(*) FROM usage_conflicts") == 20
         assert await conn.fetchval("SELECT count(*) FROM usage_events") == 0
+
+
+async def test_many_accounts_are_read_as_each_by_itself(
+    both: Database, account: Account, meter: Meter
+) -> None:
+    ingest = Ingest(both)
+    await ingest.record([call("a", 3), call("b", 4)], now=NOW)
+    await ingest.close()
+    spans = ((START, END), (END, NOW))
+    asked = [AccountPeriod(account.account_id, *span) for span in spans]
+    async with both.transaction(STAFF) as conn:
+        found = await totals_of_many(conn, asked, [meter])
+    assert found == [{"tokens": 7}, {"tokens": 0}]
 
 
 async def test_an_insert_that_arrives_after_its_writer_was_given_up_changes_nothing(
