@@ -3,8 +3,9 @@
 The billing run does it for all that are due; a change does it at once, in its own transaction.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -77,7 +78,11 @@ class Biller:
         step = next_step(due, plans, has_payment_method=await self._can_pay(due))
         if step is None:
             return None
-        lines = [line for one in step.dues for line in await self._lines(due, one)]
+        lines = [
+            line
+            for one in step.dues
+            for line in await lines_of(self._conn, due, one, self._book.meters)
+        ]
         return Bill(step, tuple(lines))
 
     async def issue(self, due: Subscription, bill: Bill) -> Subscription:
@@ -85,21 +90,6 @@ class Biller:
         if bill.lines:
             await self._invoice(due, bill)
         return await subscriptions.advance_period(self._conn, due, bill.step)
-
-    async def _lines(self, on: Subscription, due: Due) -> Sequence[DraftLine]:
-        meters = self._book.meters
-        if not isinstance(due, UsageDue):
-            return tuple(due_lines(due, meters, {}))
-        uses = await read_uses(
-            self._conn,
-            on.account_id,
-            due.plan.prices,
-            meters,
-            start=due.period.start,
-            end=due.period.end,
-            days=_days(on, due),
-        )
-        return tuple(due_lines(due, meters, uses))
 
     async def _invoice(self, due: Subscription, bill: Bill) -> None:
         account = self._book.accounts[due.account_id]
@@ -133,6 +123,33 @@ class Biller:
         if not is_asked or self._has_method is None:
             return True
         return await self._has_method(self._conn, due.account_id)
+
+
+async def lines_of(
+    conn: Connection,
+    on: Subscription,
+    due: Due,
+    meters: Mapping[str, Meter],
+    totals: Mapping[str, Decimal] | None = None,
+) -> tuple[DraftLine, ...]:
+    """Return the lines of one thing that is due: the one way from it to an amount.
+
+    `meters` go by code; `totals` are those of the due's period by meter code, if they were read
+    already. Raises what `read_uses` does, and Conflict `meter_missing`.
+    """
+    if not isinstance(due, UsageDue):
+        return tuple(due_lines(due, meters, {}))
+    uses = await read_uses(
+        conn,
+        on.account_id,
+        due.plan.prices,
+        meters,
+        start=due.period.start,
+        end=due.period.end,
+        days=_days(on, due),
+        totals=totals,
+    )
+    return tuple(due_lines(due, meters, uses))
 
 
 def _days(on: Subscription, due: UsageDue) -> Days:

@@ -1,5 +1,7 @@
 """The subscriptions of chosen accounts, for what looks at many: in batches, under staff's scope."""
 
+from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from tallystick.kernel.db import Connection
@@ -23,3 +25,8 @@ async def next_batch(
     All of an account's stand in one batch; empty behind the last account.
     """
     return await store.batch(conn, choice, after, account_count)
+
+
+async def terms_from(conn: Connection, account_ids: Collection[UUID]) -> dict[UUID, datetime]:
+    """Return by id since when each of the accounts' subscriptions is on its plan and quantity."""
+    return await store.terms_from(conn, account_ids)

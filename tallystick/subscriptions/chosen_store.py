@@ -1,5 +1,7 @@
 """SQL of the subscriptions of chosen accounts, read account by account in batches."""
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -21,6 +23,12 @@ JOIN (SELECT DISTINCT account_id FROM subscriptions WHERE {_CHOSEN} AND account_
 WHERE {_CHOSEN}
 ORDER BY s.account_id, s.started_at, s.subscription_id
 """  # noqa: S608 -- our own condition
+# Since when each is on its present plan with its present quantity.
+TERMS_FROM: Final = """
+SELECT DISTINCT ON (account_id, subscription_id) subscription_id, starts_at
+FROM subscription_terms WHERE account_id = ANY ($1::uuid[])
+ORDER BY account_id, subscription_id, bill_index DESC
+"""
 
 
 async def count_accounts(conn: Connection, choice: Choice) -> int:
@@ -34,6 +42,12 @@ async def batch(
     """Return those of the next accounts behind one, in the order of accounts."""
     rows = await conn.fetch(BATCH, *_arguments(choice), after, account_count)
     return tuple(msgspec.convert(dict(row), Subscription) for row in rows)
+
+
+async def terms_from(conn: Connection, account_ids: Collection[UUID]) -> dict[UUID, datetime]:
+    """Return since when the subscriptions of these accounts are on what they are on now."""
+    rows = await conn.fetch(TERMS_FROM, list(account_ids))
+    return {row["subscription_id"]: row["starts_at"] for row in rows}
 
 
 def _arguments(choice: Choice) -> tuple[object, ...]:

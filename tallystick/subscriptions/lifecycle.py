@@ -119,6 +119,12 @@ def next_status(status: Status, event: Event) -> Status:
     return after
 
 
+def in_trial(made: Subscription, plan: PlanVersion, ends_at: datetime) -> Subscription:
+    """Return it with a trial: flat prices count from the day on which it ends."""
+    counts = max(starts_to_count(plan.proration, ends_at, made.timezone), made.started_at)
+    return replace(made, trial_ends_at=ends_at, flat_from=counts, covered_from=counts)
+
+
 def begin(
     account: Account,
     plan: PlanVersion,
@@ -223,13 +229,11 @@ def _first_status(plan: PlanVersion, start: Start, at: datetime) -> Status:
 
 
 def _with_trial(made: Subscription, plan: PlanVersion, start: Start) -> Subscription:
-    """Return it with the trial: flat prices count from the day on which it ends."""
+    """Return it with the trial that was asked for, or the plan's."""
     days = _trial_days(plan, start)
     if not days:
         return made
-    ends_at = made.started_at + timedelta(days=days)
-    counts = max(starts_to_count(plan.proration, ends_at, made.timezone), made.started_at)
-    return replace(made, trial_ends_at=ends_at, flat_from=counts, covered_from=counts)
+    return in_trial(made, plan, made.started_at + timedelta(days=days))
 
 
 def _trial_days(plan: PlanVersion, start: Start) -> int:
@@ -254,6 +258,14 @@ def _refuse_unbillable(account: Account, plan: PlanVersion) -> None:
         raise Conflict(
             "plan_version_not_active", f"The version of the plan is {plan.status}; take another."
         )
+    need_billable(account, plan)
+
+
+def need_billable(account: Account, plan: PlanVersion) -> None:
+    """Refuse a version, sold or not, that the billing run can not bill this account for.
+
+    Raises Conflict `plan_currency_differs`, `plan_not_billable`.
+    """
     sold = priced_in(plan, account.currency)
     for what in _unbillable(plan, sold):
         raise Conflict(

@@ -1,19 +1,18 @@
 """One period under two versions of a plan: the same lines that an invoice would have. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from uuid import UUID
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from tallystick.accounts.model import Account
 from tallystick.catalog.currencies import priced_in
 from tallystick.catalog.model import Meter, PlanVersion
-from tallystick.invoices.build import build
-from tallystick.invoices.model import DraftLine, InvoiceDraft
+from tallystick.invoices.model import DraftLine
 from tallystick.kernel.errors import Conflict
 from tallystick.money.amount import Money
 from tallystick.money.exact import total
-from tallystick.pricing.use import Uses
+from tallystick.subscriptions.lifecycle import need_billable
+from tallystick.subscriptions.model import Subscription
 from tallystick.subscriptions.periods import Period
 from tallystick.whatif.model import LineChange, Outcome
 
@@ -26,49 +25,39 @@ class Versions(msgspec.Struct, frozen=True):
     meters: Mapping[str, Meter]
 
 
-class Used(msgspec.Struct, frozen=True):
-    """What was used in one period, as each version's prices are rated for it."""
-
-    now: Uses
-    then: Uses
-
-
 def versions_for(
     account: Account, now: PlanVersion, then: PlanVersion, meters: Mapping[str, Meter]
 ) -> Versions:
     """Return both versions in the account's currency.
 
-    Raises Conflict `plan_currency_differs` when one is not sold in it, `interval_differs` when
-    their periods are not of one length: those do not match.
+    Raises Conflict `plan_currency_differs`, `plan_not_billable` for one that it can not be billed
+    by, `interval_differs` when their periods are not of one length: those do not match.
     """
     if _rhythm(now) != _rhythm(then):
         raise Conflict(
             "interval_differs", "The versions have periods of another length; try one of the same."
         )
+    need_billable(account, then)
     return Versions(priced_in(now, account.currency), priced_in(then, account.currency), meters)
 
 
 def compare(
-    account: Account,
-    subscription_id: UUID,
+    on: Subscription,
     versions: Versions,
     period: Period,
-    used: Used,
+    now: Sequence[DraftLine],
+    then: Sequence[DraftLine],
 ) -> Outcome:
-    """Return what the period costs under both versions.
-
-    Raises Conflict for a price whose meter does not exist, BadAmount for what no invoice can bill.
-    """
-    now = build(account, versions.now, versions.meters, period, used.now)
-    then = build(account, versions.then, versions.meters, period, used.then)
+    """Return what a period costs by the lines of each version. Raises BadAmount beyond all size."""
+    currency = versions.now.currency
     return Outcome(
-        account_id=account.account_id,
-        subscription_id=subscription_id,
+        account_id=on.account_id,
+        subscription_id=on.subscription_id,
         plan_version_id=versions.now.plan_version_id,
         period=period,
-        now=now.subtotal,
-        then=then.subtotal,
-        lines=tuple(_changes(now, then)),
+        now=_sum(now, currency),
+        then=_sum(then, currency),
+        lines=tuple(_changes(now, then, currency)),
     )
 
 
@@ -77,19 +66,19 @@ def _rhythm(version: PlanVersion) -> tuple[object, ...]:
     return version.interval, version.interval_count, version.fixed_months, usage_interval
 
 
-def _changes(now: InvoiceDraft, then: InvoiceDraft) -> Iterator[LineChange]:
+def _changes(
+    now: Sequence[DraftLine], then: Sequence[DraftLine], currency: str
+) -> Iterator[LineChange]:
     """Yield the prices of both versions, the tried one's first, matched by their codes."""
-    by_code_now, by_code_then = _by_code(now.lines), _by_code(then.lines)
-    for code in [*by_code_then, *(code for code in by_code_now if code not in by_code_then)]:
-        lines = by_code_then.get(code) or by_code_now[code]
+    before, after = _by_code(now), _by_code(then)
+    for code in (*after, *(code for code in before if code not in after)):
+        lines = after.get(code) or before[code]
         yield LineChange(
             price_code=code,
             meter_code=lines[0].meter_code,
-            quantity=total(
-                line.quantity for line in lines if line.kind not in ("minimum", "maximum")
-            ),
-            now=_sum(by_code_now.get(code)),
-            then=_sum(by_code_then.get(code)),
+            quantity=total(line.quantity for line in lines if line.kind != "minimum"),
+            now=_sum(before[code], currency) if code in before else None,
+            then=_sum(after[code], currency) if code in after else None,
         )
 
 
@@ -100,7 +89,5 @@ def _by_code(lines: Iterable[DraftLine]) -> dict[str, list[DraftLine]]:
     return found
 
 
-def _sum(lines: list[DraftLine] | None) -> Money | None:
-    if lines is None:
-        return None
-    return sum((line.amount for line in lines[1:]), lines[0].amount)
+def _sum(lines: Iterable[DraftLine], currency: str) -> Money:
+    return sum((line.amount for line in lines), Money.zero(currency))

@@ -15,6 +15,8 @@ from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter, PlanVersion
+from tallystick.invoices.biller import lines_of
+from tallystick.invoices.model import DraftLine
 from tallystick.invoices.usage_lines import metered_codes
 from tallystick.kernel import test_clocks
 from tallystick.kernel.db import Connection
@@ -22,14 +24,13 @@ from tallystick.kernel.errors import Conflict, TallystickError
 from tallystick.kernel.ids import show, unknown
 from tallystick.metering.many_periods import Totals, totals_of_many
 from tallystick.metering.model import AccountPeriod
-from tallystick.metering.price_uses import Days, read_uses
 from tallystick.money.errors import MoneyError
-from tallystick.pricing.use import Uses
 from tallystick.subscriptions import chosen
+from tallystick.subscriptions.bills import Due
 from tallystick.subscriptions.model import Choice, Subscription
-from tallystick.subscriptions.periods import Period, zone
-from tallystick.whatif.compare import Used, Versions, compare, versions_for
-from tallystick.whatif.history import ended_periods
+from tallystick.subscriptions.periods import Period
+from tallystick.whatif.compare import Versions, compare, versions_for
+from tallystick.whatif.history import Ended, dues_by_period, ended_periods
 from tallystick.whatif.model import Outcome, Question, Skipped
 
 ACCOUNTS_MAX: Final = 200
@@ -58,14 +59,17 @@ class _Book(msgspec.Struct, frozen=True):
     plans: Mapping[UUID, PlanVersion]
     meters: Mapping[str, Meter]
     clocks: Mapping[UUID, datetime]
+    terms_from: Mapping[UUID, datetime]
 
 
-class _Asked(msgspec.Struct, frozen=True):
-    """One period of a subscription that is to be compared."""
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """One period of a subscription that is to be compared, and what is due for it."""
 
     subscription: Subscription
     versions: Versions
     period: Period
+    now: Sequence[Due]
+    then: Sequence[Due]
 
     @property
     def usage(self) -> AccountPeriod:
@@ -105,76 +109,74 @@ async def read_batch(
     if not found:
         return None
     book = await _read_book(conn, plan, found)
-    matched = [(one, _versions(book, plan, one)) for one in found]
-    asked = [
-        _Asked(one, versions, period)
-        for one, versions in matched
-        if isinstance(versions, Versions)
-        for period in _periods(book, plan, one, wall)
-    ]
+    found_out = [each for one in found for each in _asked(book, plan, one, wall)]
+    asked = [each for each in found_out if isinstance(each, _Asked)]
     totals = await totals_of_many(conn, [one.usage for one in asked], list(book.meters.values()))
-    came = [
-        *(reason for _, reason in matched if isinstance(reason, Skipped)),
-        *[await _outcome(conn, book, one, used) for one, used in zip(asked, totals, strict=True)],
-    ]
+    came = [await _outcome(conn, one, used) for one, used in zip(asked, totals, strict=True)]
     return Batch(
         outcomes=tuple(one for one in came if isinstance(one, Outcome)),
-        skipped=tuple(one for one in came if isinstance(one, Skipped)),
+        skipped=tuple(one for one in (*found_out, *came) if isinstance(one, Skipped)),
         account_count=len({one.account_id for one in found}),
         last_account_id=found[-1].account_id,
     )
 
 
-def _versions(book: _Book, plan: Plan, one: Subscription) -> Versions | Skipped:
-    account, now = book.accounts[one.account_id], book.plans[one.plan_version_id]
+def _asked(
+    book: _Book, plan: Plan, one: Subscription, wall: datetime
+) -> Iterator[_Asked | Skipped]:
+    """Yield the periods of a subscription, or why it, or one of them, can not be compared."""
+    account, version = book.accounts[one.account_id], book.plans[one.plan_version_id]
     try:
-        return versions_for(account, now, plan.then, book.meters)
+        versions = versions_for(account, version, plan.then, book.meters)
     except Conflict as error:
-        return Skipped(one.account_id, error.code)
+        yield Skipped(one.account_id, error.code)
+        return
+    periods = list(_periods(book, plan, one, wall))
+    until = max((each.period.end for each in periods), default=one.started_at)
+    now = dues_by_period(one, versions.now, until)
+    then = dues_by_period(one, versions.then, until)
+    for each in periods:
+        if each.obstacle is not None:
+            yield Skipped(one.account_id, each.obstacle)
+            continue
+        yield _Asked(
+            subscription=one,
+            versions=versions,
+            period=each.period,
+            now=now.get(each.index, ()),
+            then=then.get(each.index, ()),
+        )
 
 
-def _periods(book: _Book, plan: Plan, one: Subscription, wall: datetime) -> Iterator[Period]:
+def _periods(book: _Book, plan: Plan, one: Subscription, wall: datetime) -> Iterator[Ended]:
     clock_id = book.accounts[one.account_id].test_clock_id
     now = wall if clock_id is None else book.clocks[clock_id]
     span = Period(plan.choice.start, plan.choice.end)
-    return ended_periods(one, book.plans[one.plan_version_id], span, now)
+    since = book.terms_from[one.subscription_id]
+    return ended_periods(one, book.plans[one.plan_version_id], since, span, now)
 
 
-async def _outcome(
-    conn: Connection, book: _Book, asked: _Asked, totals: Totals | None
-) -> Outcome | Skipped:
-    one, versions = asked.subscription, asked.versions
+async def _outcome(conn: Connection, asked: _Asked, totals: Totals | None) -> Outcome | Skipped:
     if totals is None:
-        return Skipped(one.account_id, "usage_archived")
+        return Skipped(asked.subscription.account_id, "usage_archived")
     try:
-        used = Used(
-            await _uses(conn, asked, versions.now, versions.meters, totals),
-            await _uses(conn, asked, versions.then, versions.meters, totals),
-        )
-        account = book.accounts[one.account_id]
-        return compare(account, one.subscription_id, versions, asked.period, used)
+        now = await _lines(conn, asked, asked.now, totals)
+        then = await _lines(conn, asked, asked.then, totals)
+        return compare(asked.subscription, asked.versions, asked.period, now, then)
     except (TallystickError, MoneyError) as error:
-        return Skipped(one.account_id, error.code)
+        return Skipped(asked.subscription.account_id, error.code)
 
 
-async def _uses(
-    conn: Connection,
-    asked: _Asked,
-    version: PlanVersion,
-    meters: Mapping[str, Meter],
-    totals: Totals,
-) -> Uses:
-    """Return what the version's prices are rated for; most need no more than the totals."""
-    return await read_uses(
-        conn,
-        asked.subscription.account_id,
-        version.prices,
-        meters,
-        start=asked.period.start,
-        end=asked.period.end,
-        days=Days(zone(asked.subscription.timezone)),
-        totals=totals,
-    )
+async def _lines(
+    conn: Connection, asked: _Asked, dues: Sequence[Due], totals: Totals
+) -> list[DraftLine]:
+    """Return the lines of all that is due; most prices need no more than the totals."""
+    meters = asked.versions.meters
+    return [
+        line
+        for due in dues
+        for line in await lines_of(conn, asked.subscription, due, meters, totals)
+    ]
 
 
 async def _read_book(conn: Connection, plan: Plan, found: Sequence[Subscription]) -> _Book:
@@ -190,6 +192,7 @@ async def _read_book(conn: Connection, plan: Plan, found: Sequence[Subscription]
         accounts={account_id: by_name[name] for account_id, name in names.items()},
         plans=plans,
         meters=await catalog.meters_by_codes(conn, codes),
+        terms_from=await chosen.terms_from(conn, list(names)),
         clocks={one: (await test_clocks.get(conn, one)).now_at for one in clock_ids},
     )
 

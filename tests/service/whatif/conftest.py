@@ -23,6 +23,7 @@ from tallystick.metering.ingest import Ingest
 from tallystick.metering.model import UsageEvent
 from tallystick.pricing.model import FlatPrice, GraduatedPrice, PerUnitPrice, Price, Tier
 from tallystick.subscriptions import service as subscriptions
+from tallystick.subscriptions.lifecycle import Start
 from tallystick.subscriptions.model import Subscription
 from tallystick.whatif import service
 from tallystick.whatif.jobs import WhatIfs
@@ -99,17 +100,26 @@ class World:
             return await create_account(conn, new, JANUARY)
 
     async def subscribe(
-        self, account: Account, plan: PlanVersion, at: datetime = JANUARY
+        self,
+        account: Account,
+        plan: PlanVersion,
+        at: datetime = JANUARY,
+        begun: Start | None = None,
     ) -> Subscription:
         async with self.db.transaction(WRITER) as conn:
-            return await subscriptions.subscribe(conn, account, plan, at)
+            return await subscriptions.subscribe(conn, account, plan, at, begun)
 
     async def member(
-        self, name: str, plan: PlanVersion | None = None, at: datetime = JANUARY, **more: Any
+        self,
+        name: str,
+        plan: PlanVersion | None = None,
+        at: datetime = JANUARY,
+        begun: Start | None = None,
+        **more: Any,
     ) -> Account:
         """An account on the plan."""
         account = await self.account(name, **more)
-        await self.subscribe(account, plan or self.pro, at)
+        await self.subscribe(account, plan or self.pro, at, begun)
         return account
 
     async def use(

@@ -11,7 +11,9 @@ from tallystick.kernel.db import WRITER
 from tallystick.kernel.errors import BadInput, Conflict, NotFound
 from tallystick.money.amount import Money
 from tallystick.pricing.model import FlatPrice, GraduatedPrice, PerUnitPrice, Tier
+from tallystick.subscriptions import changing
 from tallystick.subscriptions import service as subscriptions
+from tallystick.subscriptions.lifecycle import Start
 from tallystick.whatif import reading, service
 from tallystick.whatif.model import Result, Status, Summary, WhatIf
 
@@ -19,6 +21,7 @@ JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
 TENTH = datetime(2026, 1, 10, 12, 30, tzinfo=UTC)
 FEBRUARY = datetime(2026, 2, 1, tzinfo=UTC)
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
+NEXT_YEAR = datetime(2027, 1, 1, tzinfo=UTC)
 World = Any  # the fixture's class stands in conftest.py, which tests can not import
 
 
@@ -158,9 +161,7 @@ async def test_accounts_are_chosen_by_name_by_plan_or_all(world: World) -> None:
 
 async def test_only_whole_periods_that_have_ended_count(world: World) -> None:
     account = await world.member("ada", at=datetime(2026, 1, 15, 8, tzinfo=UTC))
-    asked = await world.ask(
-        draft=world.new_version([fee("1")]), end=datetime(2027, 1, 1, tzinfo=UTC)
-    )
+    asked = await world.ask(draft=world.new_version([fee("1")]), end=NEXT_YEAR)
     (row,) = await world.outcomes(asked)
     assert row.period.start == datetime(2026, 1, 15, 8, tzinfo=UTC)
     assert row.period.end == datetime(2026, 2, 15, tzinfo=UTC)
@@ -175,7 +176,7 @@ async def test_a_period_that_was_cut_short_counts_as_it_was_billed(world: World)
     async with world.db.transaction(WRITER) as conn:
         running = await subscriptions.current_subscription(conn, ada.account_id)
         assert running is not None
-        await subscriptions.cancel_now(conn, ada.account_id, running.subscription_id, end)
+        await changing.cancel_now(conn, ada.account_id, running.subscription_id, end)
     await world.use(ada, 50, end - timedelta(days=1))
     await world.use(ada, 50, end)
     await world.bill()
@@ -183,7 +184,75 @@ async def test_a_period_that_was_cut_short_counts_as_it_was_billed(world: World)
     rows = await world.outcomes(asked)
     assert [row.now for row in rows] == [one.subtotal for one in await world.invoices(ada)]
     assert rows[-1].period.end == end
-    assert rows[-1].now == eur(1000 + 500)
+    # 11 of 28 days, the last one counts; 50 calls.
+    assert rows[-1].now == eur(393 + 500)
+
+
+STARTS = {
+    "plain": Start(),
+    "three of them": Start(quantity=3),
+    "with the calendar": Start(billing_time="calendar"),
+    "a trial first": Start(trial_days=20),
+    "three, a trial, the calendar": Start(quantity=3, trial_days=20, billing_time="calendar"),
+    "an end that is known": Start(ends_at=datetime(2026, 3, 8, 9, tzinfo=UTC)),
+}
+
+
+@pytest.mark.parametrize("billing", ["in_advance", "in_arrears"])
+@pytest.mark.parametrize("begun", STARTS.values(), ids=STARTS)
+async def test_however_it_began_each_period_costs_what_was_billed_for_it(
+    world: World, begun: Start, billing: str
+) -> None:
+    plan = await world.version([fee("31"), calls("0.10", "0.05")], code="b", billing=billing)
+    began = datetime(2026, 1, 12, 8, tzinfo=UTC)
+    ada = await world.member("ada", plan, began, begun=begun)
+    await world.use(ada, 150, TENTH + timedelta(days=5))
+    await world.bill()
+    asked = await world.ask(plan_version_id=plan.plan_version_id, end=NEXT_YEAR)
+    lines = [line for invoice in await world.invoices(ada) for line in invoice.lines]
+    rows = await world.outcomes(asked)
+    assert rows
+    for row in rows:
+        billed = [
+            line.amount.minor
+            for line in lines
+            if line.period_start is not None and row.period.contains(line.period_start)
+        ]
+        assert (row.now.minor, row.then.minor) == (sum(billed), sum(billed))
+    assert sum(row.now.minor for row in rows) > 0
+
+
+async def test_another_price_is_shared_as_the_present_one(world: World) -> None:
+    """31.00 for three from the 12th: 20 of 31 days are 60.00; of 15.50, 30.00."""
+    plan = await world.version([fee("31")], code="b", billing="in_advance")
+    calendar = Start(quantity=3, billing_time="calendar")
+    await world.member("ada", plan, datetime(2026, 1, 12, 8, tzinfo=UTC), begun=calendar)
+    asked = await world.ask(draft=world.new_version([fee("15.50")]))
+    rows = await world.outcomes(asked)
+    assert [(row.now.minor, row.then.minor) for row in rows] == [(6000, 3000), (9300, 4650)]
+
+
+async def test_what_was_paused_or_changed_is_skipped_with_its_reason(world: World) -> None:
+    ada, bob = await world.member("ada"), await world.member("bob")
+    dearer = await world.version([fee("20")])
+    middle = datetime(2026, 1, 20, tzinfo=UTC)
+    async with world.db.transaction(WRITER) as conn:
+        for account in (ada, bob):
+            on = await subscriptions.current_subscription(conn, account.account_id)
+            assert on is not None
+            name = (conn, account.account_id, on.subscription_id)
+            if account is ada:
+                await changing.change_terms(
+                    *name, plan=dearer, quantity=None, when="now", now=middle
+                )
+            else:
+                await changing.pause(*name, middle)
+    await world.bill()
+    asked = await world.ask(draft=world.new_version([fee("12")]))
+    assert result_of(asked).skipped == {"paused": 2, "terms_changed": 1}
+    (row,) = await world.outcomes(asked)
+    assert (row.account_id, row.period.start) == (ada.account_id, FEBRUARY)
+    assert (row.now, row.then) == (eur(2000), eur(1200))
 
 
 async def test_what_can_not_be_compared_is_counted_with_its_reason(world: World) -> None:
