@@ -15,7 +15,6 @@ from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.catalog import service as catalog
 from tallystick.catalog.checks import PRICES_MAX, read_prices
-from tallystick.catalog.currencies import CURRENCIES_MAX
 from tallystick.catalog.feature_checks import FEATURES_MAX
 from tallystick.catalog.limits import LIMITS_MAX, read_limits
 from tallystick.catalog.model import (
@@ -26,7 +25,7 @@ from tallystick.catalog.model import (
     PlanCredits,
     Proration,
 )
-from tallystick.catalog.plan_terms import read_commitment
+from tallystick.catalog.plan_terms import read_amounts
 from tallystick.kernel import ids
 from tallystick.kernel.db import STAFF, WRITER
 from tallystick.kernel.errors import BadInput
@@ -80,15 +79,7 @@ class NewPlan(Body, frozen=True, kw_only=True):
     proration: Proration = "by_day"
     fixed_months: bool = False
     usage_interval: Interval | None = None
-    minimum_commitment: Annotated[
-        dict[str, fields.Amount],
-        Meta(
-            extra_json_schema={
-                "maxProperties": CURRENCIES_MAX,
-                "propertyNames": {"format": "iso-4217"},
-            }
-        ),
-    ] = {}
+    minimum_commitment: fields.Amounts = {}
     prices: Annotated[list[dict[str, Any]], Meta(extra_json_schema={"maxItems": PRICES_MAX})]
     limits: Annotated[
         dict[str, Any],
@@ -205,7 +196,7 @@ def new_version(data: NewPlan) -> NewPlanVersion:
         proration=data.proration,
         fixed_months=data.fixed_months,
         usage_interval=data.usage_interval,
-        minimum_commitment=read_commitment(data.minimum_commitment),
+        minimum_commitment=read_amounts("minimum_commitment", data.minimum_commitment),
         prices=read_prices(data.prices, data.billing),
         limits=read_limits(data.limits),
         credits=data.credits,

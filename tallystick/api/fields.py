@@ -21,6 +21,7 @@ from tallystick.accounts.checks import (
     NAME_LENGTH_MAX,
     PAYMENT_DUE_DAYS_MAX,
 )
+from tallystick.catalog.currencies import CURRENCIES_MAX
 from tallystick.catalog.meter_checks import EVENT_TYPE_LENGTH_MAX
 from tallystick.catalog.plan_terms import INTERVAL_COUNT_MAX, TRIAL_DAYS_MAX
 from tallystick.kernel.errors import BadInput
@@ -89,6 +90,16 @@ Amount = Annotated[
     str,
     _like(r"^[0-9]{1,15}(\.[0-9]{1,12})?$", description="Major units, as a decimal string."),
 ]
+Amounts = Annotated[
+    dict[str, Amount],
+    Meta(
+        extra_json_schema={
+            "maxProperties": CURRENCIES_MAX,
+            "propertyNames": {"format": "iso-4217"},
+        }
+    ),
+]
+CouponCode = Annotated[str, _like("^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 Password = Annotated[str, Meta(extra_json_schema={"minLength": 8, "maxLength": 256})]
 Reason = Annotated[str, _like(_WRITTEN, minLength=1, maxLength=REASON_LENGTH_MAX)]
 Reference = Annotated[str, _like(_WRITTEN, minLength=1, maxLength=REFERENCE_LENGTH_MAX)]

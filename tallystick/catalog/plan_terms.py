@@ -24,13 +24,13 @@ _DAYS: Final[Mapping[str, int]] = MappingProxyType({"day": 1, "week": 7})
 _NUMBER: Final = re.compile(r"-?[0-9]{1,64}(\.[0-9]{1,64})?")
 
 
-def read_commitment(data: Mapping[str, object]) -> dict[str, Decimal]:
+def read_amounts(field: str, data: Mapping[str, object]) -> dict[str, Decimal]:
     """Return amounts by currency from JSON, where each is a decimal string in major units.
 
-    Raises BadInput naming every bad field, such as `minimum_commitment.USD`.
+    Raises BadInput naming every bad one, such as `minimum_commitment.USD`.
     """
     wrong = [
-        FieldError(f"minimum_commitment.{code}", "not_a_decimal_string", 'must be such as "99.00"')
+        FieldError(f"{field}.{code}", "not_a_decimal_string", 'must be such as "99.00"')
         for code, text in data.items()
         if not (isinstance(text, str) and _NUMBER.fullmatch(text))
     ]

@@ -53,7 +53,8 @@ CALL audit_table('add_ons');
 -- Likewise.
 CREATE TABLE coupons (
     coupon_id uuid PRIMARY KEY,
-    code text NOT NULL CHECK (code ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$'),
+    -- Upper case: whoever types a code in may write it in any.
+    code text NOT NULL CHECK (code ~ '^[A-Z0-9][A-Z0-9_-]{0,62}$'),
     version integer NOT NULL CHECK (version >= 1),
     name text NOT NULL,
     -- Either a share of what it covers, or an amount by currency.
@@ -78,9 +79,7 @@ CREATE TABLE coupons (
     CHECK ((duration = 'periods') = (periods IS NOT NULL)),
     CHECK ((status = 'retired') = (retired_at IS NOT NULL))
 );
--- Whoever types a code in may write it in any case.
-CREATE UNIQUE INDEX coupons_active ON coupons (upper(code)) WHERE status = 'active';
-CREATE UNIQUE INDEX coupons_versions ON coupons (upper(code), version);
+CREATE UNIQUE INDEX coupons_active ON coupons (code) WHERE status = 'active';
 CALL share_reference_table('coupons');
 CALL keep_versions('coupons');
 CALL audit_table('coupons');

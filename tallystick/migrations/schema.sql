@@ -942,7 +942,7 @@ CREATE TABLE public.coupons (
     CONSTRAINT coupons_check1 CHECK ((num_nonnulls(percent, amounts) = 1)),
     CONSTRAINT coupons_check2 CHECK (((duration = 'periods'::text) = (periods IS NOT NULL))),
     CONSTRAINT coupons_check3 CHECK (((status = 'retired'::text) = (retired_at IS NOT NULL))),
-    CONSTRAINT coupons_code_check CHECK ((code ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$'::text)),
+    CONSTRAINT coupons_code_check CHECK ((code ~ '^[A-Z0-9][A-Z0-9_-]{0,62}$'::text)),
     CONSTRAINT coupons_duration_check CHECK ((duration = ANY (ARRAY['once'::text, 'periods'::text, 'forever'::text]))),
     CONSTRAINT coupons_percent_check CHECK (((percent > (0)::numeric) AND (percent <= (100)::numeric))),
     CONSTRAINT coupons_periods_check CHECK (((periods >= 1) AND (periods <= 120))),
@@ -2212,8 +2212,7 @@ CREATE UNIQUE INDEX add_ons_active ON public.add_ons USING btree (code) WHERE (s
 CREATE INDEX api_keys_by_time ON public.api_keys USING btree (created_at DESC, api_key_id DESC);
 CREATE INDEX billing_audit_by_id ON public.billing_audit USING btree (audit_id);
 CREATE INDEX coupon_redemptions_by_coupon ON public.coupon_redemptions USING btree (coupon_id);
-CREATE UNIQUE INDEX coupons_active ON public.coupons USING btree (upper(code)) WHERE (status = 'active'::text);
-CREATE UNIQUE INDEX coupons_versions ON public.coupons USING btree (upper(code), version);
+CREATE UNIQUE INDEX coupons_active ON public.coupons USING btree (code) WHERE (status = 'active'::text);
 CREATE INDEX credit_grants_burn ON public.credit_grants USING btree (account_id, priority, expires_at, created_at, credit_grant_id) WHERE (NOT is_spent);
 CREATE INDEX credit_grants_by_reference ON public.credit_grants USING btree (account_id, reference);
 CREATE INDEX credit_grants_by_time ON public.credit_grants USING btree (account_id, created_at, credit_grant_id);

@@ -136,6 +136,8 @@ async def known(shop: "Shop", live: str) -> Known:
             "account_id": shop.globex.id,
             "meter_code": "storage",
             "feature_code": "fuzzed",
+            "add_on_code": "fuzzed",
+            "coupon_code": "FUZZED",
             "cost_id": made_cost["id"],
             "package_id": made_package["id"],
             "transaction_id": change["id"],
@@ -266,6 +268,22 @@ def keep_override_rules(body: Json, _: Known) -> Json:
     return {**body, "value": "x"}
 
 
+def keep_add_on_rules(body: Json, _: Known) -> Json:
+    """What stands on an invoice has no more decimals than its currency; features exist."""
+    return {**body, "amounts": {"USD": "5.00"}, "features": {}}
+
+
+def keep_coupon_rules(body: Json, _: Known) -> Json:
+    """A percent or amounts, a number of periods for that duration alone, an end after its start."""
+    worth: Json = {"percent": "20", "amounts": None, "duration": "once", "periods": None}
+    return {**body, **worth, "valid_from": None}
+
+
+def keep_rate_rules(body: Json, _: Known) -> Json:
+    """Two currencies, and something that the one was worth."""
+    return {**body, "base": "USD", "quote": "JPY", "rate": "150.5", "rate_on": "2026-01-31"}
+
+
 def keep_tax_rules(body: Json, _: Known) -> Json:
     """A tax has a name and a rate, or neither; which of them are stored decides."""
     return {name: value for name, value in body.items() if not name.startswith("tax_")}
@@ -358,6 +376,9 @@ RULES: Mapping[str, Callable[[Any, Known], Any]] = {
     "/api/v1/admin/meters": keep_meter_rules,
     "/api/v1/admin/plans": keep_plan_rules,
     "/api/v1/admin/features": keep_feature_rules,
+    "/api/v1/admin/add-ons": keep_add_on_rules,
+    "/api/v1/admin/coupons": keep_coupon_rules,
+    "/api/v1/admin/exchange-rates": keep_rate_rules,
     "/api/v1/admin/accounts/{account_id}/entitlements/{feature_code}": keep_override_rules,
     "/api/v1/admin/billing/what-ifs": keep_what_if_rules,
     "/api/v1/admin/accounts/{account_id}": keep_tax_rules,
