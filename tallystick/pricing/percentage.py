@@ -58,14 +58,19 @@ def tally_of(price: PercentagePrice, usage: Usage) -> EventTally:
             return usage
         case EventsUsage():
             return tally(price, usage.amounts)
-        case QuantityUsage() if need == "quantity" or (
-            need == "quantity_and_count" and usage.event_count is not None
-        ):
+        case QuantityUsage() if need == "quantity" or _is_enough(price, usage):
             quantity = used_quantity(usage.quantity)
             free = min(max(quantity, ZERO), price.free_amount)
             return _counted(quantity, usage.event_count, free)
         case _:
             raise wrong_kind('the amount of each event, such as {"events": ["10", "20"]}')
+
+
+def _is_enough(price: PercentagePrice, usage: QuantityUsage) -> bool:
+    """Tell whether the sum and the count of events say what they cost; of no use, they do."""
+    if usage.event_count is not None and needs(price) == "quantity_and_count":
+        return True
+    return not usage.quantity and (price.event_min is None or usage.event_count == 0)
 
 
 def tally(price: PercentagePrice, amounts: Iterable[Decimal]) -> EventTally:

@@ -91,13 +91,17 @@ def _with_whole_filters(data: object) -> object:
     if not isinstance(data, dict) or not isinstance(data.get("filters"), list | tuple):
         return data
     said = {name: data[name] for name in ("model", "currency") if name in data}
-    return data | {"filters": [_whole_filter(one, said) for one in data["filters"]]}
+    made = [_whole_filter(f"filters[{at}]", one, said) for at, one in enumerate(data["filters"])]
+    return data | {"filters": made}
 
 
-def _whole_filter(one: Any, said: Mapping[str, Any]) -> Any:
-    if isinstance(one, dict) and isinstance(one.get("price"), dict):
-        return one | {"price": {**said, **one["price"]}}
-    return one
+def _whole_filter(field: str, one: Any, said: Mapping[str, Any]) -> Any:
+    if not isinstance(one, dict) or not isinstance(one.get("price"), dict):
+        return one
+    if one["price"].get("filters"):  # refused here, so that nobody sends a thousand within another
+        message = "a filter's price has no filters."
+        raise BadInput.field(f"{field}.price.filters", "not_in_filter", message)
+    return one | {"price": {**said, **one["price"]}}
 
 
 def _problems(price: Price) -> Iterator[FieldError]:

@@ -128,6 +128,13 @@ def test_a_filter_says_figures_and_nothing_else(
     assert refusals(data)[0] == (f"filters[0].price.{field}", code)
 
 
+def test_filters_within_filters_are_refused_however_deep() -> None:
+    data: dict[str, Any] = BASE
+    for _ in range(5_000):
+        data = {**BASE, "filters": [{"values": {"a": ["x"]}, "price": data}]}
+    assert refusals(data) == [("filters[0].price.filters", "not_in_filter")]
+
+
 def test_a_flat_price_has_no_usage_to_tell_apart() -> None:
     flat = {"model": "flat", "currency": "USD", "amount": "1", "group_by": ["a"]}
     assert refusals(flat) == [("group_by", "without_usage")]

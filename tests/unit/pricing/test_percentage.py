@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tallystick.kernel.errors import BadInput
 from tallystick.money.exact import plain
 from tallystick.pricing.model import PercentagePrice, Step
 from tallystick.pricing.percentage import tally_of
@@ -131,3 +132,16 @@ def test_a_refund_larger_than_what_the_max_let_bill_is_not_paid_out() -> None:
     rated = rate(percentage(rate="10", max="1"), EventsUsage(amounts=[D(1000), D(-999)]))
     assert rated.amount == 0
     assert rated.steps[-1] == Step(kind="below_zero", amount=D("98.9"))
+
+
+@pytest.mark.parametrize("figures", [{"fixed": "1"}, {"free_events": 2}, {"max": "5"}])
+def test_of_no_use_no_events_need_to_be_told(figures: dict[str, Any]) -> None:
+    assert rate(percentage(rate="1", **figures), D(0)).amount == 0
+
+
+def test_a_minimum_for_each_event_needs_their_count_even_of_no_use() -> None:
+    price = percentage(rate="1", min="2")
+    assert rate(price, QuantityUsage(quantity=D(0), event_count=0)).amount == 0
+    with pytest.raises(BadInput):
+        rate(price, D(0))
+    assert cost(price, "0") == "2"
