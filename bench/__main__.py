@@ -59,6 +59,7 @@ def _arguments() -> argparse.ArgumentParser:
         "--entries", type=int, default=0,
         help="debit again behind so many more entries in the books (10000000 takes minutes)",
     )  # fmt: skip
+    parser.add_argument("--previews", type=int, default=2_000, help="previews of a change")
     parser.add_argument(
         "--travellers", type=int, default=1_000, help="accounts that are advanced by a year"
     )
@@ -139,6 +140,13 @@ def _rates(_: Installation, __: object, console: Console, ___: float) -> list[Fi
     return rates.measure()
 
 
+def _previews(
+    place: Installation, asked: argparse.Namespace, console: Console, _: float
+) -> list[Figure]:
+    console.print("previews …")
+    return time_travel.measure_previews(place, asked.previews)
+
+
 def _advance(
     place: Installation, asked: argparse.Namespace, console: Console, _: float
 ) -> list[Figure]:
@@ -167,6 +175,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "import": _import,
     "rates": _rates,
     "what-if": _what_if,
+    "previews": _previews,
     "advance": _advance,
     "resident": _resident,
     "ledger": _ledger,

@@ -1,4 +1,4 @@
-"""Advancing accounts on a test clock by a year, as the installation's worker does it."""
+"""Previews over HTTP, and advancing accounts by a year as the installation's worker does it."""
 
 import asyncio
 import time
@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from bench.figures import Figure
+from bench.http_load import request_bytes, send_all
 from bench.installation import Installation
 from tallystick.accounts import service
 from tallystick.accounts.model import NewAccount
@@ -20,6 +21,24 @@ from tallystick.subscriptions import service as subscriptions
 START = datetime(2027, 1, 15, tzinfo=UTC)
 YEAR = timedelta(days=365)
 POLL_S = 0.1
+CONNECTIONS = 8
+PREVIEW = b'{"do": "change", "quantity": 3, "when": "now"}'
+
+
+def measure_previews(place: Installation, previews: int) -> list[Figure]:
+    """Preview a change of quantity at once so many times, each account in turn."""
+    return asyncio.run(_preview(place, previews))
+
+
+async def _preview(place: Installation, previews: int) -> list[Figure]:
+    path = "/api/v1/billing/preview"
+    each = [request_bytes("POST", path, key, PREVIEW) for key in place.account_keys]
+    requests = [each[number % len(each)] for number in range(previews)]
+    await send_all(place.port, requests[: len(each)], connections=CONNECTIONS)
+    load = await send_all(place.port, requests, connections=CONNECTIONS)
+    value = f"{load.per_second:,.0f}/s, p50 {load.percentile_ms(50):.1f} ms, "
+    value += f"p99 {load.percentile_ms(99):.1f} ms"
+    return [Figure("previews of a change", value, "", load.per_second)]
 
 
 def measure_advance(place: Installation, accounts: int) -> list[Figure]:

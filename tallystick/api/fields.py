@@ -147,6 +147,7 @@ def _typeid(prefix: str) -> Meta:
 
 AccountId = Annotated[str, _typeid("acct")]
 InvoiceId = Annotated[str, _typeid("inv")]
+SubscriptionId = Annotated[str, _typeid("sub")]
 ClockId = Annotated[str, _typeid("clock")]
 WhatIfId = Annotated[str, _typeid("wif")]
 PlanVersionId = Annotated[str, _typeid("pv")]

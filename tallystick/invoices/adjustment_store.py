@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
+import asyncpg
+
 from tallystick.invoices.adjustments import Adjustment, Kept
 from tallystick.kernel.db import Connection
 from tallystick.money.amount import Money
@@ -17,12 +19,13 @@ ACCOUNTS: Final = """
 SELECT DISTINCT account_id FROM invoice_adjustments
 WHERE account_id = ANY ($1::uuid[]) AND left_minor > 0 AND kind = 'credit'
 """
-LOCK_OPEN: Final = """
+OPEN: Final = """
 SELECT a.invoice_id, i.number, a.left_minor, a.currency::text AS currency
 FROM invoice_adjustments a JOIN invoices i USING (account_id, invoice_id)
 WHERE a.account_id = $1 AND a.currency = $2 AND a.left_minor > 0 AND a.kind = 'credit'
-ORDER BY a.created_at, a.invoice_id FOR NO KEY UPDATE OF a
+ORDER BY a.created_at, a.invoice_id
 """
+LOCK_OPEN: Final = f"{OPEN} FOR NO KEY UPDATE OF a"
 USE: Final = """
 UPDATE invoice_adjustments a SET left_minor = a.left_minor - u.minor
 FROM unnest($2::uuid[], $3::bigint[]) AS u (invoice_id, minor)
@@ -45,14 +48,12 @@ async def accounts_with_credit(conn: Connection, account_ids: Collection[UUID]) 
 
 async def lock_open(conn: Connection, account_id: UUID, currency: str) -> tuple[Adjustment, ...]:
     """Return what can be taken off the account's invoices, oldest first, and lock it."""
-    return tuple(
-        Adjustment(
-            invoice_id=row["invoice_id"],
-            number=row["number"],
-            left=Money(row["left_minor"], row["currency"]),
-        )
-        for row in await conn.fetch(LOCK_OPEN, account_id, currency)
-    )
+    return tuple(_adjustment(row) for row in await conn.fetch(LOCK_OPEN, account_id, currency))
+
+
+async def open_credit(conn: Connection, account_id: UUID, currency: str) -> tuple[Adjustment, ...]:
+    """Return the same without a lock, for who takes nothing."""
+    return tuple(_adjustment(row) for row in await conn.fetch(OPEN, account_id, currency))
 
 
 async def use(conn: Connection, account_id: UUID, used: Sequence[tuple[UUID, Money]]) -> None:
@@ -61,3 +62,11 @@ async def use(conn: Connection, account_id: UUID, used: Sequence[tuple[UUID, Mon
         return
     ids = [invoice_id for invoice_id, _ in used]
     await conn.execute(USE, account_id, ids, [amount.minor for _, amount in used])
+
+
+def _adjustment(row: asyncpg.Record) -> Adjustment:
+    return Adjustment(
+        invoice_id=row["invoice_id"],
+        number=row["number"],
+        left=Money(row["left_minor"], row["currency"]),
+    )

@@ -12,8 +12,7 @@ from tallystick.simulation.scenario import Scenario, Step, refused
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 FAULTS_MAX: Final = 20
-_NAMING: Final = (story.ChangePlan, story.Cancel, story.Pause, story.Resume)
-_NOT_YET: Final = (story.ChangePlan, story.Pause, story.Resume)
+_NAMING: Final = (story.ChangePlan, story.Cancel, story.Pause, story.Resume, story.Reactivate)
 
 
 def check(scenario: Scenario) -> None:
@@ -21,10 +20,9 @@ def check(scenario: Scenario) -> None:
     faults = [
         *_repeated("meters", [meter.code for meter in scenario.meters]),
         *_repeated("plans", [plan.code for plan in scenario.plans]),
-        *_plan_faults(scenario),
         *_time_faults(scenario.steps),
         *_name_faults(scenario),
-        *(fault for at, step in enumerate(scenario.steps) for fault in _not_yet(at, step)),
+        *_change_faults(scenario.steps),
     ]
     if faults:
         raise refused(faults[:FAULTS_MAX])
@@ -50,12 +48,6 @@ def _repeated(field: str, codes: Sequence[str]) -> Iterator[FieldError]:
             yield FieldError(f"{field}[{at}].code", "code_repeated", f'"{code}" is there already')
 
 
-def _plan_faults(scenario: Scenario) -> Iterator[FieldError]:
-    for at, plan in enumerate(scenario.plans):
-        if plan.trial_days:
-            yield _impossible(f"plans[{at}].trial_days", "a trial")
-
-
 def _time_faults(steps: Sequence[Step]) -> Iterator[FieldError]:
     for at, step in enumerate(steps):
         if not EARLIEST <= step.at < LATEST:
@@ -68,7 +60,7 @@ def _time_faults(steps: Sequence[Step]) -> Iterator[FieldError]:
 
 
 def _name_faults(scenario: Scenario) -> Iterator[FieldError]:
-    plans = {plan.code for plan in scenario.plans}
+    plans = {plan.code for plan in scenario.plans} | {None}
     meters = {meter.code for meter in scenario.meters}
     named = names_of(scenario.steps)
     known: set[str] = set()
@@ -95,16 +87,10 @@ def _subscription_faults(place: str, name: str | None, known: set[str]) -> Itera
         yield FieldError(f"{place}.subscription", "subscription_not_found", message)
 
 
-def _not_yet(at: int, step: Step) -> Iterator[FieldError]:
-    """Yield what no subscription can do yet."""
-    place = f"steps[{at}]"
-    if isinstance(step, _NOT_YET):
-        yield _impossible(f"{place}.do", type(step).__struct_config__.tag)
-    if isinstance(step, story.Subscribe) and step.billing_time != "anniversary":
-        yield _impossible(f"{place}.billing_time", step.billing_time)
-    if isinstance(step, story.Cancel) and step.remainder != "nothing":
-        yield _impossible(f"{place}.remainder", step.remainder)
-
-
-def _impossible(field: str, what: object) -> FieldError:
-    return FieldError(field, "not_possible_yet", f"{what} can not be simulated yet")
+def _change_faults(steps: Sequence[Step]) -> Iterator[FieldError]:
+    for at, step in enumerate(steps):
+        if isinstance(step, story.ChangePlan) and step.plan is None and step.quantity is None:
+            yield FieldError(f"steps[{at}].plan", "missing", "say a plan, or a quantity")
+        if isinstance(step, story.ChangePlan) and step.when and step.effective_at:
+            message = "goes without when: say one of them"
+            yield FieldError(f"steps[{at}].effective_at", "unexpected", message)

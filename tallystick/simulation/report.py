@@ -107,7 +107,9 @@ class SubscriptionOut(msgspec.Struct, frozen=True, kw_only=True):
     plan: str
     version: int
     status: str
+    quantity: int
     started_at: datetime
+    trial_ends_at: datetime | None
     period: PeriodOut
     next_bill_at: datetime | None
     cancel_at_period_end: bool
@@ -257,7 +259,9 @@ async def _subscription(
         plan=plan.plan_code,
         version=plan.version,
         status=one.status.value,
+        quantity=one.quantity,
         started_at=one.started_at,
+        trial_ends_at=one.trial_ends_at,
         period=PeriodOut(one.period_start, one.period_end),
         next_bill_at=one.next_bill_at,
         cancel_at_period_end=one.cancel_at_period_end,

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from tallystick.api.errors import body_error
-from tallystick.catalog.model import Interval, NewMeter
+from tallystick.catalog.model import Billing, Interval, NewMeter, PlanCredits, Proration
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.metering.numbers import read_number
+from tallystick.subscriptions.model import BillingTime, Remainder
 
 BYTES_MAX: Final = 64 << 20
 STEPS_MAX: Final = 100_000
@@ -54,10 +55,16 @@ class PlanFacts(_Strict, frozen=True, kw_only=True):
     currency: str | None = None
     interval: Interval = "month"
     interval_count: int = 1
-    billing: Literal["in_advance", "in_arrears"] = "in_arrears"
+    billing: Billing = "in_arrears"
     prices: list[dict[str, Any]]
     limits: dict[str, Any] = {}
-    trial_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    credits: PlanCredits | None = None
+    tier: str | None = None
+    trial_days: int = 0
+    proration: Proration = "by_day"
+    fixed_months: bool = False
+    usage_interval: Interval | None = None
+    minimum_commitment: dict[str, str] = {}
 
 
 class _Step(_Strict, frozen=True, kw_only=True, tag_field="do"):
@@ -67,10 +74,17 @@ class _Step(_Strict, frozen=True, kw_only=True, tag_field="do"):
 
 
 class Subscribe(_Step, frozen=True, kw_only=True, tag="subscribe"):
-    """Put the account on a plan; `as` is the subscription's name in later steps."""
+    """Put the account on a plan; `as` is the subscription's name in later steps.
+
+    `trial_days` (None: those of the plan), `starts_at` (None: at once), `ends_at`.
+    """
 
     plan: str
-    billing_time: Literal["anniversary", "calendar"] = "anniversary"
+    billing_time: BillingTime = "anniversary"
+    quantity: int = 1
+    trial_days: int | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
     name: Name | None = msgspec.field(default=None, name="as")
 
 
@@ -84,11 +98,17 @@ class Usage(_Step, frozen=True, kw_only=True, tag="usage"):
 
 
 class ChangePlan(_Step, frozen=True, kw_only=True, tag="change_plan"):
-    """Move a subscription to another plan."""
+    """Move a subscription to another plan, or to another quantity of its own.
 
-    plan: str
+    Without `when`: at once if that costs as much or more, else at the period's end. `effective_at`
+    is an instant instead.
+    """
+
+    plan: str | None = None
+    quantity: int | None = None
     subscription: str | None = None
     when: When | None = None
+    effective_at: Instant | None = None
 
 
 class Cancel(_Step, frozen=True, kw_only=True, tag="cancel"):
@@ -96,17 +116,24 @@ class Cancel(_Step, frozen=True, kw_only=True, tag="cancel"):
 
     subscription: str | None = None
     when: When = "period_end"
-    remainder: Literal["nothing", "credit", "refund"] = "nothing"
+    remainder: Remainder | None = None
 
 
 class Pause(_Step, frozen=True, kw_only=True, tag="pause"):
-    """Stop a subscription for a while."""
+    """Stop a subscription for a while: until `resumes_at`, or until it is resumed."""
+
+    subscription: str | None = None
+    resumes_at: Instant | None = None
+
+
+class Resume(_Step, frozen=True, kw_only=True, tag="resume"):
+    """Let a paused subscription go on, or keep one that was to end."""
 
     subscription: str | None = None
 
 
-class Resume(_Step, frozen=True, kw_only=True, tag="resume"):
-    """Let a paused subscription go on, or one that was to be canceled."""
+class Reactivate(_Step, frozen=True, kw_only=True, tag="reactivate"):
+    """Begin a subscription again that has ended."""
 
     subscription: str | None = None
 
@@ -132,8 +159,17 @@ class Advance(_Step, frozen=True, kw_only=True, tag="advance"):
 
 
 Step = (
-    Subscribe | Usage | ChangePlan | Cancel | Pause | Resume | GrantCredits | Pay | Advance
-)  # fmt: skip
+    Subscribe
+    | Usage
+    | ChangePlan
+    | Cancel
+    | Pause
+    | Resume
+    | Reactivate
+    | GrantCredits
+    | Pay
+    | Advance
+)
 
 
 class Scenario(_Strict, frozen=True, kw_only=True):

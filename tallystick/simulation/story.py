@@ -17,6 +17,7 @@ from tallystick.catalog import service as catalog
 from tallystick.catalog.checks import read_prices
 from tallystick.catalog.limits import read_limits
 from tallystick.catalog.model import NewPlanVersion
+from tallystick.catalog.plan_terms import read_amounts
 from tallystick.credits import grants
 from tallystick.credits.amounts import to_units
 from tallystick.credits.model import NewGrant
@@ -40,6 +41,8 @@ from tallystick.simulation.recorder import Recorder
 from tallystick.simulation.scenario import PlanFacts, Scenario, Step
 from tallystick.subscriptions import changing
 from tallystick.subscriptions import service as subscriptions
+from tallystick.subscriptions.lifecycle import Start
+from tallystick.subscriptions.model import Status as SubscriptionStatus
 from tallystick.work import account_kinds, event_handlers
 
 SOURCE: Final = "scenario"
@@ -108,8 +111,18 @@ class Story:
             currency=currency,
             interval=plan.interval,
             interval_count=plan.interval_count,
-            prices=read_prices([_price(price, plan, currency) for price in plan.prices]),
+            billing=plan.billing,
+            prices=read_prices(
+                [{"currency": currency, **one} for one in plan.prices], plan.billing
+            ),
             limits=read_limits(plan.limits),
+            credits=plan.credits,
+            tier=plan.tier,
+            trial_days=plan.trial_days,
+            proration=plan.proration,
+            fixed_months=plan.fixed_months,
+            usage_interval=plan.usage_interval,
+            minimum_commitment=read_amounts("minimum_commitment", plan.minimum_commitment),
         )
 
     async def _make_account(self, conn: Connection) -> Account:
@@ -149,32 +162,60 @@ class Story:
         match step:
             case steps.Subscribe():
                 await self._subscribe(self._names[at], step)
-            case steps.Cancel():
-                await self._cancel(step)
+            case steps.ChangePlan() | steps.Cancel() | steps.Pause():
+                await self._change(step)
+            case steps.Resume() | steps.Reactivate():
+                await self._go_on(step)
             case steps.GrantCredits():
                 await self._grant(at, step)
             case steps.Pay():
                 await self._pay(at, step)
             case steps.Advance() | steps.Usage():
                 pass
-            case steps.ChangePlan() | steps.Pause() | steps.Resume():
-                raise AssertionError  # refused before the story began
             case _:
                 assert_never(step)
 
     async def _subscribe(self, name: str, step: steps.Subscribe) -> None:
         async with self._db.transaction(WRITER) as conn:
             plan = await catalog.current_plan_version(conn, step.plan)
-            made = await subscriptions.subscribe(conn, self._account, plan, step.at)
+            start = Start(
+                starts_at=step.starts_at,
+                quantity=step.quantity,
+                billing_time=step.billing_time,
+                trial_days=step.trial_days,
+                ends_at=step.ends_at,
+            )
+            made = await subscriptions.subscribe(conn, self._account, plan, step.at, start)
         self._subscriptions[name] = made.subscription_id
 
-    async def _cancel(self, step: steps.Cancel) -> None:
-        wanted, account_id = self._subscription(step.subscription), self._account.account_id
+    async def _change(self, step: steps.ChangePlan | steps.Cancel | steps.Pause) -> None:
+        named = self._account.account_id, self._subscription(step.subscription)
         async with self._db.transaction(WRITER) as conn:
-            if step.when == "now":
-                await changing.cancel_now(conn, account_id, wanted, step.at)
+            match step:
+                case steps.ChangePlan():
+                    plan = (
+                        await catalog.current_plan_version(conn, step.plan) if step.plan else None
+                    )
+                    await changing.change_terms(
+                        conn, *named, plan=plan, quantity=step.quantity,
+                        when=step.effective_at or step.when, now=step.at,
+                    )  # fmt: skip
+                case steps.Cancel(when="now"):
+                    await changing.cancel_now(conn, *named, step.at, step.remainder)
+                case steps.Cancel():
+                    await changing.cancel_at_period_end(conn, *named, step.at, step.remainder)
+                case steps.Pause():
+                    await changing.pause(conn, *named, step.at, step.resumes_at)
+
+    async def _go_on(self, step: steps.Resume | steps.Reactivate) -> None:
+        named = self._account.account_id, self._subscription(step.subscription)
+        async with self._db.transaction(WRITER) as conn:
+            if isinstance(step, steps.Reactivate):
+                await changing.reactivate(conn, *named, step.at)
                 return
-            await changing.cancel_at_period_end(conn, account_id, wanted, step.at)
+            found = await subscriptions.get_subscription(conn, *named)
+            go_on = changing.resume if found.status is SubscriptionStatus.PAUSED else changing.keep
+            await go_on(conn, *named, step.at)
 
     async def _grant(self, at: int, step: steps.GrantCredits) -> None:
         new = NewGrant(
@@ -265,12 +306,6 @@ class Story:
 
 def _is_payable(invoice: Invoice, number: str | None) -> bool:
     return invoice.status is Status.OPEN if number is None else invoice.number == number
-
-
-def _price(price: dict[str, object], plan: PlanFacts, currency: str) -> dict[str, object]:
-    """Return a price with what the plan says for all of its prices."""
-    billing = plan.billing if price.get("model") == "flat" else "in_arrears"
-    return {"currency": currency, "billing": billing, **price}
 
 
 def _decimal(field: str, text: str) -> Decimal:

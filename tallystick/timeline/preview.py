@@ -1,0 +1,179 @@
+"""What a change would invoice, now and next; nothing is written and nothing is locked.
+
+The change is the same pure function that the change itself calls (`lifecycle.begin`, `changes`),
+and what is billed of it is walked ahead as the billing run will go.
+"""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from tallystick.accounts.model import Account
+from tallystick.catalog import service as catalog
+from tallystick.catalog.model import PlanVersion
+from tallystick.kernel.db import Connection
+from tallystick.kernel.errors import Conflict
+from tallystick.kernel.ids import new_id, unknown
+from tallystick.payments import methods
+from tallystick.subscriptions import changes, lifecycle
+from tallystick.subscriptions import service as subscriptions
+from tallystick.subscriptions.changes import When
+from tallystick.subscriptions.lifecycle import Start
+from tallystick.subscriptions.model import Remainder, Status, Subscription
+from tallystick.timeline.walk import Planned, Walk, walk_of
+
+NEXT_STEPS_MAX: Final = 24
+"""Steps that bill nothing (a trial by the day) are passed over up to so many."""
+
+
+class Subscribe(msgspec.Struct, frozen=True, kw_only=True):
+    """The account begins a plan as it is sold now."""
+
+    plan: str
+    start: Start = Start()
+
+
+class ChangeTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """A subscription comes to another plan or quantity (None: as it is)."""
+
+    subscription_id: UUID | None = None
+    plan: str | None = None
+    quantity: int | None = None
+    when: When | None = None
+
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True):
+    """A subscription ends, now or with what is paid for."""
+
+    subscription_id: UUID | None = None
+    is_now: bool = False
+    remainder: Remainder | None = None
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """A subscription rests."""
+
+    subscription_id: UUID | None = None
+    resumes_at: datetime | None = None
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True):
+    """A paused subscription goes on, or one that was to end stays."""
+
+    subscription_id: UUID | None = None
+
+
+class Nothing(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing changes: what comes anyway."""
+
+    subscription_id: UUID | None = None
+
+
+Asked = Subscribe | ChangeTerms | Cancel | Pause | Resume | Nothing
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What would be billed at once, what the next invoice would be, and the subscription then.
+
+    `next` has usage as far as it is known by now; None: nothing more would come.
+    """
+
+    now: tuple[Planned, ...]
+    next: Planned | None
+    subscription: Subscription
+    plan: PlanVersion
+
+
+async def preview(conn: Connection, account: Account, asked: Asked, now: datetime) -> Preview:
+    """Return what `asked` would do at `now`, the account's present.
+
+    Raises what the change itself would raise: NotFound, BadInput, Conflict.
+    """
+    can_pay = await methods.default_method(conn, account.account_id) is not None
+    walk = await walk_of(conn, account, can_pay=can_pay)
+    billed: list[Planned] = []
+    if isinstance(asked, Subscribe):
+        on = await _begun(conn, account, asked, now)
+    else:
+        was = await _subscription(conn, account, asked.subscription_id)
+        was = await _bill_up_to(walk, was, now, billed)
+        on = await _changed(conn, was, asked, now)
+    on = await _bill_up_to(walk, on, now, billed)
+    return Preview(
+        now=tuple(one for one in billed if one.invoice is not None),
+        next=await _next_invoice(walk, on),
+        subscription=on,
+        plan=await catalog.get_plan_version(conn, on.plan_version_id),
+    )
+
+
+async def _begun(
+    conn: Connection, account: Account, asked: Subscribe, now: datetime
+) -> Subscription:
+    plan = await catalog.current_plan_version(conn, asked.plan)
+    begun = lifecycle.begin(account, plan, new_id(), now, asked.start)
+    for one in await subscriptions.list_subscriptions(conn, account.account_id):
+        if one.plan_id == plan.plan_id and one.status is not Status.CANCELED:
+            raise Conflict(
+                "already_subscribed",
+                "The account has a subscription to this plan; change it, or cancel it before you "
+                "begin another.",
+            )
+    return begun
+
+
+async def _changed(
+    conn: Connection, was: Subscription, asked: Asked, now: datetime
+) -> Subscription:
+    plan = await catalog.get_plan_version(conn, was.plan_version_id)
+    match asked:
+        case ChangeTerms():
+            to = await catalog.current_plan_version(conn, asked.plan) if asked.plan else plan
+            return changes.change_terms(
+                was, plan, to, quantity=asked.quantity, when=asked.when, now=now
+            )
+        case Cancel():
+            end = changes.cancel_now if asked.is_now else changes.cancel_at_period_end
+            return end(was, plan, now, asked.remainder)
+        case Pause():
+            return changes.pause(was, plan, now, asked.resumes_at)
+        case Resume():
+            go_on = changes.resume if was.status is Status.PAUSED else changes.keep
+            return go_on(was, plan, now)
+        case _:
+            return was
+
+
+async def _subscription(
+    conn: Connection, account: Account, subscription_id: UUID | None
+) -> Subscription:
+    """Return the one that is named, or the one that the account has."""
+    account_id = account.account_id
+    if subscription_id is not None:
+        return await subscriptions.get_subscription(conn, account_id, subscription_id)
+    current = await subscriptions.current_subscription(conn, account_id)
+    if current is None:
+        raise unknown("subscription")
+    return current
+
+
+async def _bill_up_to(
+    walk: Walk, on: Subscription, now: datetime, billed: list[Planned]
+) -> Subscription:
+    """Walk all that is due by `now`, and return the subscription behind it."""
+    async for planned in walk.until(on, now):
+        billed.append(planned)
+        on = planned.step.after
+    changes.require_settled(on, now)
+    return on
+
+
+async def _next_invoice(walk: Walk, on: Subscription) -> Planned | None:
+    for _ in range(NEXT_STEPS_MAX):
+        planned = await walk.next(on)
+        if planned is None or planned.invoice is not None:
+            return planned
+        on = planned.step.after
+    return None
