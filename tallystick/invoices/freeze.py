@@ -9,7 +9,6 @@ from tallystick.accounts.model import Account
 from tallystick.invoices.document import DocumentLine, InvoiceDocument, LineDetail, Party
 from tallystick.invoices.model import DraftLine, InvoiceDraft
 from tallystick.kernel.ids import show
-from tallystick.pricing.model import PerUnitPrice
 
 
 def freeze(
@@ -54,9 +53,12 @@ def _document_line(line: DraftLine) -> DocumentLine:
 
 
 def _unit_price(line: DraftLine) -> Decimal | None:
-    """Return the price of a unit where it alone made the amount: nothing was free, no tier."""
-    price, steps = line.derivation.price, line.derivation.steps
-    return price.unit if isinstance(price, PerUnitPrice) and len(steps) == 1 else None
+    """Return the price of a unit where it alone made the amount: nothing was free, no tier.
+
+    It is the step's, for usage of a filter has another than the price itself.
+    """
+    steps = line.derivation.steps
+    return steps[0].unit if [step.kind for step in steps] == ["per_unit"] else None
 
 
 def _details(line: DraftLine) -> tuple[LineDetail, ...]:

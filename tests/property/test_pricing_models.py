@@ -246,6 +246,16 @@ def test_a_tally_of_events_rates_as_they_do(of: PercentagePrice, events: list[De
     assert tally.event_count == len(events)
 
 
+@given(percentages(), st.lists(numbers(200, 2, least=-20_000), max_size=12))
+def test_events_that_take_something_back_never_pay_out(
+    of: PercentagePrice, events: list[Decimal]
+) -> None:
+    rated = rate(of, EventsUsage(amounts=events))
+    assert rated.amount >= 0
+    assert total(step.amount for step in rated.steps) == rated.amount
+    assert rate(of, tally_of(of, EventsUsage(amounts=events))) == rated
+
+
 @given(percentages(), event_lists, numbers(200, 2, least=1))
 def test_one_more_event_never_costs_less(
     of: PercentagePrice, events: list[Decimal], more: Decimal

@@ -3,6 +3,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import Meter, PlanVersion
@@ -15,7 +16,8 @@ from tallystick.invoices.numbering import series_of, show_number
 from tallystick.ledger.model import RECEIVABLE, REVENUE, TAX_PAYABLE, Posting
 from tallystick.ledger.posting import check_entry
 from tallystick.pricing.charges import uses_of_totals
-from tallystick.pricing.model import FlatPrice, PerUnitPrice, Price
+from tallystick.pricing.model import FlatPrice, PerUnitPrice, Price, PriceFilter
+from tallystick.pricing.use import Use, Uses
 from tallystick.subscriptions.periods import Period
 
 AT = datetime(2026, 1, 31, tzinfo=UTC)
@@ -49,7 +51,7 @@ FEE = FlatPrice(currency="EUR", code="fee", amount=Decimal(49))
 CALLS = PerUnitPrice(currency="EUR", code="calls", meter="calls", unit=Decimal("0.02"))
 
 
-def draft(*prices: Price, quantity: str = "150") -> InvoiceDraft:
+def draft(*prices: Price, quantity: str = "150", uses: Uses | None = None) -> InvoiceDraft:
     version = PlanVersion(
         plan_version_id=UUID(int=2),
         plan_id=UUID(int=3),
@@ -68,13 +70,13 @@ def draft(*prices: Price, quantity: str = "150") -> InvoiceDraft:
         version,
         {"calls": METER},
         PERIOD,
-        uses_of_totals(version.prices, {"calls": Decimal(quantity)}),
+        uses or uses_of_totals(version.prices, {"calls": Decimal(quantity)}),
     )
 
 
-def document(*prices: Price, quantity: str = "150") -> InvoiceDocument:
+def document(*prices: Price, quantity: str = "150", uses: Uses | None = None) -> InvoiceDocument:
     return freeze(
-        draft(*prices, quantity=quantity),
+        draft(*prices, quantity=quantity, uses=uses),
         ACCOUNT,
         SELLER,
         number="INV-2026-000001",
@@ -103,6 +105,17 @@ def test_a_fee_needs_no_quantity_and_units_at_one_price_no_steps() -> None:
         Decimal("0.02"),
     )
     assert calls.details == ()
+
+
+def test_usage_of_a_filter_shows_the_price_that_it_paid() -> None:
+    dearer = PriceFilter(
+        values={"region": ("eu",)}, price=PerUnitPrice(currency="EUR", unit=Decimal("0.03"))
+    )
+    price = replace(CALLS, filters=(dearer,))
+    uses = {"calls": (Use(quantity=Decimal(100)), Use(quantity=Decimal(50), filter=0))}
+    plainly, filtered = document(price, uses=uses).lines
+    assert (plainly.unit_price, plainly.amount_minor) == (Decimal("0.02"), 200)
+    assert (filtered.unit_price, filtered.amount_minor) == (Decimal("0.03"), 150)
 
 
 def test_where_units_were_free_the_steps_are_shown() -> None:
