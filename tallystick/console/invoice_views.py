@@ -168,9 +168,6 @@ def _steps(explanation: LineExplanation, formats: Formats) -> Iterator[str]:
         yield f"{counted} billed by the other lines of the price"
     for step, sentence in zip(derivation.steps, explanation.steps, strict=True):
         yield f"Flat price: {sentence}" if step.kind == "flat" else sentence
-    if derivation.custom is not None:
-        own = derivation.custom
-        yield f"In all {formats.number(own.amount)} {own.code}"
     exact = formats.price(derivation.exact, derivation.currency)
     if round_decimal(derivation.exact, derivation.currency).to_decimal() != derivation.exact:
         yield f"Sum {exact}, rounded once, half away from zero, to {formats.money(line.amount)}"

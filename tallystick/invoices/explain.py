@@ -13,6 +13,7 @@ from tallystick.kernel.db import Connection
 from tallystick.kernel.ids import unknown
 from tallystick.money.amount import Money
 from tallystick.pricing.explain import explain_step
+from tallystick.pricing.model import Step
 
 
 class LineExplanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,9 +65,15 @@ def _explained(line: InvoiceLine, stored: str, document: InvoiceDocument) -> Lin
     return LineExplanation(
         line=line,
         derivation=derivation,
-        steps=tuple(
-            explain_step(step, derivation.currency, document.locale) for step in derivation.steps
-        ),
+        steps=tuple(_sentence(step, derivation, document.locale) for step in derivation.steps),
         recomputed=recompute(derivation),
         taxes=document.taxes,
     )
+
+
+def _sentence(step: Step, derivation: Derivation, locale: str) -> str:
+    """Return a step in words; where a price is in a unit of its own, what becomes of that."""
+    sentence = explain_step(step, derivation.currency, locale)
+    if step.kind == "conversion" and derivation.custom is not None:
+        return f"from {derivation.custom.code} to {derivation.currency}: {sentence}"
+    return sentence

@@ -10,7 +10,7 @@ import pytest
 
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import NewMeter
-from tallystick.invoices.explain import line_explanation
+from tallystick.invoices.explain import invoice_explanations, line_explanation
 from tallystick.invoices.model import Invoice
 from tallystick.kernel.db import WRITER, account_scope
 from tallystick.kernel.errors import BadInput
@@ -218,6 +218,23 @@ async def test_each_model_bills_what_its_rules_say(
     account = await sold(world, price)
     await send(world, account, {"n": used})
     assert told(await billed(world, account)) == [("Calls", Decimal(used), minor)]
+
+
+async def test_a_price_in_a_unit_of_its_own_is_explained_in_both(world: World) -> None:
+    """11 at 3 credits are 33 credits, at 0.015 EUR each."""
+    custom = {"code": "credits", "rate": "0.015"}
+    account = await sold(world, {"model": "per_unit", "unit": "3", "custom_unit": custom})
+    await send(world, account, {"n": "11"})
+    invoice = await billed(world, account)
+    async with world.db.transaction(account_scope(account.account_id)) as conn:
+        (found,) = await invoice_explanations(conn, invoice)
+    assert found.steps == (
+        "11 \u00d7 3 credits = 33 credits",
+        "from credits to EUR: 33 \u00d7 \u20ac0.015 = \u20ac0.495",
+    )
+    assert found.derivation.custom is not None
+    assert found.derivation.custom.amount == Decimal(33)
+    assert found.line.amount.minor == 50
 
 
 async def test_a_percentage_by_events_takes_them_in_their_order(world: World) -> None:
