@@ -165,7 +165,13 @@ def _steps(explanation: LineExplanation, formats: Formats) -> Iterator[str]:
         yield f"{used} {line.unit or 'units'} counted by meter {line.meter_code}, {days}"
     if derivation.counted_minor is not None:
         counted = formats.money(Money(derivation.counted_minor, derivation.currency))
-        yield f"{counted} billed by the other lines of the price"
+        is_plans = derivation.kind == "commitment"
+        of = (
+            "the plan's fees and usage of the period"
+            if is_plans
+            else "the other lines of the price"
+        )
+        yield f"{counted} billed by {of}"
     for step, sentence in zip(derivation.steps, explanation.steps, strict=True):
         yield f"Flat price: {sentence}" if step.kind == "flat" else sentence
     exact = formats.price(derivation.exact, derivation.currency)

@@ -18,6 +18,7 @@ from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.invoices import adjustment_store
 from tallystick.invoices.adjustments import Adjustment, Kept, Kind, balance
 from tallystick.invoices.build import draft_of, due_lines
+from tallystick.invoices.commitment import commitment_line, counted_for
 from tallystick.invoices.document import Party
 from tallystick.invoices.finalize import issue_bill
 from tallystick.invoices.model import DraftLine
@@ -29,7 +30,8 @@ from tallystick.metering.price_uses import Days, read_uses
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.bills import Due, Plans, Step, UsageDue, next_step
 from tallystick.subscriptions.model import Status, Subscription
-from tallystick.subscriptions.periods import local_day, zone
+from tallystick.subscriptions.periods import zone
+from tallystick.subscriptions.usage_share import days_of, part_of, usage_share
 
 STEPS_MAX: Final = 400
 """How many bills one change may catch up with; the billing run does the rest."""
@@ -149,12 +151,16 @@ async def lines_of(
         days=_days(on, due),
         totals=totals,
     )
-    return tuple(due_lines(due, meters, uses))
+    plan, start, until = due.plan, due.period.start, due.counts_until
+    part = part_of(usage_share(on, plan, due.whole, start, until))
+    lines = tuple(due_lines(due, meters, uses, part))
+    fees = usage_share(on, plan, due.whole, max(start, on.flat_from), until)
+    counted = counted_for(plan, on.quantity, fees, lines)
+    return (*lines, *commitment_line(plan, due.period, counted, part_of(fees)))
 
 
 def _days(on: Subscription, due: UsageDue) -> Days:
-    first, last = (local_day(at, on.timezone) for at in (due.whole.start, due.whole.end))
-    return Days(zone(on.timezone), (last - first).days, due.counts_until)
+    return Days(zone(on.timezone), days_of(due.whole, on.timezone), due.counts_until)
 
 
 def _kind_of_rest(due: Subscription, step: Step) -> Kind:

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import Meter, PlanVersion
+from tallystick.invoices.commitment import commitment_line
 from tallystick.invoices.flat_lines import flat_lines, share_line
 from tallystick.invoices.model import DraftLine, InvoiceDraft
 from tallystick.invoices.tax import taxes_on
 from tallystick.invoices.usage_lines import usage_lines
 from tallystick.money.amount import Money
+from tallystick.pricing.charges import Part
 from tallystick.pricing.model import FlatPrice
 from tallystick.pricing.use import Uses
 from tallystick.subscriptions.bills import Due
@@ -36,6 +38,8 @@ def build(
     Raises Conflict for a price whose meter does not exist.
     """
     lines = tuple(_lines(plan, meters, period, uses))
+    counted = _sum((line.amount for line in lines), plan.currency)
+    lines += tuple(commitment_line(plan, period, counted, None))
     return draft_of(account, plan.currency, period, lines)
 
 
@@ -58,14 +62,20 @@ def draft_of(
     )
 
 
-def due_lines(due: Due, meters: Mapping[str, Meter], uses: Uses) -> Iterator[DraftLine]:
-    """Yield the lines of one thing that is due; `uses` are those of its plan in its period."""
+def due_lines(
+    due: Due, meters: Mapping[str, Meter], uses: Uses, part: Part | None = None
+) -> Iterator[DraftLine]:
+    """Yield the lines of one thing that is due; `uses` are those of its plan in its period.
+
+    `part` is what part of a billing period that is, None: a whole one.
+    """
     if isinstance(due, FlatDue):
         yield share_line(due)
         return
     for price in due.plan.prices:
         if not isinstance(price, FlatPrice):
-            yield from usage_lines(due.plan, price, meters, due.period, uses.get(price.code, ()))
+            used = uses.get(price.code, ())
+            yield from usage_lines(due.plan, price, meters, due.period, used, part=part)
 
 
 def _lines(

@@ -24,12 +24,13 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
     does not say it: by which group, by which events, on which days. Kind `rated` is what the price
     asks for that: `exact` in major units, the sum of the `steps`, rounded once. Kinds `minimum`
     and `maximum` are what brings the price's other lines of the period, `counted_minor` in sum, to
-    its minimum or maximum, of which a `part` of a period has its share. `custom` is the amount in
+    its minimum or maximum, of which a `part` of a period has its share; kind `commitment` is the
+    same of the plan's fees and usage. `custom` is the amount in
     the price's own unit. Kind `share` is a part of a flat price: the steps say the whole, for
     `quantity` of them, `share` what part of it is billed, and `exact` has 12 decimals.
     """
 
-    kind: Literal["rated", "minimum", "maximum", "share"]
+    kind: Literal["rated", "minimum", "maximum", "commitment", "share"]
     plan_version_id: UUID | None  # None: sold once, outside any plan
     price: Price
     quantity: Decimal

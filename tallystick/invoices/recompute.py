@@ -74,7 +74,7 @@ def differences_of(invoice: Sequence[StoredLine]) -> Iterator[InvoiceDifference]
         expected = _expected(derivation)
         if expected != line.amount_minor:
             yield _difference(line, "amount", line.amount_minor or 0, expected)
-        if derivation.counted_minor is not None:
+        if derivation.counted_minor is not None and derivation.kind != "commitment":
             counted = _counted(line, derivation, read)
             if counted != derivation.counted_minor:
                 yield _difference(line, "counted", derivation.counted_minor, counted)

@@ -6,7 +6,7 @@ from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.invoices.model import DraftLine
 from tallystick.invoices.rated_lines import PriceLines, charge_line
 from tallystick.kernel.errors import Conflict
-from tallystick.pricing.charges import charges, is_metered
+from tallystick.pricing.charges import Part, charges, is_metered
 from tallystick.pricing.model import Price
 from tallystick.pricing.use import Use
 from tallystick.subscriptions.periods import Period
@@ -23,10 +23,13 @@ def usage_lines(
     meters: Mapping[str, Meter],
     period: Period,
     uses: Sequence[Use],
+    *,
+    part: Part | None = None,
 ) -> Iterator[DraftLine]:
-    """Yield a line for each use of the price, and one up to its minimum.
+    """Yield a line for each use of the price, and one up to its minimum or down to its maximum.
 
-    Without use the line stays, over nothing. Raises Conflict when the price's meter does not exist.
+    `part` is what part the period is of a whole one, None: it is whole. Without use the line
+    stays, over nothing. Raises Conflict when the price's meter does not exist.
     """
     meter = meters.get(price.meter or "")
     if meter is None:
@@ -43,6 +46,7 @@ def usage_lines(
         description=meter.name,
         meter_code=meter.code,
         unit=meter.unit,
+        part=part,
     )
-    for charge in charges(price, uses):
+    for charge in charges(price, uses, part):
         yield charge_line(common, charge)

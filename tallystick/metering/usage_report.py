@@ -11,7 +11,7 @@ from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.money.amount import Money
 from tallystick.money.exact import canonical, subtract
 from tallystick.money.rounding import round_ratio
-from tallystick.pricing.charges import charged, is_metered, uses_of_totals
+from tallystick.pricing.charges import Part, charged, is_metered, uses_of_totals
 from tallystick.pricing.model import Price
 from tallystick.pricing.use import Uses
 
@@ -52,11 +52,13 @@ def usage_report(
     end: datetime,
     limits: Mapping[str, Decimal] | None = None,
     uses: Uses | None = None,
+    part: Part | None = None,
 ) -> UsageReport:
     """Return the report on what was used; `meters` and `totals` are by code, absent is zero.
 
     `limits` are those of the period that hold for the account, None: the version's. `uses` are by
-    the price's code, None: the totals say all that the prices need. A meter shows if a price or a
+    the price's code, None: the totals say all that the prices need; `part` is what part the period
+    is of a whole one. A meter shows if a price or a
     limit names it, in that order.
     """
     uses = uses_of_totals(version.prices, totals) if uses is None else uses
@@ -68,7 +70,7 @@ def usage_report(
             totals.get(code, ZERO),
             price=prices.get(code),
             limit=limits.get(code),
-            cost=_cost(prices.get(code), uses, version.currency),
+            cost=_cost(prices.get(code), uses, version.currency, part),
         )
         for code in reported_meters(version, limits)
     )
@@ -130,7 +132,7 @@ def _percent(quantity: Decimal, limit: Decimal) -> Decimal:
     return canonical(Decimal(hundredths).scaleb(-2))
 
 
-def _cost(price: Price | None, uses: Uses, currency: str) -> Money:
+def _cost(price: Price | None, uses: Uses, currency: str, part: Part | None) -> Money:
     if price is None or not is_metered(price):
         return Money.zero(currency)
-    return charged(price, uses.get(price.code, ()))
+    return charged(price, uses.get(price.code, ()), part)

@@ -71,10 +71,10 @@ def charges(price: Price, uses: Sequence[Use], part: Part | None = None) -> tupl
     return (*(kept or rated[:1]), *_to_bounds(price, rated, counted, part))
 
 
-def charged(price: Price, uses: Sequence[Use]) -> Money:
-    """Return the sum of the charges for a whole period."""
+def charged(price: Price, uses: Sequence[Use], part: Part | None = None) -> Money:
+    """Return the sum of the charges."""
     nothing = Money.zero(price.currency)
-    return sum((one.amount for one in charges(price, uses)), nothing)
+    return sum((one.amount for one in charges(price, uses, part)), nothing)
 
 
 def charge_for(price: Price, use: Use) -> Charge:
@@ -103,9 +103,12 @@ def own_price(price: Price, chosen: int | None) -> Price:
 def bound(price: Price, counted: Money, part: Part | None) -> Step | None:
     """Return what brings the sum of all charges within the price's bounds; None: it is.
 
-    `flat` is the bound: of a minimum of 1,000.00 for 15 of 31 days, 483.87.
+    `flat` is the bound: of a minimum of 1,000.00 for 15 of 31 days, 483.87. A part without a day
+    has no minimum, and the whole maximum.
     """
-    least, most = (_share(limit, price.currency, part) for limit in (price.minimum, price.maximum))
+    least = _share(price.minimum, price.currency, part)
+    is_empty = part is not None and part.start >= part.end
+    most = _share(price.maximum, price.currency, None if is_empty else part)
     if least is not None and counted < least:
         missing = (least - counted).to_decimal()
         return Step(kind="minimum", flat=canonical(least.to_decimal()), amount=canonical(missing))

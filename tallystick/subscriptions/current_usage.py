@@ -15,8 +15,10 @@ from tallystick.metering.usage_report import UsageReport, reported_meters, usage
 from tallystick.subscriptions import service
 from tallystick.subscriptions.lifecycle import running_period
 from tallystick.subscriptions.model import Subscription
-from tallystick.subscriptions.periods import zone
+from tallystick.subscriptions.periods import whole_period, zone
+from tallystick.subscriptions.terms import billing_anchor
 from tallystick.subscriptions.usage_limits import effective_limits, limits_per_period
+from tallystick.subscriptions.usage_share import days_of, part_of, usage_share
 
 
 class CurrentUsage(msgspec.Struct, frozen=True):
@@ -45,6 +47,7 @@ async def current_usage(conn: Connection, account_id: UUID, now: datetime) -> Cu
         conn, account_id, list(meters.values()), running.start, running.end
     )
     start, end = running.start, running.end
+    whole = whole_period(billing_anchor(subscription, plan), start)
     uses = await read_uses(
         conn,
         account_id,
@@ -52,8 +55,11 @@ async def current_usage(conn: Connection, account_id: UUID, now: datetime) -> Cu
         meters,
         start=start,
         end=end,
-        days=Days(zone(subscription.timezone)),
+        days=Days(zone(subscription.timezone), days_of(whole, subscription.timezone)),
         totals=totals,
     )
-    report = usage_report(plan, meters, totals, start=start, end=end, limits=limits, uses=uses)
+    part = part_of(usage_share(subscription, plan, whole, start, end))
+    report = usage_report(
+        plan, meters, totals, start=start, end=end, limits=limits, uses=uses, part=part
+    )
     return CurrentUsage(subscription, plan, report)

@@ -278,8 +278,8 @@ def _unbillable(plan: PlanVersion, sold: PlanVersion) -> Iterator[str]:
     """Yield what stands in the way; each line goes when the billing run has learned it."""
     if sold.prices != plan.prices:
         yield f"The plan's own currency is {plan.currency}, not {sold.currency}"
-    if sold.minimum_commitment:
-        yield "The plan has a minimum commitment"
+    if sold.minimum_commitment and plan.usage_interval is not None:
+        yield "The plan has a minimum commitment and bills usage more often"
     for price in sold.prices:
         reason = why_not_billable(price)
         if reason is not None:

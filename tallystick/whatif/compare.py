@@ -76,7 +76,9 @@ def _changes(
         yield LineChange(
             price_code=code,
             meter_code=lines[0].meter_code,
-            quantity=total(line.quantity for line in lines if line.kind != "minimum"),
+            quantity=total(
+                line.quantity for line in lines if line.kind not in ("minimum", "maximum")
+            ),
             now=_sum(before[code], currency) if code in before else None,
             then=_sum(after[code], currency) if code in after else None,
         )

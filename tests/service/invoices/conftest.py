@@ -76,6 +76,7 @@ class World:
                 currency=prices[0].currency,
                 interval=more.get("interval", "month"),
                 prices=tuple(prices),
+                minimum_commitment=more.get("minimum_commitment", {}),
             )
             return await catalog.create_plan_version(conn, new, START)
 

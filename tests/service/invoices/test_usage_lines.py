@@ -10,13 +10,16 @@ import pytest
 
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import NewMeter
+from tallystick.invoices import recompute
 from tallystick.invoices.explain import invoice_explanations, line_explanation
 from tallystick.invoices.model import Invoice
 from tallystick.kernel.db import WRITER, account_scope
 from tallystick.kernel.errors import BadInput
 from tallystick.metering import service as metering
 from tallystick.pricing.validate import read_price
+from tallystick.subscriptions import changing
 from tallystick.subscriptions.current_usage import current_usage
+from tallystick.subscriptions.model import Subscription
 
 START = datetime(2026, 1, 31, tzinfo=UTC)
 END = datetime(2026, 2, 28, tzinfo=UTC)
@@ -235,6 +238,70 @@ async def test_a_price_in_a_unit_of_its_own_is_explained_in_both(world: World) -
     assert found.derivation.custom is not None
     assert found.derivation.custom.amount == Decimal(33)
     assert found.line.amount.minor == 50
+
+
+FEE: dict[str, Any] = {"currency": "EUR", "code": "fee", "model": "flat", "amount": "14"}
+CALL: dict[str, Any] = {"currency": "EUR", "code": "calls", "meter": "calls", "model": "per_unit"}
+
+
+async def committed(world: World, call: dict[str, Any], **fee: Any) -> Subscription:
+    """An account on a plan that commits to 56.00 a period, with 3 calls of its own on day 2."""
+    async with world.db.transaction(WRITER) as conn:
+        await metering.create_meter(conn, CALLS, START)
+    prices = [read_price({**FEE, **fee}), read_price({**CALL, "unit": "1", **call})]
+    plan = await world.plan(prices, minimum_commitment={"EUR": Decimal(56)})
+    account = await world.account()
+    made: Subscription = await world.subscribe(account, plan)
+    await send(world, account, {"n": 3})
+    return made
+
+
+async def lines(world: World) -> list[tuple[str, str, int]]:
+    await world.bill(END)
+    rows = await world.rows(
+        "SELECT kind, description, amount_minor FROM invoice_lines ORDER BY invoice_id, position"
+    )
+    async with world.db.transaction(WRITER) as conn:
+        found = [one async for one in recompute.differences(conn, None, lambda _: None)]
+    assert found == []
+    return [tuple(row) for row in rows]
+
+
+async def test_a_commitment_counts_fees_and_usage_and_bills_the_rest(world: World) -> None:
+    """14.00 and 3.00, up to the call's minimum of 5.00: 37.00 are missing to 56.00."""
+    await committed(world, {"minimum": "5"})
+    assert await lines(world) == [
+        ("subscription", "Pro", 1400),
+        ("usage", "Calls", 300),
+        ("minimum", "Calls: up to the minimum", 200),
+        ("minimum", "Pro: up to the commitment", 3700),
+    ]
+
+
+async def test_a_commitment_counts_a_fee_that_was_paid_in_advance(world: World) -> None:
+    await committed(world, {}, billing="in_advance")
+    assert [line for line in await lines(world) if line[0] == "minimum"] == [
+        ("minimum", "Pro: up to the commitment", 3900)
+    ]
+
+
+async def test_a_part_of_a_period_has_its_share_of_minimum_and_commitment(world: World) -> None:
+    """15 of 28 days, with the last: 7.50 of the fee, 15.00 of the minimum, 30.00 in all."""
+    made = await committed(world, {"minimum": "28"})
+    at = START + timedelta(days=14, hours=12)
+    async with world.db.transaction(WRITER) as conn:
+        await changing.cancel_now(conn, made.account_id, made.subscription_id, at)
+    assert [line[::2] for line in await lines(world)] == [
+        ("proration", 750),
+        ("usage", 300),
+        ("minimum", 1200),
+        ("minimum", 750),
+    ]
+
+
+async def test_usage_that_meets_the_commitment_is_billed_alone(world: World) -> None:
+    await committed(world, {"unit": "20"})
+    assert [line[2] for line in await lines(world)] == [1400, 6000]
 
 
 async def test_a_percentage_by_events_takes_them_in_their_order(world: World) -> None:
