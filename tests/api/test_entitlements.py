@@ -114,7 +114,8 @@ async def test_a_draft_is_activated_and_what_it_replaces_is_kept(
 async def test_what_can_not_be_billed_yet_is_refused_when_somebody_subscribes(
     shop: "Shop", admin: httpx.AsyncClient
 ) -> None:
-    plan = {**PLAN, "code": "committed", "minimum_commitment": {"USD": "10"}}
+    terms = {"interval": "year", "usage_interval": "month", "minimum_commitment": {"USD": "10"}}
+    plan = {**PLAN, "code": "committed", **terms}
     assert (await admin.post(f"{ADMIN}/plans", json=plan)).status_code == 201
     owner = shop.with_key((await shop.tenant()).keys["billing:write"])
     answer = await owner.post("/api/v1/billing/subscriptions", json={"plan": "committed"})

@@ -18,7 +18,9 @@ from tallystick.kernel.errors import BadInput
 from tallystick.metering import service as metering
 from tallystick.pricing.validate import read_price
 from tallystick.subscriptions import changing
+from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.current_usage import current_usage
+from tallystick.subscriptions.lifecycle import Start
 from tallystick.subscriptions.model import Subscription
 
 START = datetime(2026, 1, 31, tzinfo=UTC)
@@ -240,6 +242,16 @@ async def test_a_price_in_a_unit_of_its_own_is_explained_in_both(world: World) -
     assert found.line.amount.minor == 50
 
 
+SEATS = NewMeter(
+    code="seats",
+    name="Seats",
+    unit="seats",
+    event_type="calls",
+    aggregation="sum",
+    property="n",
+    recurring=True,
+    allow_negative=True,
+)
 FEE: dict[str, Any] = {"currency": "EUR", "code": "fee", "model": "flat", "amount": "14"}
 CALL: dict[str, Any] = {"currency": "EUR", "code": "calls", "meter": "calls", "model": "per_unit"}
 
@@ -297,6 +309,26 @@ async def test_a_part_of_a_period_has_its_share_of_minimum_and_commitment(world:
         ("minimum", 1200),
         ("minimum", 750),
     ]
+
+
+async def test_a_first_calendar_month_pays_minimum_and_seats_for_its_days(world: World) -> None:
+    """12 of 31 days: 31 seats at 3.00 are 36.00, the minimum of 155.00 is 60.00."""
+    joined = datetime(2026, 1, 20, 15, tzinfo=UTC)
+    async with world.db.transaction(WRITER) as conn:
+        await metering.create_meter(conn, SEATS, START)
+    told_price = {**CALL, "meter": "seats", "unit": "3", "prorate": True, "minimum": "155"}
+    plan, account = await world.plan([read_price(told_price)]), await world.account()
+    async with world.db.transaction(account_scope(account.account_id)) as conn:
+        start = Start(billing_time="calendar")
+        await subscriptions.subscribe(conn, account, plan, joined, start)
+    await send(world, account, {"n": 31, "at": -10.8})
+    async with world.db.transaction(account_scope(account.account_id)) as conn:
+        running = await current_usage(conn, account.account_id, joined + timedelta(days=1))
+    await world.bill(datetime(2026, 2, 1, tzinfo=UTC))
+    invoice = await world.invoice(account)
+    assert [line.amount.minor for line in invoice.lines] == [3600, 2400]
+    assert running is not None
+    assert running.report.total_overage_cost.minor == 6000
 
 
 async def test_usage_that_meets_the_commitment_is_billed_alone(world: World) -> None:
@@ -370,18 +402,6 @@ async def test_events_that_say_what_they_cost_are_summed_before_they_are_rounded
         {"n": 1, "amount": "much"},
     )
     assert told(await billed(world, account)) == [("Calls", Decimal(4), 39)]
-
-
-SEATS = NewMeter(
-    code="seats",
-    name="Seats",
-    unit="seats",
-    event_type="calls",
-    aggregation="sum",
-    property="n",
-    recurring=True,
-    allow_negative=True,
-)
 
 
 @pytest.mark.parametrize(
