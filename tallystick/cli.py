@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from tallystick.cli_catalog import catalog_commands
 from tallystick.cli_checks import invoice_commands, usage_commands
 from tallystick.cli_parts import say, settings_with
 
@@ -30,6 +31,7 @@ cli.add_typer(imports, name="import")
 archives = typer.Typer(no_args_is_help=True, help="Move what is old into files.")
 cli.add_typer(archives, name="archive")
 
+cli.add_typer(catalog_commands, name="catalog")
 cli.add_typer(usage_commands, name="usage")
 cli.add_typer(invoice_commands, name="invoices")
 

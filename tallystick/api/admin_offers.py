@@ -123,13 +123,7 @@ async def list_add_ons(services: Services) -> AddOnList:
 @post(ADD_ONS, opt={"permission": "staff:admin"}, tags=TAGS, summary="Sell an add-on")
 async def create_add_on(data: AddOnBody, services: Services) -> AddOnAnswer:
     """Sell an add-on, or a new version of it."""
-    new = NewAddOn(
-        code=data.code,
-        name=data.name,
-        charge=data.charge,
-        amounts=read_amounts("amounts", data.amounts),
-        features=data.features,
-    )
+    new = new_add_on(data)
     async with services.db.transaction(WRITER) as conn:
         return add_on_answer(await offers.create_add_on(conn, new, services.clock()))
 
@@ -174,6 +168,17 @@ async def retire_coupon(coupon_code: str, services: Services) -> CouponAnswer:
     """Let a coupon be redeemed no more; who has it keeps it."""
     async with services.db.transaction(WRITER) as conn:
         return coupon_answer(await offers.retire_coupon(conn, coupon_code, services.clock()))
+
+
+def new_add_on(data: AddOnBody) -> NewAddOn:
+    """Read the parts that are texts in JSON; raises BadInput naming the fields."""
+    return NewAddOn(
+        code=data.code,
+        name=data.name,
+        charge=data.charge,
+        amounts=read_amounts("amounts", data.amounts),
+        features=data.features,
+    )
 
 
 def new_coupon(data: CouponBody) -> NewCoupon:

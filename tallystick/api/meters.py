@@ -146,12 +146,13 @@ async def create_meter(data: MeterBody, services: Services) -> MeterAnswer:
 
     A meter never changes: invoices rest on what it counted.
     """
-    new = _new_meter(data)
+    new = new_meter(data)
     async with services.db.transaction(WRITER) as conn:
         return meter_answer(await metering.create_meter(conn, new, services.clock()))
 
 
-def _new_meter(body: MeterBody) -> NewMeter:
+def new_meter(body: MeterBody) -> NewMeter:
+    """Return what is asked for as the catalogue takes it."""
     plain = {name: getattr(body, name) for name in body.__struct_fields__}
     filters = tuple(MeterFilter(**msgspec.structs.asdict(one)) for one in body.filters)
     rounding = Rounding(**msgspec.structs.asdict(body.rounding)) if body.rounding else None

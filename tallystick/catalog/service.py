@@ -70,7 +70,7 @@ async def create_plan_version(
     The plan is made with its first version. A `draft` is not sold until it is activated. Raises
     BadInput naming every field that can not be taken.
     """
-    checked = await _check(conn, new)
+    checked = await check_version(conn, new)
     plan_id = await store.lock_plan_by_code(conn, new_id(), checked.plan_code, now)
     plan_version_id = new_id()
     if not draft:
@@ -112,12 +112,24 @@ async def retire_plan_version(
     return await get_plan_version(conn, plan_version_id)
 
 
+async def check_version(conn: Connection, new: NewPlanVersion) -> NewPlanVersion:
+    """Return what is asked for as it would be kept, and store nothing.
+
+    Raises BadInput naming every field that can not be taken.
+    """
+    known = await meters_by_codes(conn, mentioned_meters(new))
+    features = await features_by_codes(conn, new.features)
+    checked = check_plan_version(new, known, features)
+    raise_any(list(price_meter_problems(new.prices, known)))
+    return checked
+
+
 async def unstored_version(conn: Connection, new: NewPlanVersion, now: datetime) -> PlanVersion:
     """Return a version as a draft of it would be, and store nothing; its ids are zeros.
 
     Raises BadInput naming every field that can not be taken.
     """
-    return as_version(await _check(conn, new), now)
+    return as_version(await check_version(conn, new), now)
 
 
 async def get_plan_version(conn: Connection, plan_version_id: UUID) -> PlanVersion:
@@ -150,14 +162,6 @@ async def list_plan_versions(conn: Connection, plan_code: str) -> tuple[PlanVers
     if not found:
         raise unknown("plan")
     return found
-
-
-async def _check(conn: Connection, new: NewPlanVersion) -> NewPlanVersion:
-    known = await meters_by_codes(conn, mentioned_meters(new))
-    features = await features_by_codes(conn, new.features)
-    checked = check_plan_version(new, known, features)
-    raise_any(list(price_meter_problems(new.prices, known)))
-    return checked
 
 
 async def _lock_plan(conn: Connection, plan_version_id: UUID) -> UUID:
