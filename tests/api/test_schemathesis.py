@@ -3,6 +3,7 @@
 All checks, a fixed seed, against a real server with Stripe's simulator behind it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -29,6 +30,9 @@ Case = schemathesis.Case[Any]
 Check = Callable[..., bool | None]
 DESCRIPTION: Json = msgspec.json.decode((files("tallystick.api") / "openapi.json").read_bytes())
 EXAMPLES_MAX = 8
+# So many requests of an operation are all sent; of the rest each tenth.
+ALL_TRIED_MAX = 400
+THINNED_BY = 10
 SEED = 20261121
 # What is valid may be a small part of what its parts allow.
 DENSE = hypothesis_settings(suppress_health_check=[HealthCheck.filter_too_much])
@@ -419,6 +423,12 @@ PUBLIC = {*SIGNED, "/healthz", "/readyz", "/api/v1/meta/features"}
 UNKNOWN_HEADER = "x-schemathesis-unknown-property"
 
 
+def was_meant_right(case: Case) -> bool:
+    """Tell a good request that the rules above changed, whatever it is taken for since."""
+    told = getattr(case.meta.phase.data, "description", None) if case.meta else None
+    return told is not None and told.lower().endswith("positive test case")
+
+
 def excluded_checks(case: Case) -> list[Check]:
     if case.operation.path in SIGNED:
         return [positive_data_acceptance]
@@ -427,13 +437,26 @@ def excluded_checks(case: Case) -> list[Check]:
         or UNKNOWN_HEADER in case.headers
         # A case meant to be wrong may come out right.
         or (case.meta and all(is_positive(case, place) for place in case.meta.components))
+        or was_meant_right(case)
     )
     return [negative_data_rejection] if is_taken else []
+
+
+tried: Counter[str] = Counter()
+
+
+def is_one_too_many(case: Case) -> bool:
+    """Tell whether much alike was tried: a plan's prices have 3,000 cases, 30 seconds of them."""
+    tried[case.operation.label] += 1
+    count = tried[case.operation.label]
+    return count > ALL_TRIED_MAX and count % THINNED_BY != 0
 
 
 @whole_schema.parametrize()
 @DENSE
 def test_an_operation_keeps_to_its_description(case: Case, known: Known) -> None:
+    if is_one_too_many(case):
+        return
     aim(case, known)
     headers = {"Authorization": f"Bearer {known.key}"}
     excluded = excluded_checks(case)
