@@ -26,6 +26,7 @@ from tallystick.metering.archive import Archiver, ArchiveRule
 from tallystick.metering.aside import Aside
 from tallystick.metering.fold import Fold
 from tallystick.metering.gate import forget_old_decisions
+from tallystick.payments import methods
 from tallystick.payments.autopay import Autopay
 from tallystick.payments.events import (
     GATEWAY_CUSTOMER_LINKED,
@@ -51,7 +52,9 @@ def worker_of(services: Services) -> Worker:
 
 def account_kinds(services: Services) -> tuple[AccountKind, ...]:
     """Return the work on account time, in the order in which one instant's work is done."""
-    billing = BillingRun(services.db, services.clock, services.seller)
+    billing = BillingRun(
+        services.db, services.clock, services.seller, has_method=methods.has_method
+    )
     lapses = CreditLapses(services.db)
     alerts = AlertWork(services.db, services.clock)
     return billing.kind, payments_kind(services.collector), lapses.kind, alerts.kind

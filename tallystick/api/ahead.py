@@ -15,7 +15,7 @@ from tallystick.api import fields
 from tallystick.api.answers import major, plain
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
-from tallystick.api.subscriptions import SubscriptionAnswer, subscription_answer
+from tallystick.api.subscription_answers import SubscriptionAnswer, subscription_answer
 from tallystick.invoices.model import DraftLine, InvoiceDraft
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope

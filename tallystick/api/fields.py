@@ -85,6 +85,7 @@ EventType = Annotated[str, _line(EVENT_TYPE_LENGTH_MAX)]
 IntervalCount = Annotated[
     int, Meta(extra_json_schema={"minimum": 1, "maximum": INTERVAL_COUNT_MAX})
 ]
+SeatCount = Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": 1_000_000})]
 TrialDays = Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": TRIAL_DAYS_MAX})]
 Amount = Annotated[
     str,

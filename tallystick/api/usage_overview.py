@@ -10,7 +10,7 @@ from litestar import get
 from tallystick.accounts.model import Account, Principal
 from tallystick.api.answers import plain
 from tallystick.api.services import Services
-from tallystick.api.subscriptions import FREE_TIER
+from tallystick.api.subscription_answers import FREE_TIER
 from tallystick.catalog import service as catalog
 from tallystick.kernel.db import account_scope
 from tallystick.metering import service as metering

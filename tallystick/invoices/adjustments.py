@@ -18,6 +18,7 @@ from tallystick.invoices.model import DraftLine
 from tallystick.money.amount import Money
 from tallystick.pricing.model import FlatPrice
 from tallystick.pricing.rate import rate
+from tallystick.subscriptions.proration import Share
 
 Kind = Literal["credit", "refund"]
 CODE = "credit"
@@ -72,8 +73,10 @@ def balance(
 
 
 def _line(description: str, amount: Money, at: datetime) -> DraftLine:
-    price = FlatPrice(currency=amount.currency, code=CODE, amount=amount.to_decimal())
-    rated = rate(price, _ONCE)
+    """Return the line of an amount kept (above zero) or taken off (below): all of it, or back."""
+    size = max(amount, -amount)
+    price = FlatPrice(currency=amount.currency, code=CODE, amount=size.to_decimal())
+    share = Share("period", 0, 1, 1, 1 if amount == size else -1)
     return DraftLine(
         kind="adjustment",
         description=description,
@@ -85,15 +88,16 @@ def _line(description: str, amount: Money, at: datetime) -> DraftLine:
         period_end=None,
         amount=amount,
         derivation=Derivation(
-            kind="rated",
+            kind="share",
             plan_version_id=None,
             price=price,
             quantity=_ONCE,
             period_start=at,
             period_end=at,
-            steps=rated.steps,
-            exact=rated.amount,
+            steps=rate(price, _ONCE).steps,
+            exact=amount.to_decimal(),
             currency=amount.currency,
             rounding="half_away_from_zero",
+            share=share,
         ),
     )

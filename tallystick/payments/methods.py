@@ -34,6 +34,11 @@ async def list_methods(conn: Connection, account_id: UUID) -> tuple[PaymentMetho
     return tuple(await store.active(conn, account_id))
 
 
+async def has_method(conn: Connection, account_id: UUID) -> bool:
+    """Tell whether the account has a method that can be charged."""
+    return await store.default(conn, account_id) is not None
+
+
 async def default_method(conn: Connection, account_id: UUID) -> PaymentMethod | None:
     """Return the method that autopay charges; None without any method."""
     return await store.default(conn, account_id)

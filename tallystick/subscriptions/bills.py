@@ -18,6 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tallystick.catalog.model import PlanVersion
+from tallystick.pricing.model import FlatPrice
 from tallystick.subscriptions.lifecycle import (
     natural_period,
     next_status,
@@ -180,7 +181,8 @@ def _close(subscription: Subscription, plans: Plans, at: datetime) -> Step:
 def _usage(
     subscription: Subscription, plan: PlanVersion, used: Period, counts_until: datetime
 ) -> tuple[UsageDue, ...]:
-    if used.start >= used.end:
+    has_usage = any(not isinstance(price, FlatPrice) for price in plan.prices)
+    if not has_usage or used.start >= used.end:
         return ()
     whole = whole_period(billing_anchor(subscription, plan), used.start)
     return (UsageDue(plan=plan, period=used, whole=whole, counts_until=counts_until),)

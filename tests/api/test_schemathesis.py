@@ -288,6 +288,12 @@ def keep_rate_rules(body: Json, _: Known) -> Json:
     return {**body, "base": "USD", "quote": "JPY", "rate": "150.5", "rate_on": "2026-01-31"}
 
 
+def keep_subscription_rules(body: Json, _: Known) -> Json:
+    """It begins now and ends, resumes or changes in the future."""
+    dates = dict.fromkeys({"starts_at", "ends_at", "resumes_at", "at"} & set(body))
+    return {**body, **dates}
+
+
 def keep_tax_rules(body: Json, _: Known) -> Json:
     """A tax has a name and a rate, or neither; which of them are stored decides."""
     return {name: value for name, value in body.items() if not name.startswith("tax_")}
@@ -382,6 +388,10 @@ def keep_preview_rules(_: Json, __: Known) -> Json:
 
 
 RULES: Mapping[str, Callable[[Any, Known], Any]] = {
+    "/api/v1/billing/subscriptions": keep_subscription_rules,
+    "/api/v1/billing/subscriptions/{subscription_id}/change": keep_subscription_rules,
+    "/api/v1/billing/subscriptions/{subscription_id}/pause": keep_subscription_rules,
+    "/api/v1/billing/subscriptions/{subscription_id}/cancel": keep_subscription_rules,
     "/api/v1/admin/meters": keep_meter_rules,
     "/api/v1/admin/plans": keep_plan_rules,
     "/api/v1/admin/features": keep_feature_rules,

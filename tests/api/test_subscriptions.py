@@ -148,3 +148,69 @@ async def test_an_account_on_a_test_clock_lives_by_it(shop: "Shop") -> None:
     assert account["test_clock"] == clock["id"]
     back = await admin.post(advance, json={"to": "2030-04-01T00:00:00Z"})
     assert shop.fields(shop.refused(back, 422, "validation_failed")) == [("to", "in_the_past")]
+
+
+async def test_a_change_is_made_billed_scheduled_and_taken_back(shop: "Shop") -> None:
+    tenant = await shop.tenant()
+    owner = shop.as_person(tenant.owner)
+    made = (await owner.post(f"{BILLING}/subscriptions", json={"plan": "pro"})).json()
+    one = f"{BILLING}/subscriptions/{made['id']}"
+    more = await owner.post(f"{one}/change", json={"quantity": 3})
+    assert more.status_code == 200, more.text
+    assert (more.json()["quantity"], more.json()["amount_cents"]) == (3, 14700)
+    less = (await owner.post(f"{one}/change", json={"quantity": 2})).json()
+    assert less["quantity"] == 3
+    assert less["scheduled_change"] == {
+        "at": made["current_period_end"],
+        "plan_version": made["plan_version"],
+        "quantity": 2,
+    }
+    dropped = (await owner.delete(f"{one}/change")).json()
+    assert dropped["scheduled_change"] is None
+    shop.refused(await owner.delete(f"{one}/change"), 409, "nothing_to_change")
+    shop.refused(await owner.post(f"{one}/change", json={"quantity": 3}), 409, "nothing_to_change")
+    shop.refused(await owner.post(f"{one}/change", json={"plan": "no"}), 404, "plan_not_found")
+    assert (await owner.get(one)).json() == dropped
+    assert (await owner.get(f"{BILLING}/subscriptions")).json() == {
+        "subscriptions": [dropped],
+        "total": 1,
+    }
+
+
+async def test_a_pause_a_return_and_a_new_life(shop: "Shop") -> None:
+    tenant = await shop.tenant()
+    owner = shop.as_person(tenant.owner)
+    made = (await owner.post(f"{BILLING}/subscriptions", json={"plan": "pro"})).json()
+    one = f"{BILLING}/subscriptions/{made['id']}"
+    shop.refused(await owner.post(f"{one}/resume"), 409, "subscription_active")
+    paused = (await owner.post(f"{one}/pause", json={})).json()
+    assert paused["status"] == "paused"
+    shop.refused(await owner.post(f"{one}/pause", json={}), 409, "subscription_paused")
+    assert (await owner.post(f"{one}/resume")).json()["status"] == "active"
+    assert (await owner.post(f"{one}/cancel", json={})).json()["cancel_at_period_end"] is True
+    assert (await owner.post(f"{one}/resume")).json()["cancel_at_period_end"] is False
+    ended = (await owner.post(f"{one}/cancel", json={"at_period_end": False})).json()
+    assert ended["status"] == "canceled"
+    assert (await owner.post(f"{one}/reactivate")).json()["status"] == "active"
+    shop.refused(await owner.post(f"{one}/reactivate"), 409, "subscription_active")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("", {"plan": "pro", "trial_days": 30}),
+        ("", {"plan": "pro", "anchor_on": "2026-01-31"}),
+        ("", {"plan": "pro", "starts_at": "2026-01-31T00:00:00Z"}),
+        ("cancel", {"remainder": "refund"}),
+    ],
+)
+async def test_an_owner_gives_no_trials_and_no_refunds(shop: "Shop", path: str, body: Json) -> None:
+    tenant = await shop.tenant()
+    owner = shop.as_person(tenant.owner)
+    place = f"{BILLING}/subscriptions"
+    if path:
+        made = (await owner.post(place, json={"plan": "pro"})).json()
+        place = f"{place}/{made['id']}/{path}"
+    before = await shop.counts()
+    shop.refused(await owner.post(place, json=body), 403, "not_allowed")
+    assert await shop.counts() == before

@@ -23,6 +23,8 @@ METHODS = ("get", "post", "patch", "put", "delete")
 DESCRIPTION: Json = msgspec.json.decode(api_description())
 BODIES: Mapping[str, Json] = {
     "/cancel": {"at_period_end": True},
+    "/subscriptions/{subscription_id}/change": {"quantity": 2},
+    "/pause": {},
     "/approve": {"reason": "seen"},
     "/reject": {"reason": "never came"},
     "/dismiss": {"reason": "told them"},

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import PlanVersion
 from tallystick.kernel.errors import Conflict
-from tallystick.pricing.model import FlatPrice
+from tallystick.pricing.model import FlatPrice, PerUnitPrice
 from tallystick.subscriptions import changes
 from tallystick.subscriptions.bills import FlatDue, Plans, Step, UsageDue, next_step
 from tallystick.subscriptions.lifecycle import Start, begin, running_period
@@ -52,6 +52,7 @@ OFFERS: Final = (
 def offer(at: int, proration: Any) -> PlanVersion:
     interval, count, usage_interval, amount = OFFERS[at]
     fee = FlatPrice(currency="EUR", code="fee", amount=Decimal(amount), billing="in_advance")
+    calls = PerUnitPrice(currency="EUR", code="calls", meter="calls", unit=Decimal(1))
     late = FlatPrice(currency="EUR", code="late", amount=Decimal(7))
     return PlanVersion(
         plan_version_id=UUID(int=10 + at),
@@ -64,7 +65,7 @@ def offer(at: int, proration: Any) -> PlanVersion:
         interval_count=count,
         usage_interval=usage_interval,
         proration=proration,
-        prices=(fee, late),
+        prices=(fee, late, calls),
         limits={},
         created_at=AT,
     )
