@@ -11,7 +11,7 @@ from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter, PlanVersion
-from tallystick.invoices.build import build
+from tallystick.invoices.period_spend import period_spend
 from tallystick.kernel.db import Connection
 from tallystick.metering import account_limits
 from tallystick.metering.price_uses import Days, read_uses
@@ -20,6 +20,7 @@ from tallystick.money.amount import Money
 from tallystick.pricing.use import Uses
 from tallystick.subscriptions import lifecycle
 from tallystick.subscriptions import service as subscriptions
+from tallystick.subscriptions.model import Subscription
 from tallystick.subscriptions.periods import (
     Period,
     add_months,
@@ -45,6 +46,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     previous: Period | None
     limits: Mapping[str, Decimal]
     began_at: datetime | None
+    subscription: Subscription | None = None
 
 
 async def running_of(conn: Connection, account_id: UUID, now: datetime) -> Running:
@@ -75,6 +77,7 @@ async def running_of(conn: Connection, account_id: UUID, now: datetime) -> Runni
         previous=period_of(counted_from, index - 1) if index else None,
         limits=included_units(plan) | limits_per_period(effective_limits(plan, own)),
         began_at=subscription.started_at,
+        subscription=subscription,
     )
 
 
@@ -84,13 +87,13 @@ def spend_of(
     meters: Mapping[str, Meter],
     uses: Uses,
 ) -> Money | None:
-    """Return the subtotal before tax of the period's invoice for this use; None without a plan.
+    """Return what the period comes to before tax for this use; None without a plan.
 
-    By `invoices.build`, which makes the invoice itself: fixed fees and minimums are in it.
+    By the lines that the invoices have: fees, minimums and the plan's commitment are in it.
     """
-    if running.plan is None:
+    if running.plan is None or running.subscription is None:
         return None
-    return build(running.account, running.plan, meters, period, uses).subtotal
+    return period_spend(running.subscription, running.plan, meters, period, uses)
 
 
 async def uses_of(

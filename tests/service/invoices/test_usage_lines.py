@@ -9,10 +9,13 @@ from uuid import uuid4
 import pytest
 
 from tallystick.accounts.model import Account
+from tallystick.catalog import service as catalog
 from tallystick.catalog.model import NewMeter
+from tallystick.corrections.effect import Reading, Watched, compare
 from tallystick.invoices import recompute
 from tallystick.invoices.explain import invoice_explanations, line_explanation
 from tallystick.invoices.model import Invoice
+from tallystick.invoices.usage_changes import issued_usage_lines, rate_again
 from tallystick.kernel.db import WRITER, account_scope
 from tallystick.kernel.errors import BadInput
 from tallystick.metering import service as metering
@@ -131,6 +134,34 @@ async def test_groups_of_a_linear_price_sum_to_what_all_usage_costs(world: World
 async def test_a_grouped_price_without_usage_has_one_line_over_nothing(world: World) -> None:
     account = await sold(world, {"model": "per_unit", "unit": "1", "group_by": ["region"]})
     assert told(await billed(world, account)) == [("Calls", Decimal(0), 0)]
+
+
+async def test_late_usage_is_rated_by_group_and_a_new_group_is_not_forgotten(world: World) -> None:
+    """1 more in EU costs 2.00, 5 where no line was 10.00: the minimum adds 12.00 less."""
+    account = await sold(
+        world, {"model": "per_unit", "unit": "2", "group_by": ["region"], "minimum": "20"}
+    )
+    await send(world, account, {"n": 1, "region": "eu"}, {"n": 1, "region": "us"})
+    await billed(world, account)
+
+    async def reading() -> tuple[Watched, Reading]:
+        async with world.db.transaction(WRITER) as conn:
+            meters = {"calls": await catalog.get_meter(conn, "calls")}
+            issued = await issued_usage_lines(conn, account.account_id, ["calls"], START)
+            found = await rate_again(conn, account.account_id, issued, meters)
+        return Watched(meters, issued, None, ()), Reading({}, found)
+
+    watched, before = await reading()
+    await send(world, account, {"n": 1, "region": "eu"}, {"n": 5, "region": "asia"})
+    _, after = await reading()
+    effect = compare(watched, before, after, END, timedelta(days=400))
+    assert [
+        (one.kind, one.billed.minor, one.old.minor, one.new.minor) for one in effect.billed
+    ] == [
+        ("usage", 200, 200, 400),
+        ("minimum", 1600, 1600, 400),
+        ("usage", 0, 0, 1000),
+    ]
 
 
 async def test_usage_of_a_filter_has_the_filters_price(world: World) -> None:
