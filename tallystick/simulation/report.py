@@ -17,8 +17,8 @@ from tallystick.catalog import service as catalog
 from tallystick.credits import service as credits_
 from tallystick.credits.amounts import to_credits
 from tallystick.credits.model import Grant
-from tallystick.invoices.explain import line_explanation
-from tallystick.invoices.model import Invoice, InvoiceLine
+from tallystick.invoices.explain import LineExplanation, line_explanation
+from tallystick.invoices.model import Invoice
 from tallystick.kernel.db import Connection
 from tallystick.ledger import service as ledger
 from tallystick.ledger.model import RECEIVABLE
@@ -117,9 +117,13 @@ class SubscriptionOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LedgerOut(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether the books are whole, and what the customer owes by them."""
+    """Whether the books are whole, and what the customer owes by them.
+
+    `lines_recomputed`: every line, computed again from what is stored beside it, has its cent.
+    """
 
     balanced: bool
+    lines_recomputed: bool
     receivable_cents: int
 
 
@@ -147,14 +151,24 @@ async def read_report(conn: Connection, told: Told, *, is_balanced: bool) -> Rep
     payments = await all_payments(conn, account.account_id)
     names = _names(told, invoices, payments)
     owed = await ledger.balance(conn, account.account_id, RECEIVABLE, account.currency)
+    explained = {
+        line.invoice_line_id: await line_explanation(
+            conn, account.account_id, one.invoice_id, line.invoice_line_id
+        )
+        for one in invoices
+        for line in one.lines
+    }
+    is_recomputed = all(one.is_same for one in explained.values())
     return Report(
-        invoices=[await _invoice(conn, one, names) for one in invoices],
+        invoices=[_invoice(one, names, explained) for one in invoices],
         credit_notes=[],
         credits=await _credits(conn, told),
         payments=[_payment(one, names) for one in payments],
         subscriptions=await _subscriptions(conn, told),
         events=[_event(heard, names) for heard in told.recorder.heard],
-        ledger=LedgerOut(balanced=is_balanced, receivable_cents=owed),
+        ledger=LedgerOut(
+            balanced=is_balanced, lines_recomputed=is_recomputed, receivable_cents=owed
+        ),
     )
 
 
@@ -165,7 +179,9 @@ def _names(told: Told, invoices: Sequence[Invoice], payments: Sequence[Payment])
     return named | {str(one): name for one, name in told.subscriptions.items()}
 
 
-async def _invoice(conn: Connection, one: Invoice, names: Mapping[str, str]) -> InvoiceOut:
+def _invoice(
+    one: Invoice, names: Mapping[str, str], explained: Mapping[UUID, LineExplanation]
+) -> InvoiceOut:
     return InvoiceOut(
         number=one.number,
         status=one.status.value,
@@ -179,14 +195,12 @@ async def _invoice(conn: Connection, one: Invoice, names: Mapping[str, str]) -> 
         total_cents=one.total.minor,
         amount_paid_cents=one.paid.minor,
         amount_due_cents=one.due.minor,
-        lines=[await _line(conn, one, line) for line in one.lines],
+        lines=[_line(explained[line.invoice_line_id]) for line in one.lines],
     )
 
 
-async def _line(conn: Connection, invoice: Invoice, line: InvoiceLine) -> LineOut:
-    explained = await line_explanation(
-        conn, invoice.account_id, invoice.invoice_id, line.invoice_line_id
-    )
+def _line(explained: LineExplanation) -> LineOut:
+    line = explained.line
     return LineOut(
         kind=line.kind,
         description=line.description,

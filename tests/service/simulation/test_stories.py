@@ -53,6 +53,7 @@ async def test_a_story_of_the_documentation_has_its_outcome(dsn: str, name: str)
     assert outcome.decode() == (SCENARIOS / "outcomes" / f"{name}.json").read_text()
     report = json.loads(outcome)
     assert report["ledger"]["balanced"]
+    assert report["ledger"]["lines_recomputed"]
     for invoice in report["invoices"]:
         lines = sum(line["amount_cents"] for line in invoice["lines"])
         assert lines == invoice["subtotal_cents"]
