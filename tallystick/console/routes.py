@@ -10,6 +10,7 @@ from tallystick.console import (
     staff_pages,
     static_files,
     usage_pages,
+    what_if_pages,
 )
 
 ROUTES: Final = (
@@ -19,5 +20,6 @@ ROUTES: Final = (
     *invoice_pages.ROUTES,
     *method_pages.ROUTES,
     *staff_pages.ROUTES,
+    *what_if_pages.ROUTES,
     *static_files.ROUTES,
 )

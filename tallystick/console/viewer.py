@@ -14,6 +14,7 @@ CREDITS: Final = "/billing/credits"
 INVOICES: Final = "/billing/invoices"
 PAYMENT_METHODS: Final = "/billing/payment-methods"
 ACCOUNTS: Final = "/staff/accounts"
+WHAT_IFS: Final = "/staff/what-ifs"
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -58,3 +59,4 @@ def _links(principal: Principal) -> Iterator[Link]:
         yield Link(PAYMENT_METHODS, "Payment methods")
     if allows(principal, "staff:read"):
         yield Link(ACCOUNTS, "Accounts")
+        yield Link(WHAT_IFS, "What-ifs")

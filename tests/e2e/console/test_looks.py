@@ -10,11 +10,16 @@ import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # has none
 from playwright.async_api import ViewportSize
 
+from tallystick.catalog.model import NewPlanVersion
 from tallystick.credits import grants, packages, service
 from tallystick.credits.model import NewGrant, Settings
 from tallystick.credits.service import Deduct
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.ids import show
+from tallystick.pricing.model import FlatPrice
+from tallystick.whatif import service as what_ifs
+from tallystick.whatif.jobs import WhatIfs
+from tallystick.whatif.model import Question, Status
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Product
@@ -41,6 +46,7 @@ class Cast(msgspec.Struct, frozen=True):
     giant_invoice: str
     account: str
     change: str
+    what_if: str
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +75,26 @@ async def cast(product: "Product") -> Cast:
         giant_invoice=await product.newest_invoice(giant),
         account=giant.id,
         change=change,
+        what_if=await try_a_plan(product),
     )
+
+
+async def try_a_plan(product: "Product") -> str:
+    """Try another price on all that was used; return the what-if's id when it is done."""
+    fee = FlatPrice(currency="EUR", code="fee", amount=Decimal("39.90"))
+    draft = NewPlanVersion(
+        plan_code="pro", plan_name="Pro", currency="EUR", interval="month", prices=(fee,)
+    )
+    db, now = product.services.db, datetime.now(UTC)
+    async with db.transaction(WRITER) as conn:
+        begun = await what_ifs.start(conn, Question(draft=draft, start=START, end=LATER), now)
+    status = begun.status
+    while status is Status.RUNNING:  # the product's worker may be at it too
+        await WhatIfs(db).run_due(now)
+        async with db.transaction(WRITER) as conn:
+            status = (await what_ifs.get_what_if(conn, begun.what_if_id)).status
+    assert status is Status.DONE
+    return show("what_if", begun.what_if_id)
 
 
 async def stock_credits(product: "Product", account_id: UUID) -> str:
@@ -130,6 +155,8 @@ PAGES: tuple[tuple[str, Who, str], ...] = (
     ("invoice-giant", "giant", "/billing/invoices/{giant_invoice}"),
     ("accounts", "staff", "/staff/accounts"),
     ("account-giant", "staff", "/staff/accounts/{account}"),
+    ("what-ifs", "staff", "/staff/what-ifs"),
+    ("what-if", "staff", "/staff/what-ifs/{what_if}"),
 )
 
 

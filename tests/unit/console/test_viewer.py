@@ -45,8 +45,8 @@ def viewer(principal: Principal, *, billing_enabled: bool = True) -> Viewer:
     [
         (person(role="member"), CUSTOMER),
         (person(role="owner"), CUSTOMER),
-        (person(staff_role="support"), ["Accounts"]),
-        (person(role="owner", staff_role="admin"), [*CUSTOMER, "Accounts"]),
+        (person(staff_role="support"), ["Accounts", "What-ifs"]),
+        (person(role="owner", staff_role="admin"), [*CUSTOMER, "Accounts", "What-ifs"]),
     ],
 )
 def test_links_follow_what_a_person_may_see(principal: Principal, links: list[str]) -> None:
