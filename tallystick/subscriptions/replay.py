@@ -6,6 +6,7 @@ For what asks what would have been: the same steps as the billing run takes, one
 from collections.abc import Iterator
 from datetime import datetime
 
+import msgspec
 from msgspec.structs import replace
 
 from tallystick.catalog.model import PlanVersion
@@ -15,7 +16,14 @@ from tallystick.subscriptions.model import Status, Subscription
 from tallystick.subscriptions.terms import billing_period, bills_in_advance
 
 
-def replay(subscription: Subscription, plan: PlanVersion, until: datetime) -> Iterator[Step]:
+class Taken(msgspec.Struct, frozen=True):
+    """A step, and the subscription as it stood before."""
+
+    on: Subscription
+    step: Step
+
+
+def replay(subscription: Subscription, plan: PlanVersion, until: datetime) -> Iterator[Taken]:
     """Yield what is billed up to `until`, in order, on this plan and with the present quantity.
 
     The start, the days that periods are counted from, the trial and the end are the subscription's
@@ -26,7 +34,7 @@ def replay(subscription: Subscription, plan: PlanVersion, until: datetime) -> It
         step = next_step(on, Plans(plan))
         if step is None:
             return
-        yield step
+        yield Taken(on, step)
         on = step.after
 
 

@@ -51,19 +51,26 @@ def ended_periods(
         found = period(counted_from, index)
 
 
+class Owed(msgspec.Struct, frozen=True):
+    """Something that is due, and the subscription as it stood when it fell due."""
+
+    on: Subscription
+    due: Due
+
+
 def dues_by_period(
     subscription: Subscription, plan: PlanVersion, until: datetime
-) -> Mapping[int, list[Due]]:
+) -> Mapping[int, list[Owed]]:
     """Return what is due for each billing period up to `until`, by its number.
 
     A price in advance belongs to the period in which it is due, one in arrears to the one at whose
     end it is due.
     """
-    found: dict[int, list[Due]] = {}
-    for step in replay(subscription, plan, until):
-        for due in step.dues:
+    found: dict[int, list[Owed]] = {}
+    for taken in replay(subscription, plan, until):
+        for due in taken.step.dues:
             index, _ = billing_period_at(subscription, plan, _instant(due))
-            found.setdefault(index, []).append(due)
+            found.setdefault(index, []).append(Owed(taken.on, due))
     return found
 
 

@@ -26,11 +26,10 @@ from tallystick.metering.many_periods import Totals, totals_of_many
 from tallystick.metering.model import AccountPeriod
 from tallystick.money.errors import MoneyError
 from tallystick.subscriptions import chosen
-from tallystick.subscriptions.bills import Due
 from tallystick.subscriptions.model import Choice, Subscription
 from tallystick.subscriptions.periods import Period
 from tallystick.whatif.compare import Versions, compare, versions_for
-from tallystick.whatif.history import Ended, dues_by_period, ended_periods
+from tallystick.whatif.history import Ended, Owed, dues_by_period, ended_periods
 from tallystick.whatif.model import Outcome, Question, Skipped
 
 ACCOUNTS_MAX: Final = 200
@@ -68,8 +67,8 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
     subscription: Subscription
     versions: Versions
     period: Period
-    now: Sequence[Due]
-    then: Sequence[Due]
+    now: Sequence[Owed]
+    then: Sequence[Owed]
 
     @property
     def usage(self) -> AccountPeriod:
@@ -168,15 +167,11 @@ async def _outcome(conn: Connection, asked: _Asked, totals: Totals | None) -> Ou
 
 
 async def _lines(
-    conn: Connection, asked: _Asked, dues: Sequence[Due], totals: Totals
+    conn: Connection, asked: _Asked, owed: Sequence[Owed], totals: Totals
 ) -> list[DraftLine]:
     """Return the lines of all that is due; most prices need no more than the totals."""
     meters = asked.versions.meters
-    return [
-        line
-        for due in dues
-        for line in await lines_of(conn, asked.subscription, due, meters, totals)
-    ]
+    return [line for one in owed for line in await lines_of(conn, one.on, one.due, meters, totals)]
 
 
 async def _read_book(conn: Connection, plan: Plan, found: Sequence[Subscription]) -> _Book:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import Interval, PlanVersion
-from tallystick.pricing.model import FlatPrice
+from tallystick.pricing.model import FlatPrice, PerUnitPrice
 from tallystick.subscriptions.bills import Due, Plans, UsageDue, next_step
 from tallystick.subscriptions.lifecycle import Start, begin
 from tallystick.subscriptions.model import Subscription
@@ -31,6 +31,7 @@ ACCOUNT: Final = Account(
     created_at=AT,
 )
 STEPS_MAX: Final = 60
+CALLS: Final = PerUnitPrice(currency="EUR", code="calls", meter="calls", unit=Decimal(1))
 INTERVALS: Final[list[tuple[Interval, Interval | None]]] = [
     ("week", None),
     ("month", None),
@@ -54,7 +55,7 @@ def plans(draw: st.DrawFn) -> PlanVersion:
         interval=interval,
         usage_interval=usage_interval,
         proration=draw(st.sampled_from(["by_day", "by_second", "none"])),
-        prices=draw(st.sampled_from([(fee, late), (fee,), (late,), ()])),
+        prices=(*draw(st.sampled_from([(fee, late), (fee,), (late,), ()])), CALLS),
         limits={},
         created_at=AT,
     )
@@ -88,7 +89,9 @@ def test_a_replay_has_the_dues_of_the_way_that_was_taken(
 ) -> None:
     until = AT + timedelta(hours=hours)
     dues, now = billed(begin(ACCOUNT, plan, UUID(int=4), AT, start), plan, until)
-    again = [due for step in islice(replay(now, plan, until), STEPS_MAX) for due in step.dues]
+    again = [
+        due for taken in islice(replay(now, plan, until), STEPS_MAX) for due in taken.step.dues
+    ]
     assert again == dues
 
 
@@ -105,5 +108,5 @@ def test_every_use_and_every_share_belongs_to_one_period(
     assert sum(map(len, by_period.values())) == len(dues)
     for one in periods:
         assert one.obstacle is None
-        used = [due.period for due in by_period[one.index] if isinstance(due, UsageDue)]
+        used = [owed.due.period for owed in by_period[one.index] if isinstance(owed.due, UsageDue)]
         assert used == [one.period]

@@ -203,7 +203,12 @@ STARTS = {
 async def test_however_it_began_each_period_costs_what_was_billed_for_it(
     world: World, begun: Start, billing: str
 ) -> None:
-    plan = await world.version([fee("31"), calls("0.10", "0.05")], code="b", billing=billing)
+    plan = await world.version(
+        [fee("31"), calls("0.10", "0.05")],
+        code="b",
+        billing=billing,
+        minimum_commitment={"EUR": Decimal(60)},
+    )
     began = datetime(2026, 1, 12, 8, tzinfo=UTC)
     ada = await world.member("ada", plan, began, begun=begun)
     await world.use(ada, 150, TENTH + timedelta(days=5))
