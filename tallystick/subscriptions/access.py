@@ -1,17 +1,25 @@
 """Looking up what an account may do: its features, its plans, what it was given, what it used."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Final
 
 from tallystick.accounts.model import Account
 from tallystick.catalog import features
 from tallystick.catalog import service as catalog
+from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.kernel.db import Connection
 from tallystick.kernel.ids import unknown
 from tallystick.metering import service as metering
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.entitlements import Entitlement, entitle, with_use
+from tallystick.subscriptions.model import Status, Subscription
 from tallystick.subscriptions.usage_limits import windows
+
+GIVING: Final = frozenset({Status.TRIALING, Status.ACTIVE, Status.PAST_DUE})
+"""A subscription that is paused, pending, incomplete or canceled gives nothing."""
+
+_On = tuple[Subscription, PlanVersion]
 
 
 async def entitlements(conn: Connection, account: Account, at: datetime) -> tuple[Entitlement, ...]:
@@ -35,21 +43,47 @@ async def _entitlements(
         if codes is None
         else tuple((await features.features_by_codes(conn, codes)).values())
     )
-    running = await subscriptions.current_subscription(conn, account.account_id)
-    plan = await catalog.get_plan_version(conn, running.plan_version_id) if running else None
+    giving = await _giving(conn, account, at)
     own = await features.list_overrides(conn, account.account_id)
-    found = entitle(known, [plan] if plan else [], own, at)
+    found = entitle(known, [plan for _, plan in giving], own, at)
     named = {one.feature.meter for one in found if one.feature.meter is not None and one.allowed}
-    if not named:
-        return found
-    meters = await catalog.meters_by_codes(conn, named)
-    period = windows(account, running, plan, at)["period"]
-    totals = await metering.period_totals(
-        conn, account.account_id, list(meters.values()), period.start, period.end
-    )
+    meters = await catalog.meters_by_codes(conn, named) if named else {}
     return tuple(
-        with_use(one, totals[one.feature.meter], period.end)
-        if one.allowed and one.feature.meter is not None
-        else one
-        for one in found
+        [
+            await _counted(
+                conn, account, one, giving=giving, meter=meters[one.feature.meter], at=at
+            )
+            if one.allowed and one.feature.meter is not None
+            else one
+            for one in found
+        ]
     )
+
+
+async def _giving(conn: Connection, account: Account, at: datetime) -> list[_On]:
+    """Return the subscriptions that give something at `at`, the oldest first, with their plans."""
+    found = reversed(await subscriptions.list_subscriptions(conn, account.account_id))
+    return [
+        (one, await catalog.get_plan_version(conn, one.plan_version_id))
+        for one in found
+        if one.status in GIVING and one.started_at <= at and (not one.ends_at or at < one.ends_at)
+    ]
+
+
+async def _counted(
+    conn: Connection,
+    account: Account,
+    one: Entitlement,
+    *,
+    giving: Sequence[_On],
+    meter: Meter,
+    at: datetime,
+) -> Entitlement:
+    """Count what is used in the period of the plan that gives it, else in the oldest one's."""
+    of_plan = [on for on in giving if on[1].plan_code == one.plan] or list(giving)
+    subscription, plan = of_plan[0] if of_plan else (None, None)
+    period = windows(account, subscription, plan, at)["period"]
+    totals = await metering.period_totals(
+        conn, account.account_id, [meter], period.start, period.end
+    )
+    return with_use(one, totals[meter.code], period.end)

@@ -145,3 +145,23 @@ async def test_a_features_code_is_given_once_and_its_name_may_change(db: Databas
         assert (await features.get_feature(conn, "sso")).name == "Single sign-on"
         with pytest.raises(NotFound):
             await features.rename_feature(conn, "magic", "Magic")
+
+
+async def test_of_two_subscriptions_the_better_plan_counts_until_it_ends(
+    db: Database, account: Account
+) -> None:
+    small = pro(seats="1", calls="5")
+    large = NewPlanVersion(
+        plan_code="large", plan_name="Large", currency="EUR", interval="year",
+        features={"seats": "9", "calls": "100"},
+    )  # fmt: skip
+    later = AT + timedelta(days=40)
+    async with db.transaction(WRITER) as conn:
+        for new, at in ((small, AT), (large, AT + timedelta(days=1))):
+            plan = await service.create_plan_version(conn, new, AT)
+            await subscriptions.subscribe(conn, account, plan, at)
+        before = await access.entitlement(conn, account, "seats", AT)
+        found = await access.entitlement(conn, account, "calls", later)
+    assert (before.plan, before.value) == ("pro", "1")
+    assert (found.plan, found.remaining) == ("large", Decimal(100))
+    assert found.resets_at == datetime(2027, 1, 2, tzinfo=UTC)
