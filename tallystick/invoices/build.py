@@ -1,6 +1,7 @@
 """From a plan's version and what was used to the lines and sums of an invoice. Pure.
 
-Preview, simulation and the billing run all call `build`; there is no second way to an amount.
+The billing run, previews and what-ifs take what is due one by one (`due_lines`); `build` takes a
+whole period of a plan at once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
