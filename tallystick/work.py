@@ -37,7 +37,12 @@ from tallystick.payments.events import (
 )
 from tallystick.payments.jobs import Resolver, attempts_kind, payments_kind
 from tallystick.payments.news import GatewayNews
-from tallystick.subscriptions.events import SUBSCRIPTION_RENEWED, SUBSCRIPTION_STARTED
+from tallystick.subscription_events import SubscriptionEvents
+from tallystick.subscriptions.events import (
+    SUBSCRIPTION_CHANGED,
+    SUBSCRIPTION_RENEWED,
+    SUBSCRIPTION_STARTED,
+)
 from tallystick.webhooks.jobs import InboxWorker
 from tallystick.whatif.jobs import WhatIfs
 
@@ -111,12 +116,18 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
         await services.inbox.on_customer_linked(linked, services.clock())
 
     giver = CreditEvents(services.db, services.clock, services.seller)
+    starter = SubscriptionEvents(services.db)
+
+    async def on_invoice_paid(event: Event) -> None:
+        await giver.on_invoice_paid(event)
+        await starter.on_invoice_paid(event)
 
     return {
         INVOICE_FINALIZED: autopay.on_invoice_finalized,
-        INVOICE_PAID: giver.on_invoice_paid,
+        INVOICE_PAID: on_invoice_paid,
         SUBSCRIPTION_STARTED: giver.on_period_began,
         SUBSCRIPTION_RENEWED: giver.on_period_began,
+        SUBSCRIPTION_CHANGED: giver.on_period_began,
         CREDITS_TOP_UP_DUE: giver.on_top_up_due,
         PAYMENT_METHOD_SAVED: autopay.on_method_saved,
         PAYMENT_METHOD_REMOVED: on_method_removed,

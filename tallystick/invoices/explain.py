@@ -1,5 +1,8 @@
 """How a line came to its amount, from what was stored, computed once more."""
 
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -14,6 +17,8 @@ from tallystick.kernel.ids import unknown
 from tallystick.money.amount import Money
 from tallystick.pricing.explain import explain_step
 from tallystick.pricing.model import Step
+
+_MICROSECONDS: Final = 1_000_000
 
 
 class LineExplanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +70,10 @@ def _explained(line: InvoiceLine, stored: str, document: InvoiceDocument) -> Lin
     return LineExplanation(
         line=line,
         derivation=derivation,
-        steps=tuple(_sentence(step, derivation, document.locale) for step in derivation.steps),
+        steps=(
+            *(_sentence(step, derivation, document.locale) for step in derivation.steps),
+            *_share_sentences(derivation),
+        ),
         recomputed=recompute(derivation),
         taxes=document.taxes,
     )
@@ -77,3 +85,20 @@ def _sentence(step: Step, derivation: Derivation, locale: str) -> str:
     if step.kind == "conversion" and derivation.custom is not None:
         return f"from {derivation.custom.code} to {derivation.currency}: {sentence}"
     return sentence
+
+
+def _share_sentences(derivation: Derivation) -> Iterator[str]:
+    """Yield in words what part of the price the line bills, or gives back."""
+    share = derivation.share
+    if share is None:
+        return
+    if derivation.quantity != 1:
+        yield f"for a quantity of {derivation.quantity}"
+    part, whole = share.end - share.start, share.whole
+    if share.unit == "day" and part != whole:
+        yield f"{part} of {whole} days"
+    elif part != whole:
+        seconds = f"{Decimal(part) / _MICROSECONDS:f} of {Decimal(whole) / _MICROSECONDS:f}"
+        yield f"{seconds} seconds"
+    if share.sign < 0:
+        yield "given back"

@@ -181,8 +181,8 @@ def _close(subscription: Subscription, plans: Plans, at: datetime) -> Step:
 def _usage(
     subscription: Subscription, plan: PlanVersion, used: Period, counts_until: datetime
 ) -> tuple[UsageDue, ...]:
-    has_usage = any(not isinstance(price, FlatPrice) for price in plan.prices)
-    if not has_usage or used.start >= used.end:
+    is_flat = all(isinstance(price, FlatPrice) for price in plan.prices)
+    if (is_flat and not plan.minimum_commitment) or used.start >= used.end:
         return ()
     whole = whole_period(billing_anchor(subscription, plan), used.start)
     return (UsageDue(plan=plan, period=used, whole=whole, counts_until=counts_until),)

@@ -12,7 +12,7 @@ from tallystick.catalog.model import PlanVersion
 from tallystick.kernel.db import Connection
 from tallystick.subscriptions import changes, service
 from tallystick.subscriptions.changes import When
-from tallystick.subscriptions.model import Remainder, Subscription
+from tallystick.subscriptions.model import Remainder, Status, Subscription
 
 
 async def change_terms(
@@ -126,10 +126,16 @@ async def reactivate(
     return await service.save(conn, was, changes.reactivate(was, plan, now))
 
 
-async def complete(conn: Connection, account_id: UUID, subscription_id: UUID) -> Subscription:
-    """Let it begin, as its first invoice was paid. Raises NotFound, Conflict."""
+async def complete_if_waiting(
+    conn: Connection, account_id: UUID, subscription_id: UUID
+) -> Subscription:
+    """Let it begin if it waited for its first invoice to be paid. Raises NotFound."""
     was, plan = await _read(conn, account_id, subscription_id)
-    return await service.save(conn, was, changes.complete(was, plan))
+    if was.status is not Status.INCOMPLETE:
+        return was
+    after = await service.save(conn, was, changes.complete(was, plan))
+    await service.tell_started(conn, after)
+    return after
 
 
 async def _read(

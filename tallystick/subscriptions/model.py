@@ -75,6 +75,15 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
 
 
+class Terms(msgspec.Struct, frozen=True):
+    """The plan and quantity that held from an instant on."""
+
+    bill_index: int
+    starts_at: datetime
+    plan_version_id: UUID
+    quantity: int
+
+
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """An account on a plan's version.
 

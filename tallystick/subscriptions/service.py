@@ -26,7 +26,7 @@ from tallystick.subscriptions.events import (
     PeriodBegan,
 )
 from tallystick.subscriptions.lifecycle import Start
-from tallystick.subscriptions.model import Status, Subscription
+from tallystick.subscriptions.model import Status, Subscription, Terms
 
 log = structlog.get_logger()
 
@@ -50,8 +50,8 @@ async def subscribe(
     if not await store.insert(conn, new):
         raise _already_subscribed()
     await store.insert_terms(conn, new, new.started_at)
-    if new.status is not Status.PENDING:
-        await _tell(conn, SUBSCRIPTION_STARTED, new)
+    if new.status not in {Status.PENDING, Status.INCOMPLETE}:
+        await tell_started(conn, new)
     return new
 
 
@@ -86,9 +86,7 @@ async def list_subscriptions(conn: Connection, account_id: UUID) -> tuple[Subscr
     return await store.newest(conn, account_id, LIST_MAX)
 
 
-async def terms_of(
-    conn: Connection, account_id: UUID, subscription_id: UUID
-) -> tuple[store.Terms, ...]:
+async def terms_of(conn: Connection, account_id: UUID, subscription_id: UUID) -> tuple[Terms, ...]:
     """Return the plans and quantities that it was on, in order."""
     return await store.terms(conn, account_id, subscription_id)
 
@@ -120,7 +118,7 @@ async def advance_period(conn: Connection, was: Subscription, step: Step) -> Sub
         await store.insert_terms(conn, after, step.at)
         await _tell(conn, SUBSCRIPTION_CHANGED, after)
     elif was.status is Status.PENDING:
-        await _tell(conn, SUBSCRIPTION_STARTED, after)
+        await tell_started(conn, after)
     elif step.has_begun:
         await _tell(conn, SUBSCRIPTION_RENEWED, after)
     if after.status is Status.CANCELED and after.next_bill_at is None:
@@ -152,6 +150,11 @@ async def park(
 async def _tell(conn: Connection, kind: str, now: Subscription) -> None:
     began = PeriodBegan(now.subscription_id, now.period_index)
     await outbox.append(conn, now.account_id, kind, began)
+
+
+async def tell_started(conn: Connection, now: Subscription) -> None:
+    """Tell that its first period begins."""
+    await _tell(conn, SUBSCRIPTION_STARTED, now)
 
 
 async def lock(conn: Connection, account_id: UUID, subscription_id: UUID) -> Subscription:

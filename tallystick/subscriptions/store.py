@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from tallystick.kernel.db import Connection
-from tallystick.subscriptions.model import Subscription
+from tallystick.subscriptions.model import Subscription, Terms
 
 # An account is on a plan once: a partial unique index.
 INSERT: Final = """
@@ -79,15 +79,6 @@ NEXT_DUE: Final = """
 SELECT min(s.next_bill_at) FROM subscriptions AS s JOIN accounts AS a USING (account_id)
 WHERE a.test_clock_id = $1 AND s.bill_error IS NULL
 """
-
-
-class Terms(msgspec.Struct, frozen=True):
-    """The plan and quantity that held from an instant on."""
-
-    bill_index: int
-    starts_at: datetime
-    plan_version_id: UUID
-    quantity: int
 
 
 async def insert(conn: Connection, new: Subscription) -> bool:

@@ -17,6 +17,7 @@ from tallystick.credits.model import Package, Settings
 from tallystick.credits.service import CreditService, Deduct
 from tallystick.invoices import credit_purchase
 from tallystick.invoices import service as invoices
+from tallystick.invoices.biller import bill_now
 from tallystick.invoices.credit_purchase import purchase
 from tallystick.invoices.events import InvoicePaid
 from tallystick.invoices.model import Invoice
@@ -25,6 +26,7 @@ from tallystick.kernel.db import WRITER
 from tallystick.kernel.errors import BadInput, Conflict, NotFound
 from tallystick.kernel.outbox import Event, Teller
 from tallystick.pricing.model import FlatPrice
+from tallystick.subscriptions import changing
 
 from .conftest import END, SELLER, START, World
 
@@ -44,6 +46,7 @@ class Giver:
         handlers = {
             "subscription.started": self.events.on_period_began,
             "subscription.renewed": self.events.on_period_began,
+            "subscription.changed": self.events.on_period_began,
             "invoice.paid": self.events.on_invoice_paid,
             "credits.top_up_due": self.events.on_top_up_due,
         }
@@ -105,14 +108,14 @@ def giver(world: World) -> Giver:
     return Giver(world)
 
 
-async def plan(world: World, **credits_: Any) -> PlanVersion:
+async def plan(world: World, amount: int = 100, code: str = "pro", **credits_: Any) -> PlanVersion:
     new = NewPlanVersion(
-        plan_code="pro",
+        plan_code=code,
         plan_name="Pro",
         currency="EUR",
         interval="month",
         prices=(FlatPrice(currency="EUR", code="fee", amount=Decimal(49)),),
-        credits=PlanCredits(amount=Decimal(100), **credits_),
+        credits=PlanCredits(amount=Decimal(amount), **credits_),
     )
     async with world.db.transaction(WRITER) as conn:
         return await catalog.create_plan_version(conn, new, START)
@@ -155,6 +158,24 @@ async def test_what_is_left_rolls_over_by_the_plans_rule(
         await world.bill(end)
         await giver.tell()
         assert await giver.available(account) == expected
+
+
+async def test_a_change_in_the_middle_gives_each_plans_share(giver: Giver, world: World) -> None:
+    account = await world.account()
+    small, large = [await plan(world, 100 * size, code=f"p{size}") for size in (1, 3)]
+    begun = await world.subscribe(account, small)
+    await giver.tell()
+    assert await giver.available(account) == 100
+    giver.now = START + (END - START) / 2
+    one = (account.account_id, begun.subscription_id)
+    async with world.db.transaction(WRITER) as conn:
+        await changing.change_terms(
+            conn, *one, plan=large, quantity=None, when="now", now=giver.now
+        )
+        await bill_now(conn, *one, now=giver.now, seller=SELLER)
+    for _ in range(2):
+        await giver.tell()
+    assert await giver.available(account) == 200
 
 
 async def test_a_period_that_is_over_when_it_is_told_gives_nothing(

@@ -11,10 +11,14 @@ from tallystick.catalog import service as catalog
 from tallystick.catalog.model import NewPlanVersion, PlanVersion
 from tallystick.invoices.biller import bill_now
 from tallystick.invoices.document import Party
+from tallystick.invoices.events import INVOICE_FINALIZED, INVOICE_PAID
 from tallystick.invoices.explain import line_explanation
 from tallystick.invoices.model import Invoice
+from tallystick.invoices.service import settle as settle_invoice
 from tallystick.kernel.db import WRITER, account_scope
+from tallystick.kernel.outbox import Event, Teller
 from tallystick.pricing.model import FlatPrice
+from tallystick.subscription_events import SubscriptionEvents
 from tallystick.subscriptions import changing
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.lifecycle import Start
@@ -262,3 +266,22 @@ async def test_what_starts_later_waits_and_what_started_before_is_caught_up(worl
     await begin(world, back, await plan(world, "old", "31"), day(4, 2), starts_at=day(1, 1))
     starts = [one.period_start for one in await world.invoices(back)]
     assert starts == [day(month, 1) for month in (1, 2, 3, 4)]
+
+
+async def test_one_that_must_be_paid_first_begins_with_the_payment(world: World) -> None:
+    account = await world.account()
+    version = await plan(world, "pro", "31")
+    waiting = await begin(world, account, version, day(1, 1), must_pay_first=True)
+    assert (waiting.status, waiting.next_bill_at) == (Status.INCOMPLETE, None)
+    invoice = await world.invoice(account)
+    async with world.db.transaction(WRITER) as conn:
+        await settle_invoice(conn, account.account_id, invoice.invoice_id, invoice.total, day(1, 2))
+
+    async def no_handler(_: Event) -> None:
+        pass
+
+    starter = SubscriptionEvents(world.db)
+    handlers = {INVOICE_PAID: starter.on_invoice_paid, INVOICE_FINALIZED: no_handler}
+    await Teller(world.db, handlers).run_due(datetime(2126, 1, 1, tzinfo=UTC))
+    active = await world.subscription(waiting)
+    assert (active.status, active.next_bill_at) == (Status.ACTIVE, day(2, 1))
