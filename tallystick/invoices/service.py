@@ -6,7 +6,8 @@ from uuid import UUID
 
 import structlog
 
-from tallystick.invoices import store
+from tallystick.invoices import adjustment_store, store
+from tallystick.invoices.adjustments import Adjustment
 from tallystick.invoices.events import INVOICE_PAID, InvoicePaid
 from tallystick.invoices.lifecycle import settled
 from tallystick.invoices.model import Invoice, Status
@@ -45,6 +46,11 @@ async def list_invoices(
 async def draft_sums(conn: Connection, account_id: UUID) -> Mapping[str, int]:
     """Return what is on drafts and not owed yet: minor units by currency."""
     return await store.draft_sums(conn, account_id)
+
+
+async def open_credit(conn: Connection, account_id: UUID, currency: str) -> tuple[Adjustment, ...]:
+    """Return what earlier invoices gave back and the next ones will take off, oldest first."""
+    return await adjustment_store.open_credit(conn, account_id, currency)
 
 
 async def invoice_numbers(

@@ -17,6 +17,7 @@ from tallystick.catalog import service as catalog
 from tallystick.credits import service as credits_
 from tallystick.credits.amounts import to_credits
 from tallystick.credits.model import Grant
+from tallystick.invoices import service as invoice_service
 from tallystick.invoices.explain import LineExplanation, line_explanation
 from tallystick.invoices.model import Invoice
 from tallystick.kernel.db import Connection
@@ -81,9 +82,10 @@ class GrantOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CreditsOut(msgspec.Struct, frozen=True, kw_only=True):
-    """Credits at the end of the story."""
+    """Credits at the end of the story; `invoice_credit_cents` comes off the next invoices."""
 
     available: str
+    invoice_credit_cents: int
     grants: list[GrantOut]
 
 
@@ -221,8 +223,10 @@ def _period(start: datetime | None, end: datetime | None) -> PeriodOut | None:
 async def _credits(conn: Connection, told: Told) -> CreditsOut:
     account_id = told.account.account_id
     balance = await credits_.balance(conn, account_id, told.ended_at)
+    kept = await invoice_service.open_credit(conn, account_id, told.account.currency)
     return CreditsOut(
         available=_shown(balance.available),
+        invoice_credit_cents=sum(one.left.minor for one in kept),
         grants=[_grant(one) for one in await all_grants(conn, account_id)],
     )
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
-from tallystick.invoices import adjustment_store
+from tallystick.invoices import service as invoices
 from tallystick.invoices.adjustments import Adjustment, balance
 from tallystick.invoices.biller import Bill, Biller, Book, read_book
 from tallystick.invoices.build import draft_of
@@ -117,5 +117,5 @@ class Walk:
 
 async def walk_of(conn: Connection, account: Account, *, can_pay: bool) -> Walk:
     """Return the way ahead of an account, with the credit that it has from earlier invoices."""
-    open_ = await adjustment_store.open_credit(conn, account.account_id, account.currency)
+    open_ = await invoices.open_credit(conn, account.account_id, account.currency)
     return Walk(conn, account, open_, can_pay=can_pay)
