@@ -239,7 +239,8 @@ def _check_change(
 ) -> None:
     if not 1 <= quantity <= QUANTITY_MAX:
         raise BadInput.field("quantity", "out_of_range", f"must be from 1 to {QUANTITY_MAX}.")
-    if plan.currency != before.currency and plan.prices and before.prices:
+    # A free plan counts too: what it is changed to next must be in the account's currency.
+    if plan.currency != before.currency:
         raise Conflict(
             "plan_currency_differs",
             f"The plan is in {plan.currency}, the subscription in {before.currency}.",

@@ -276,7 +276,7 @@ def need_billable(account: Account, plan: PlanVersion) -> None:
 
 def _unbillable(plan: PlanVersion, sold: PlanVersion) -> Iterator[str]:
     """Yield what stands in the way; each line goes when the billing run has learned it."""
-    if sold.prices != plan.prices:
+    if sold.currency != plan.currency:
         yield f"The plan's own currency is {plan.currency}, not {sold.currency}"
     if sold.minimum_commitment and plan.usage_interval is not None:
         yield "The plan has a minimum commitment and bills usage more often"

@@ -11,7 +11,7 @@ from tallystick.catalog.model import PlanVersion
 from tallystick.kernel.errors import Conflict
 from tallystick.pricing.model import FlatPrice
 from tallystick.subscriptions.bills import Plans, next_step
-from tallystick.subscriptions.changes import cancel_at_period_end, cancel_now
+from tallystick.subscriptions.changes import cancel_at_period_end, cancel_now, change_terms
 from tallystick.subscriptions.lifecycle import TRANSITIONS, begin, next_status
 from tallystick.subscriptions.model import Event, Status, Subscription
 
@@ -186,6 +186,17 @@ def test_a_day_that_a_zone_left_out_is_no_period() -> None:
 def test_a_plan_in_another_currency_than_the_accounts_is_refused() -> None:
     with pytest.raises(Conflict) as caught:
         begin(replace(ACCOUNT, currency="USD"), PLAN, ID, START)
+    assert caught.value.code == "plan_currency_differs"
+
+
+def test_a_free_plan_of_another_currency_is_refused_too_so_that_none_is_mixed_later() -> None:
+    free = replace(PLAN, prices=())
+    with pytest.raises(Conflict) as caught:
+        begin(replace(ACCOUNT, currency="USD"), free, ID, START)
+    assert caught.value.code == "plan_not_billable"
+    begun = begin(ACCOUNT, free, ID, START)
+    with pytest.raises(Conflict) as caught:
+        change_terms(begun, free, replace(PLAN, currency="USD"), quantity=1, when="now", now=START)
     assert caught.value.code == "plan_currency_differs"
 
 
