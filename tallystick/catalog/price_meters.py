@@ -5,11 +5,10 @@ from typing import Final
 
 from tallystick.catalog.model import Meter
 from tallystick.kernel.errors import FieldError
-from tallystick.pricing.charges import is_metered
+from tallystick.pricing.charges import is_metered, needs_of_all
 from tallystick.pricing.filters import filter_properties
 from tallystick.pricing.model import DynamicPrice, PercentagePrice, Price
 from tallystick.pricing.prorated import PRORATED
-from tallystick.pricing.usage import needs
 
 MERGEABLE: Final = frozenset({"sum", "count", "weighted_sum", "max", "min"})
 """Of these the usage of a filter follows from that of its values; not of a latest value."""
@@ -50,7 +49,7 @@ def _part_problems(field: str, price: Price, meter: Meter) -> Iterator[FieldErro
 
 def _event_problems(field: str, price: Price, meter: Meter) -> Iterator[FieldError]:
     is_by_event = isinstance(price, DynamicPrice) or (
-        isinstance(price, PercentagePrice) and needs(price) != "quantity"
+        isinstance(price, PercentagePrice) and needs_of_all(price) != "quantity"
     )
     if is_by_event and (meter.aggregation not in BY_EVENT or meter.recurring):
         message = "must be a sum or a count that is not recurring: the price is by single events"

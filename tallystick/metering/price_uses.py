@@ -25,10 +25,16 @@ from tallystick.metering.usage_store import need_postgres
 from tallystick.metering.windows import cut
 from tallystick.money.currency import currency
 from tallystick.money.exact import total
-from tallystick.pricing.charges import is_metered, needs_total_only, own_price, uses_of_totals
+from tallystick.pricing.charges import (
+    is_metered,
+    needs_of_all,
+    needs_total_only,
+    own_price,
+    uses_of_totals,
+)
 from tallystick.pricing.model import ZERO, PercentagePrice, Price
 from tallystick.pricing.percentage import Tallying
-from tallystick.pricing.usage import DynamicSum, needs
+from tallystick.pricing.usage import DynamicSum
 from tallystick.pricing.use import Held, Level, Use, Uses
 
 UTC = ZoneInfo("UTC")
@@ -97,7 +103,7 @@ class _Reading:
 
     async def uses(self, days: Days) -> tuple[Use, ...]:
         """Return a use for each part."""
-        need = needs(self._price)
+        need = needs_of_all(self._price)
         if need == "events":
             found = await self._by_events()
         elif need == "dynamic":

@@ -6,7 +6,7 @@ second way from usage to money.
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -28,8 +28,12 @@ from tallystick.pricing.model import (
 from tallystick.pricing.percentage import Tallying
 from tallystick.pricing.prorated import rate_held
 from tallystick.pricing.rate import rate
-from tallystick.pricing.usage import DynamicSum, QuantityUsage, SummaryUsage, needs
+from tallystick.pricing.usage import DynamicSum, Need, QuantityUsage, SummaryUsage, needs
 from tallystick.pricing.use import UNUSED, Use, Uses
+
+_NEEDS: Final[tuple[Need, ...]] = (
+    "nothing", "quantity", "quantity_and_count", "events", "dynamic",
+)  # fmt: skip
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -133,6 +137,12 @@ def needs_total_only(price: Price) -> bool:
     """Tell whether the total of its meter says all that the price needs to know."""
     is_parted = bool(price.group_by or price.filters or price.prorate)
     return is_metered(price) and not is_parted and needs(price) == "quantity"
+
+
+def needs_of_all(price: Price) -> Need:
+    """Return what must be known to rate the price with those of all its filters."""
+    asked = [needs(price), *(needs(one.price) for one in price.filters)]
+    return max(asked, key=_NEEDS.index)
 
 
 def is_metered(price: Price) -> bool:

@@ -419,6 +419,17 @@ async def test_a_fixed_fee_is_due_for_each_event_of_a_group(world: World) -> Non
     ]
 
 
+async def test_a_filter_may_need_single_events_where_its_price_does_not(world: World) -> None:
+    """1% of 30 is 0.30; in the US 1%, at least 1.00 an event: 2.00 for two."""
+    filters = [{"values": {"region": ["us"]}, "price": {"rate": "1", "min": "1"}}]
+    account = await sold(world, {"model": "percentage", "rate": "1", "filters": filters})
+    await send(world, account, {"n": 30}, {"n": 5, "region": "us"}, {"n": 60, "region": "us"})
+    assert told(await billed(world, account)) == [
+        ("Calls (region us)", Decimal(65), 200),
+        ("Calls", Decimal(30), 30),
+    ]
+
+
 async def test_events_that_say_what_they_cost_are_summed_before_they_are_rounded(
     world: World,
 ) -> None:
