@@ -113,7 +113,7 @@ async def test_many_accounts_are_read_as_each_by_itself(
     asked = [AccountPeriod(account.account_id, *span) for span in spans]
     async with both.transaction(STAFF) as conn:
         found = await totals_of_many(conn, asked, [meter])
-    assert found == [{"tokens": 7}, {"tokens": 0}]
+    assert found == [{"tokens": Decimal(7)}, {"tokens": Decimal(0)}]
 
 
 async def test_an_insert_that_arrives_after_its_writer_was_given_up_changes_nothing(

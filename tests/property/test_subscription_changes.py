@@ -18,15 +18,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
-from tallystick.catalog.model import PlanVersion
+from tallystick.catalog.model import Interval, PlanVersion
 from tallystick.kernel.errors import Conflict
 from tallystick.pricing.model import FlatPrice, PerUnitPrice
 from tallystick.subscriptions import changes
-from tallystick.subscriptions.bills import FlatDue, Plans, Step, UsageDue, next_step
+from tallystick.subscriptions.bills import Plans, Step, UsageDue, next_step
 from tallystick.subscriptions.lifecycle import Start, begin, running_period
 from tallystick.subscriptions.model import Status, Subscription
 from tallystick.subscriptions.periods import local_day
 from tallystick.subscriptions.proration import amount_of
+from tallystick.subscriptions.terms import FlatDue
 
 AT: Final = datetime(2026, 1, 31, 9, tzinfo=UTC)
 ACCOUNT: Final = Account(
@@ -40,7 +41,7 @@ ACCOUNT: Final = Account(
     created_at=AT,
 )
 Terms = tuple[UUID, int]
-OFFERS: Final = (
+OFFERS: Final[tuple[tuple[Interval, int, Interval | None, str], ...]] = (
     ("week", 1, None, "9.99"),
     ("month", 1, None, "49"),
     ("month", 2, None, "31.31"),
@@ -159,7 +160,8 @@ class Changes(RuleBasedStateMachine):
         while (due := self.subscription.next_bill_at) is not None and due <= self.now:
             now = self.plans[self.subscription.plan_version_id]
             following = self.subscription.next_plan_version_id
-            step = next_step(self.subscription, Plans(now, following and self.plans[following]))
+            then = None if following is None else self.plans[following]
+            step = next_step(self.subscription, Plans(now, then))
             assert step is not None
             self.steps.append(step)
             self.subscription = step.after
