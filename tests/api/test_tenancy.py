@@ -38,6 +38,9 @@ BODIES: Mapping[str, Json] = {
     "/limits/{meter_code}/{per}": {"limit": "5", "reason": "as agreed"},
     "/usage/alerts/{rule_id}": {"name": "Renamed"},
     "/budgets/{budget_id}": {"name": "Renamed"},
+    "/features/{feature_code}": {"name": "Renamed"},
+    "/entitlements/{feature_code}": {"value": True, "reason": "as agreed"},
+    "/{account_id}/coupons": {"code": "spring", "reason": "sorry"},
     "/credit-packages/{package_id}": {
         "code": "c",
         "name": "n",
@@ -47,7 +50,12 @@ BODIES: Mapping[str, Json] = {
     },
 }
 # Names that all accounts share.
-SHARED = {"meter_code": "storage", "per": "day"}
+SHARED = {
+    "meter_code": "storage", "per": "day", "plan_code": "next", "feature_code": "sso",
+    "coupon_code": "spring", "add_on_code": "help",
+}  # fmt: skip
+# What is ended with a reason.
+REASONED = ("/{per}", "/entitlements/{feature_code}", "/{redemption_id}")
 PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -58,8 +66,9 @@ def operations() -> Iterator[tuple[str, str]]:
                 yield method, path
 
 
-# Packages are the business's; reservations need a key of their own scope (test_credits.py).
-ELSEWHERE = ("/credit-packages/", "/credits/reservations/")
+# Packages and features are the business's; reservations need a key of their own scope
+# (test_credits.py).
+ELSEWHERE = ("/credit-packages/", "/credits/reservations/", "/entitlements/")
 OF_ACCOUNTS = [
     pair
     for pair in operations()
@@ -126,6 +135,7 @@ async def own(shop: "Shop") -> Owned:
             "conflict_id": await contradicted(shop, tenant),
             **await watched(owner),
             **await of_the_business(shop),
+            **await offered(shop, tenant),
         },
     )
 
@@ -203,6 +213,30 @@ async def of_the_business(shop: "Shop") -> dict[str, str]:
     }
 
 
+async def offered(shop: "Shop", tenant: "Tenant") -> dict[str, str]:
+    """Make what is sold under a name, and the account's coupon, a draft and a trial of it."""
+    admin = shop.with_key(shop.house_keys["admin"])
+    place = "/api/v1/admin"
+    plan = {"code": "next", "name": "N", "currency": "USD", "interval": "month", "prices": []}
+    for path, body in (
+        ("features", {"code": "sso", "kind": "boolean"}),
+        ("coupons", {"code": "spring", "name": "S", "percent": "10"}),
+        ("add-ons", {"code": "help", "name": "H", "charge": "once", "amounts": {"usd": "1"}}),
+    ):
+        await admin.post(f"{place}/{path}", json=body)  # 409 for the second account: it is there
+    draft = await admin.post(f"{place}/plans", json={**plan, "draft": True})
+    give = {"code": "spring", "reason": "sorry"}
+    given = await admin.post(f"{place}/accounts/{tenant.id}/coupons", json=give)
+    since = {"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"}
+    asked = {"draft": plan, "accounts": [tenant.id], **since}
+    what_if = await admin.post(f"{place}/billing/what-ifs", json=asked)
+    return {
+        "plan_version_id": draft.json()["id"],
+        "redemption_id": given.json()["id"],
+        "what_if_id": what_if.json()["id"],
+    }
+
+
 @pytest.fixture(scope="module")
 async def globex(shop: "Shop") -> Owned:
     return await own(shop)
@@ -219,7 +253,7 @@ def fill(path: str, values: Mapping[str, str]) -> str:
 
 async def ask(client: httpx.AsyncClient, method: str, path: str, at: str) -> httpx.Response:
     body = next((body for end, body in BODIES.items() if path.endswith(end)), None)
-    query = {"reason": "ended"} if (method, path[-6:]) == ("delete", "/{per}") else None
+    query = {"reason": "ended"} if method == "delete" and path.endswith(REASONED) else None
     return await client.request(method, at, json=body, params=query)
 
 
