@@ -29,7 +29,7 @@ from tallystick.console.problem_pages import with_pages
 from tallystick.console.routes import ROUTES as PAGES
 from tallystick.corrections.service import Corrections
 from tallystick.credits.service import CreditService
-from tallystick.invoices.document import Party
+from tallystick.documents.document import Party
 from tallystick.kernel.clock import Clock, system_clock
 from tallystick.kernel.db import Database, open_database
 from tallystick.kernel.errors import SetupError, Unavailable

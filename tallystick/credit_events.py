@@ -15,8 +15,8 @@ from tallystick.credits import packages
 from tallystick.credits.amounts import to_units
 from tallystick.credits.model import NewGrant
 from tallystick.credits.plan_credits import give_for_period
+from tallystick.documents.document import Party
 from tallystick.invoices import credit_purchase
-from tallystick.invoices.document import Party
 from tallystick.invoices.events import InvoicePaid
 from tallystick.kernel.clock import Clock, account_now
 from tallystick.kernel.db import WRITER, Connection, Database

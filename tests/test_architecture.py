@@ -111,6 +111,7 @@ def test_no_float_touches_an_amount() -> None:
         "money",
         "pricing",
         "ledger",
+        "documents",
         "invoices",
         "payments",
         "subscriptions",

@@ -11,7 +11,7 @@ from tallystick.accounts.passwords import Passwords
 from tallystick.accounts.sign_in import SignIn
 from tallystick.corrections.service import Corrections
 from tallystick.credits.service import CreditService
-from tallystick.invoices.document import Party
+from tallystick.documents.document import Party
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
 from tallystick.lago_sync.client import LagoApi

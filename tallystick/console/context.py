@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 
 from tallystick.accounts.model import Account, Principal
 from tallystick.accounts.sign_in import SignIn
-from tallystick.invoices.document import Party
+from tallystick.documents.document import Party
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
 from tallystick.settings import Settings

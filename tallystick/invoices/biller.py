@@ -15,11 +15,11 @@ from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter, PlanVersion
+from tallystick.documents.document import Party
 from tallystick.invoices import adjustment_store
 from tallystick.invoices.adjustments import Adjustment, Kept, Kind, balance
 from tallystick.invoices.build import draft_of, due_lines
 from tallystick.invoices.commitment import commitment_line, counted_for
-from tallystick.invoices.document import Party
 from tallystick.invoices.finalize import issue_bill
 from tallystick.invoices.model import DraftLine
 from tallystick.invoices.usage_lines import metered_codes

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
+from tallystick.documents.document import Party
 from tallystick.invoices.biller import Biller, HasMethod, read_book
-from tallystick.invoices.document import Party
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.due import AccountKind

@@ -9,8 +9,8 @@ from tallystick.credits import packages
 from tallystick.credits.debits import shown
 from tallystick.credits.grants import key_conflict
 from tallystick.credits.model import Package
+from tallystick.documents.document import Party
 from tallystick.invoices import service
-from tallystick.invoices.document import Party
 from tallystick.invoices.model import Invoice
 from tallystick.invoices.one_off import issue_one_off, one_off_draft
 from tallystick.kernel.db import Connection

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import msgspec
 
+from tallystick.documents.document import InvoiceDocument, TaxLine
+from tallystick.documents.document import decode as decode_document
 from tallystick.invoices import service, store
 from tallystick.invoices.derivation import Derivation, decode, recompute
-from tallystick.invoices.document import InvoiceDocument, TaxLine
-from tallystick.invoices.document import decode as decode_document
 from tallystick.invoices.model import Invoice, InvoiceLine
 from tallystick.kernel.db import Connection
 from tallystick.kernel.ids import unknown

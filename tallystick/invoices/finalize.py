@@ -6,8 +6,8 @@ from uuid import UUID
 import structlog
 
 from tallystick.accounts.model import Account
+from tallystick.documents.document import Party, encode
 from tallystick.invoices import store
-from tallystick.invoices.document import Party, encode
 from tallystick.invoices.entries import issued_entry
 from tallystick.invoices.events import (
     INVOICE_FINALIZED,

@@ -6,7 +6,7 @@ from decimal import Decimal
 from msgspec.structs import asdict
 
 from tallystick.accounts.model import Account
-from tallystick.invoices.document import DocumentLine, InvoiceDocument, LineDetail, Party
+from tallystick.documents.document import DocumentLine, InvoiceDocument, LineDetail, Party
 from tallystick.invoices.model import DraftLine, InvoiceDraft
 from tallystick.kernel.ids import show
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import msgspec
 
+from tallystick.documents.document import TaxLine
 from tallystick.invoices.derivation import Derivation
-from tallystick.invoices.document import TaxLine
 from tallystick.money.amount import Money
 
 LineKind = Literal[

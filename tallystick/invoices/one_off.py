@@ -4,9 +4,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from tallystick.accounts.model import Account
+from tallystick.documents.document import Party
 from tallystick.invoices import store
 from tallystick.invoices.derivation import Derivation, rated_amount
-from tallystick.invoices.document import Party
 from tallystick.invoices.finalize import finalize
 from tallystick.invoices.model import DraftLine, Invoice, InvoiceDraft, LineKind
 from tallystick.invoices.tax import taxes_on

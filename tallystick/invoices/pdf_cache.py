@@ -10,16 +10,16 @@ from uuid import UUID
 import msgspec
 
 import tallystick
-from tallystick.invoices import pdf_store, store
-from tallystick.invoices.document import (
+from tallystick.documents.document import (
     InvoiceDocument,
     PaymentState,
     PaymentStatus,
     decode,
     encode,
 )
+from tallystick.documents.pdf import pdf_etag, render
+from tallystick.invoices import pdf_store, store
 from tallystick.invoices.model import Invoice
-from tallystick.invoices.pdf import pdf_etag, render
 from tallystick.invoices.pdf_store import InvoicePdf
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
@@ -93,7 +93,7 @@ def payment_state(invoice: Invoice, timezone: str) -> PaymentState:
 def _look_version() -> bytes:
     """Return a hash of all that decides the look: a new template renders old invoices anew."""
     digest = hashlib.sha256(tallystick.__version__.encode())
-    folder = files("tallystick.invoices")
+    folder = files("tallystick.documents")
     for file in sorted(folder.iterdir(), key=lambda one: one.name):
         if file.name.endswith(LOOK_FILES):
             digest.update(file.read_bytes())

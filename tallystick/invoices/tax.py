@@ -5,7 +5,7 @@ three lines of 0.33 at 20% are 0.198, so 0.20; line by line they would be 3 x 0.
 """
 
 from tallystick.accounts.model import Account
-from tallystick.invoices.document import TaxLine
+from tallystick.documents.document import TaxLine
 from tallystick.money.amount import Money
 from tallystick.money.exact import multiply, shift
 from tallystick.money.rounding import round_decimal

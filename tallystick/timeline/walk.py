@@ -13,11 +13,11 @@ import msgspec
 from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
+from tallystick.documents.document import Party
 from tallystick.invoices import service as invoices
 from tallystick.invoices.adjustments import Adjustment, balance
 from tallystick.invoices.biller import Bill, Biller, Book, read_book
 from tallystick.invoices.build import draft_of
-from tallystick.invoices.document import Party
 from tallystick.invoices.model import InvoiceDraft
 from tallystick.kernel.db import Connection
 from tallystick.kernel.ids import new_id

@@ -10,7 +10,7 @@ import asyncpg
 
 from tallystick.accounts import service as accounts
 from tallystick.accounts.model import NewAccount
-from tallystick.invoices.document import Party
+from tallystick.documents.document import Party
 from tallystick.invoices.one_off import issue_one_off, one_off_draft
 from tallystick.kernel.db import WRITER, Database
 from tallystick.kernel.ids import show

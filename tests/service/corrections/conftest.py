@@ -13,9 +13,9 @@ from tallystick.catalog import service as catalog
 from tallystick.catalog.model import NewMeter, NewPlanVersion
 from tallystick.corrections.model import Change, Named, Outcome, Terms
 from tallystick.corrections.service import Corrections
+from tallystick.documents.document import Party
 from tallystick.invoices import service as invoices
 from tallystick.invoices.billing_run import BillingRun
-from tallystick.invoices.document import Party
 from tallystick.invoices.model import Invoice
 from tallystick.kernel.db import STAFF, WRITER, Actor, Database, account_scope, acting
 from tallystick.kernel.paging import PageRequest

@@ -14,9 +14,9 @@ from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account, NewAccount
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import NewMeter, NewPlanVersion, PlanVersion
+from tallystick.documents.document import Party
 from tallystick.invoices import service
 from tallystick.invoices.billing_run import BillingRun
-from tallystick.invoices.document import Party
 from tallystick.invoices.model import Invoice
 from tallystick.kernel import test_clocks
 from tallystick.kernel.db import WRITER, Database, account_scope

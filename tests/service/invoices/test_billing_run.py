@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from tallystick.documents.document import decode
 from tallystick.invoices import finalize
-from tallystick.invoices.document import decode
 from tallystick.invoices.model import Status
 from tallystick.kernel.db import WRITER, Connection
 from tallystick.ledger import service as ledger

@@ -9,8 +9,8 @@ import pytest
 from tallystick.accounts.model import Account
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import NewPlanVersion, PlanVersion
+from tallystick.documents.document import Party
 from tallystick.invoices.biller import bill_now
-from tallystick.invoices.document import Party
 from tallystick.invoices.events import INVOICE_FINALIZED, INVOICE_PAID
 from tallystick.invoices.explain import line_explanation
 from tallystick.invoices.model import Invoice

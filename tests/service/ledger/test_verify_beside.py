@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from tallystick.credits import grants, jobs, packages, refunds, reservations, service, transfers
 from tallystick.credits.model import NewGrant, Settings
 from tallystick.credits.service import CreditService, Deduct
+from tallystick.documents.document import Party
 from tallystick.invoices.credit_purchase import purchase
-from tallystick.invoices.document import Party
 from tallystick.kernel.db import WRITER, Database
 
 from .conftest import AT, Found, new_account

@@ -14,10 +14,10 @@ from tallystick.catalog import service as catalog
 from tallystick.catalog.model import NewPlanVersion
 from tallystick.credits import grants
 from tallystick.credits.model import NewGrant
+from tallystick.documents.document import Party
 from tallystick.invoices import service as invoices
 from tallystick.invoices.biller import bill_now
 from tallystick.invoices.billing_run import BillingRun
-from tallystick.invoices.document import Party
 from tallystick.invoices.model import Invoice
 from tallystick.kernel import test_clocks
 from tallystick.kernel.db import WRITER, Database, account_scope

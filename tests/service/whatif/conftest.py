@@ -12,9 +12,9 @@ from tallystick.accounts.model import Account, NewAccount
 from tallystick.accounts.service import create_account
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import NewMeter, NewPlanVersion, PlanVersion
+from tallystick.documents.document import Party
 from tallystick.invoices import service as invoices
 from tallystick.invoices.billing_run import BillingRun
-from tallystick.invoices.document import Party
 from tallystick.invoices.model import Invoice
 from tallystick.kernel.db import STAFF, WRITER, Database, account_scope
 from tallystick.kernel.paging import PageRequest

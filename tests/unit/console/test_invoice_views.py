@@ -15,8 +15,8 @@ from tallystick.console.invoice_views import (
     invoice_view,
     status_choices,
 )
+from tallystick.documents.document import TaxLine
 from tallystick.invoices.derivation import Derivation, recompute
-from tallystick.invoices.document import TaxLine
 from tallystick.invoices.explain import LineExplanation
 from tallystick.invoices.model import Invoice, InvoiceLine, Status
 from tallystick.kernel.paging import Page, PageRequest

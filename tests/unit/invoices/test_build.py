@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import Meter, PlanVersion
+from tallystick.documents.document import TaxLine
 from tallystick.invoices.build import build
 from tallystick.invoices.derivation import decode, encode, recompute
-from tallystick.invoices.document import TaxLine
 from tallystick.invoices.model import InvoiceDraft
 from tallystick.invoices.usage_lines import metered_codes
 from tallystick.kernel.errors import Conflict

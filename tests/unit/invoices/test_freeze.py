@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import Meter, PlanVersion
+from tallystick.documents.document import InvoiceDocument, Party, decode, encode
 from tallystick.invoices.build import build
-from tallystick.invoices.document import InvoiceDocument, Party, decode, encode
 from tallystick.invoices.entries import issued_entry
 from tallystick.invoices.freeze import freeze
 from tallystick.invoices.model import InvoiceDraft

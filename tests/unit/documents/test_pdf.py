@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tallystick.invoices.document import (
+from tallystick.documents.document import (
     DocumentLine,
     InvoiceDocument,
     LineDetail,
@@ -22,7 +22,7 @@ from tallystick.invoices.document import (
     decode,
     encode,
 )
-from tallystick.invoices.pdf import pdf_etag, render
+from tallystick.documents.pdf import pdf_etag, render
 from tallystick.money.errors import UnknownCurrency, UnknownLocale
 
 OPEN = PaymentState("open")

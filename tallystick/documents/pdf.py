@@ -19,8 +19,8 @@ import msgspec
 import structlog
 import typst
 
-from tallystick.invoices.document import InvoiceDocument, PaymentState
-from tallystick.invoices.pdf_view import LANGUAGE, View, Writer, printed
+from tallystick.documents.document import InvoiceDocument, PaymentState
+from tallystick.documents.pdf_view import LANGUAGE, View, Writer, printed
 from tallystick.kernel.errors import SetupError
 
 Standard: TypeAlias = Literal["a-3a", "a-3b", "ua-1"]
@@ -119,7 +119,7 @@ def _font_folders() -> list[str]:
 
 
 def _templates() -> Path:
-    return Path(str(files("tallystick.invoices")))
+    return Path(str(files("tallystick.documents")))
 
 
 def _printable(value: View) -> View:

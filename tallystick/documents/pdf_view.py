@@ -15,7 +15,7 @@ from babel import Locale
 from babel.dates import format_date, format_interval
 from babel.numbers import format_percent
 
-from tallystick.invoices.document import (
+from tallystick.documents.document import (
     DocumentLine,
     InvoiceDocument,
     LineDetail,
