@@ -19,6 +19,7 @@ NAME_LENGTH_MAX: Final = 200
 EMAIL_LENGTH_MAX: Final = 254  # RFC 5321: a path has 256 octets, two of them its brackets
 EXTERNAL_ID_LENGTH_MAX: Final = 255
 ADDRESS_LINES_MAX: Final = 8
+POSTAL_CODE_LENGTH_MAX: Final = 32
 PAYMENT_DUE_DAYS_MAX: Final = 365
 NAME_RULE: Final = ("name", "invalid_length", "must have 1 to 200 characters")
 EMAIL_RULE: Final = ("email", "invalid_email", "must be an e-mail address")
@@ -32,11 +33,19 @@ EXTERNAL_ID_RULE: Final = (
     "must have 1 to 255 characters, no space around it, and not begin with acct_",
 )
 ADDRESS_RULE: Final = ("address", "invalid_address", "must be at most 8 lines of 200 characters")
+REGION_RULE: Final = (
+    "region",
+    "unknown_region",
+    "must be the part of the country by ISO 3166-2, without the country: QC for CA-QC",
+)
+CITY_RULE: Final = ("city", "invalid_length", "must have 1 to 200 characters")
+POSTAL_CODE_RULE: Final = ("postal_code", "invalid_length", "must have 1 to 32 characters")
 TAX_NUMBER_RULE: Final = ("tax_number", "invalid_length", "must have 1 to 200 characters")
 TAX_RULE: Final = ("tax_percent", "invalid_tax", "must be 0 to 100, beside a tax_name")
 DUE_RULE: Final = ("payment_due_days", "out_of_range", "must be from 0 to 365")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
+_REGION: Final = re.compile(r"[A-Z0-9]{1,3}")
 _PERCENT_MAX: Final = Decimal(100)
 
 
@@ -50,6 +59,7 @@ def check_account(account: Account) -> Account:
         email=account.email.strip(),
         currency=account.currency.upper(),
         country=account.country.upper(),
+        region=_upper(account.region),
     )
     found = [FieldError(*rule) for rule, is_kept in _rules(tidied) if not is_kept]
     if found:
@@ -106,13 +116,25 @@ def _rules(account: Account) -> Iterator[tuple[tuple[str, str, str], bool]]:
         len(account.address) <= ADDRESS_LINES_MAX
         and all(_is_name(line) for line in account.address),
     )
+    yield REGION_RULE, account.region is None or _REGION.fullmatch(account.region) is not None
+    yield CITY_RULE, account.city is None or _is_name(account.city)
+    yield POSTAL_CODE_RULE, account.postal_code is None or _is_postal_code(account.postal_code)
     yield TAX_NUMBER_RULE, account.tax_number is None or _is_name(account.tax_number)
     yield TAX_RULE, _is_tax(account.tax_name, account.tax_percent)
     yield DUE_RULE, 0 <= account.payment_due_days <= PAYMENT_DUE_DAYS_MAX
 
 
+def _upper(region: str | None) -> str | None:
+    """Return the code in upper case; a letter like ß stays, for it is none of a code."""
+    return region.upper() if region is not None and region.isascii() else region
+
+
 def _is_name(text: str) -> bool:
     return bool(text.strip()) and len(text) <= NAME_LENGTH_MAX and text.isprintable()
+
+
+def _is_postal_code(text: str) -> bool:
+    return _is_name(text) and len(text) <= POSTAL_CODE_LENGTH_MAX
 
 
 def _is_currency(code: str) -> bool:

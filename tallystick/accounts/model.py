@@ -26,7 +26,12 @@ Method = Literal["bearer_key", "jwt", "session", "session_pair", "cookie_jwt"]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is billed: the tenant of every row. `currency` and `country` are upper case (ISO)."""
+    """Who is billed: the tenant of every row. `currency` and `country` are upper case (ISO).
+
+    `address` is what is printed, line by line; `city`, `postal_code` and `region` say the same in
+    parts for e-invoices and taxes. `region` is the part of the country in the code of ISO 3166-2
+    without the country ("QC" of CA-QC).
+    """
 
     account_id: UUID
     name: str
@@ -38,6 +43,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     external_id: str | None = None
     address: tuple[str, ...] = ()
+    region: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
     tax_number: str | None = None
     tax_name: str | None = None
     tax_percent: Decimal | None = None
@@ -57,6 +65,9 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     locale: str = "en-US"
     external_id: str | None = None
     address: tuple[str, ...] = ()
+    region: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
     tax_number: str | None = None
     tax_name: str | None = None
     tax_percent: Decimal | None = None
@@ -74,6 +85,9 @@ class AccountChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     locale: str | msgspec.UnsetType = msgspec.UNSET
     external_id: str | msgspec.UnsetType | None = msgspec.UNSET
     address: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    region: str | msgspec.UnsetType | None = msgspec.UNSET
+    city: str | msgspec.UnsetType | None = msgspec.UNSET
+    postal_code: str | msgspec.UnsetType | None = msgspec.UNSET
     tax_number: str | msgspec.UnsetType | None = msgspec.UNSET
     tax_name: str | msgspec.UnsetType | None = msgspec.UNSET
     tax_percent: Decimal | msgspec.UnsetType | None = msgspec.UNSET

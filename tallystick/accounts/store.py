@@ -17,8 +17,8 @@ LOCK: Final = "SELECT * FROM accounts WHERE account_id = $1 FOR UPDATE"
 INSERT: Final = """
 INSERT INTO accounts (account_id, external_id, name, email, currency, timezone, country, locale,
     address, tax_number, tax_name, tax_percent, payment_due_days, autopay, test_clock_id,
-    created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+    created_at, region, city, postal_code)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 ON CONFLICT (external_id) DO NOTHING RETURNING account_id
 """
 EXTERNAL_ID_TAKEN: Final = """
@@ -27,7 +27,7 @@ SELECT true FROM accounts WHERE external_id = $2 AND account_id <> $1
 UPDATE: Final = """
 UPDATE accounts SET external_id = $2, name = $3, email = $4, timezone = $5, country = $6,
     locale = $7, address = $8, tax_number = $9, tax_name = $10, tax_percent = $11,
-    payment_due_days = $12
+    payment_due_days = $12, region = $13, city = $14, postal_code = $15
 WHERE account_id = $1
 """
 SET_AUTOPAY: Final = "UPDATE accounts SET autopay = $2 WHERE account_id = $1 RETURNING *"
@@ -86,6 +86,7 @@ async def insert(conn: Connection, new: Account) -> bool:
         INSERT, new.account_id, new.external_id, new.name, new.email, new.currency, new.timezone,
         new.country, new.locale, list(new.address), new.tax_number, new.tax_name, new.tax_percent,
         new.payment_due_days, new.autopay, new.test_clock_id, new.created_at,
+        new.region, new.city, new.postal_code,
     )  # fmt: skip
 
 
@@ -100,6 +101,7 @@ async def update(conn: Connection, account: Account) -> None:
         UPDATE, account.account_id, account.external_id, account.name, account.email,
         account.timezone, account.country, account.locale, list(account.address),
         account.tax_number, account.tax_name, account.tax_percent, account.payment_due_days,
+        account.region, account.city, account.postal_code,
     )  # fmt: skip
 
 

@@ -40,6 +40,9 @@ class AccountAnswer(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str
     locale: str
     address: list[str]
+    region: str | None
+    city: str | None
+    postal_code: str | None
     tax_number: str | None
     tax_name: str | None
     tax_percent: str | None
@@ -68,6 +71,9 @@ class AccountBody(Body, frozen=True, kw_only=True):
     locale: fields.Locale = "en-US"
     external_id: fields.ExternalId | None = None
     address: fields.Address = ()
+    region: fields.Region | None = None
+    city: fields.Line | None = None
+    postal_code: fields.PostalCode | None = None
     tax_number: fields.Line | None = None
     tax_name: fields.Line | UnsetType = UNSET
     tax_percent: fields.Percent | UnsetType = UNSET
@@ -85,6 +91,9 @@ class AccountChangeBody(Body, frozen=True, kw_only=True):
     locale: fields.Locale | UnsetType = UNSET
     external_id: fields.ExternalId | UnsetType | None = UNSET
     address: fields.Address | UnsetType = UNSET
+    region: fields.Region | UnsetType | None = UNSET
+    city: fields.Line | UnsetType | None = UNSET
+    postal_code: fields.PostalCode | UnsetType | None = UNSET
     tax_number: fields.Line | UnsetType | None = UNSET
     tax_name: fields.Line | UnsetType | None = UNSET
     tax_percent: fields.Percent | UnsetType | None = UNSET
@@ -173,6 +182,9 @@ def account_answer(account: Account) -> AccountAnswer:
         timezone=account.timezone,
         locale=account.locale,
         address=list(account.address),
+        region=account.region,
+        city=account.city,
+        postal_code=account.postal_code,
         tax_number=account.tax_number,
         tax_name=account.tax_name,
         tax_percent=None if account.tax_percent is None else str(account.tax_percent),

@@ -20,6 +20,7 @@ from tallystick.accounts.checks import (
     EXTERNAL_ID_LENGTH_MAX,
     NAME_LENGTH_MAX,
     PAYMENT_DUE_DAYS_MAX,
+    POSTAL_CODE_LENGTH_MAX,
 )
 from tallystick.catalog.currencies import CURRENCIES_MAX
 from tallystick.catalog.meter_checks import EVENT_TYPE_LENGTH_MAX
@@ -54,6 +55,14 @@ def _like(pattern: str, **more: object) -> Meta:
 
 Line = Annotated[str, _line(NAME_LENGTH_MAX)]
 Address = Annotated[tuple[Line, ...], Meta(extra_json_schema={"maxItems": ADDRESS_LINES_MAX})]
+PostalCode = Annotated[str, _line(POSTAL_CODE_LENGTH_MAX)]
+Region = Annotated[
+    str,
+    _like(
+        "^[A-Za-z0-9]{1,3}$",
+        description="The part of the country by ISO 3166-2, without the country: QC for CA-QC.",
+    ),
+]
 Email = Annotated[
     str, _like(r"^[^@\s\x00]+@[^@\s\x00]+$", maxLength=EMAIL_LENGTH_MAX, format="email")
 ]

@@ -32,16 +32,26 @@ DetailKind = Literal[
     "minimum",
     "maximum",
 ]
+TaxCategory = Literal["S", "Z", "E", "AE", "K", "G", "O"]
+"""Standard rate, zero rated, exempt, reverse charge, supply within the EU, export, no tax."""
 PaymentStatus = Literal["open", "paid", "void", "uncollectible"]
 
 
 class Party(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who sells, or who is billed. `address` holds one printed line per item."""
+    """Who sells, or who is billed. `address` holds one printed line per item.
+
+    `country` (ISO 3166-1, "CA"), `region` (ISO 3166-2 without the country, "QC"), `city` and
+    `postal_code` say where that is in parts, for what a machine reads.
+    """
 
     name: str
     address: tuple[str, ...] = ()
     email: str | None = None
     tax_id: str | None = None
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    postal_code: str | None = None
 
 
 class LineDetail(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -86,13 +96,19 @@ class DocumentLine(msgspec.Struct, frozen=True, omit_defaults=True):
     details: tuple[LineDetail, ...] = ()
 
 
-class TaxLine(msgspec.Struct, frozen=True):
-    """One tax at one rate: `percent` 20 of `base_minor` is `amount_minor`."""
+class TaxLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One tax at one rate: `percent` 20 of `base_minor` is `amount_minor`.
+
+    `category` is the code of UNCL5305 that EN 16931 takes in BT-118, None where nobody said it;
+    `reason` says why nothing is charged (BT-120), as it is to be printed.
+    """
 
     name: str
     percent: Decimal
     base_minor: int
     amount_minor: int
+    category: TaxCategory | None = None
+    reason: str | None = None
 
 
 class InvoiceDocument(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -10,6 +10,10 @@ CREATE TABLE accounts (
     country char(2) NOT NULL CHECK (country = upper(country)),
     locale text NOT NULL,
     address text[] NOT NULL DEFAULT '{}',
+    -- The part of a country by ISO 3166-2 without the country: 'QC' of CA-QC.
+    region text CHECK (region ~ '^[A-Z0-9]{1,3}$'),
+    city text,
+    postal_code text,
     tax_number text,
     -- One rate per account until tax rates are data of their own; NULL: no tax is charged.
     tax_name text,

@@ -842,6 +842,9 @@ CREATE TABLE public.accounts (
     country character(2) NOT NULL,
     locale text NOT NULL,
     address text[] DEFAULT '{}'::text[] NOT NULL,
+    region text,
+    city text,
+    postal_code text,
     tax_number text,
     tax_name text,
     tax_percent numeric,
@@ -853,6 +856,7 @@ CREATE TABLE public.accounts (
     CONSTRAINT accounts_country_check CHECK (((country)::text = upper((country)::text))),
     CONSTRAINT accounts_currency_check CHECK (((currency)::text = upper((currency)::text))),
     CONSTRAINT accounts_payment_due_days_check CHECK (((payment_due_days >= 0) AND (payment_due_days <= 365))),
+    CONSTRAINT accounts_region_check CHECK ((region ~ '^[A-Z0-9]{1,3}$'::text)),
     CONSTRAINT accounts_tax_percent_check CHECK (((tax_percent >= (0)::numeric) AND (tax_percent <= (100)::numeric)))
 );
 CREATE TABLE public.add_ons (

@@ -19,6 +19,7 @@ MakeUser = Callable[..., Awaitable[User]]
 WHOLE = NewAccount(
     name="Whole", email="w@example.com", currency="jpy", country="jp", timezone="Asia/Tokyo",
     locale="ja-JP", external_id="w-1", address=("1 Street", "Tokyo"), tax_number="T1",
+    region="13", city="Tokyo", postal_code="100-0001",
     tax_name="JCT", tax_percent=Decimal("10.0"), payment_due_days=0,
 )  # fmt: skip
 

@@ -39,6 +39,9 @@ def test_a_good_account_passes_with_its_codes_in_upper_case() -> None:
     ("locale", ["", "x", "german", "xx-YY", "de_DE; DROP"]),
     ("external_id", ["", " x", "x ", "acct_1", "x" * 256, "a\nb", "a\x00b"]),
     ("address", [("",), ("x",) * 9, ("x" * 201,), ("a\nb",)]),
+    ("region", ["", "QUEB", "Q C", "ß"]),
+    ("city", ["", "x" * 201, "a\nb"]),
+    ("postal_code", ["", "1" * 33]),
     ("tax_number", ["", "x" * 201]),
     ("payment_due_days", [-1, 366]),
 ])  # fmt: skip

@@ -32,6 +32,8 @@ ACCOUNT = Account(
     country="FR",
     locale="fr-FR",
     address=("2 Rue X", "75001 Paris"),
+    city="Paris",
+    postal_code="75001",
     tax_number="FR999",
     tax_name="TVA",
     tax_percent=Decimal(20),
@@ -87,7 +89,10 @@ def document(*prices: Price, quantity: str = "150", uses: Uses | None = None) ->
 
 def test_the_document_says_who_when_and_how_much() -> None:
     frozen = document(FEE, CALLS)
-    assert frozen.customer == Party("Ada", ("2 Rue X", "75001 Paris"), "ada@example.com", "FR999")
+    assert frozen.customer == Party(
+        "Ada", ("2 Rue X", "75001 Paris"), "ada@example.com", "FR999",
+        country="FR", city="Paris", postal_code="75001",
+    )  # fmt: skip
     assert frozen.seller == SELLER
     assert frozen.account_id.startswith("acct_")
     assert (frozen.subtotal_minor, frozen.total_minor) == (5200, 6240)
