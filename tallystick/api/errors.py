@@ -26,6 +26,8 @@ log = structlog.get_logger()
 
 PROBLEM: Final = "application/problem+json"
 TYPE: Final = "urn:tallystick:error:"
+QUERY_ALIASES: Final = "query_aliases"
+"""Where a route keeps its parameters' names as they are sent, by those of our functions."""
 
 STATUS_BY_KIND: Final[Mapping[str, int]] = {
     "bad_input": 422,
@@ -107,9 +109,9 @@ def money_error(request: Request[Any, Any, Any], error: MoneyError) -> Response[
 def framework_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """Answer what the framework refused: unknown paths and methods, parameters, bodies."""
     if isinstance(error, ValidationException):
-        return problem(
-            request, 422, "validation_failed", "The request has a wrong field.", _fields(error)
-        )
+        handler = request.scope.get("route_handler")
+        found = _fields(error, handler.opt.get(QUERY_ALIASES, {}) if handler else {})
+        return problem(request, 422, "validation_failed", "The request has a wrong field.", found)
     headers = dict(error.headers or {})
     if isinstance(error, NotFoundException):
         return problem(request, 404, "route_not_found", "There is nothing at this address.", ())
@@ -176,14 +178,14 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}".lstrip(".")
 
 
-def _fields(error: ValidationException) -> list[FieldError]:
+def _fields(error: ValidationException, aliases: Mapping[str, str]) -> list[FieldError]:
     extra = error.extra if isinstance(error.extra, list) else []
-    found = [_field(item) for item in extra if isinstance(item, dict)]
+    found = [_field(item, aliases) for item in extra if isinstance(item, dict)]
     return found or [FieldError("request", "invalid", str(error.detail)[:300])]
 
 
-def _field(item: Mapping[str, Any]) -> FieldError:
+def _field(item: Mapping[str, Any], aliases: Mapping[str, str]) -> FieldError:
     name, message = str(item.get("key", "request")), str(item.get("message", ""))
     if name == "data":  # the handlers' word for the body, which was left out
         return FieldError("body", "missing", "is required")
-    return FieldError(name, "invalid", message[:300])
+    return FieldError(aliases.get(name, name), "invalid", message[:300])

@@ -16,7 +16,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
-from tallystick.api.errors import body_error
+from tallystick.api.errors import QUERY_ALIASES, body_error
 from tallystick.kernel.errors import BadInput, FieldError, NotFound
 
 BODY_BYTES_MAX: Final = 1 << 20
@@ -26,6 +26,7 @@ _QUERY_INTEGERS: Final = "query_integers"
 _QUERY_OPTIONAL: Final = "query_optional"
 _QUERY_TIMES: Final = "query_times"
 _QUERY_LISTS: Final = "query_lists"
+_QUERY_REQUIRED: Final = "query_required"
 _TIME: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -97,6 +98,10 @@ def collect_query_names(app: Litestar) -> None:
             for handler, model in route.route_handler_map.values():
                 query = model.expected_query_params
                 handler.opt[_QUERY_NAMES] = frozenset(p.field_alias for p in query)
+                handler.opt[QUERY_ALIASES] = {p.field_name: p.field_alias for p in query}
+                handler.opt[_QUERY_REQUIRED] = tuple(
+                    sorted(p.field_alias for p in query if p.is_required)
+                )
                 handler.opt[_QUERY_OPTIONAL] = frozenset(
                     p.field_alias for p in query if p.default is None
                 )
@@ -142,7 +147,11 @@ def _query_faults(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> Iterator[FieldError]:
     known, integers = handler.opt[_QUERY_NAMES], handler.opt[_QUERY_INTEGERS]
-    for name, texts in connection.query_params.dict().items():
+    sent = connection.query_params.dict()
+    for name in handler.opt[_QUERY_REQUIRED]:
+        if name not in sent:
+            yield FieldError(name, "missing", "is required")
+    for name, texts in sent.items():
         if name not in known:
             yield FieldError(name, "unknown_field", "is not a parameter here")
         elif len(texts) > 1 and name not in handler.opt[_QUERY_LISTS]:
