@@ -23,7 +23,7 @@ from tallystick.metering.model import Status
 from tallystick.metering.prepare import Row
 from tallystick.metering.quantities import NOTHING, State, followed
 from tallystick.metering.usage_sql import fill
-from tallystick.metering.usage_store import Dimensions, Span, SpanState, SpanValue
+from tallystick.metering.usage_store import Dimensions, Span, SpanState, SpanValue, group_rows_max
 
 LOCKS: Final = 256
 """Accounts share so many locks: a batch of many accounts must not fill the lock table."""
@@ -155,7 +155,7 @@ class ClickHouseUsage:
             value=value,
             last=_LAST if kind == "latest" else "NULL",
             moment=_MOMENT if kind == "weighted_sum" else "NULL",
-        )
+        ) + _limit(spans, group_by)
         rows = await self._read(
             conn, account_id, meter, sql, spans=spans, group_by=group_by, more=more
         )
@@ -176,7 +176,7 @@ class ClickHouseUsage:
         group_by: Sequence[str],
     ) -> tuple[SpanState, ...]:
         """Count them in one query."""
-        sql = fill(UNIQUES, values=_VALUES)
+        sql = fill(UNIQUES, values=_VALUES) + _limit(spans, group_by)
         rows = await self._read(conn, account_id, meter, sql, spans=spans, group_by=group_by)
         at = _Positions(spans)
         return tuple(
@@ -337,6 +337,10 @@ class _Positions:
 def _is_same(first: tuple[int, UUID], at: datetime | None, content: UUID) -> bool:
     """Tell whether an event says what the stored one says; without an instant, whenever it came."""
     return first[1] == content and (at is None or made.micros(at) == first[0])
+
+
+def _limit(spans: Sequence[Span], group_by: Sequence[str]) -> str:
+    return f"LIMIT {group_rows_max(spans) + 1}" if group_by else ""
 
 
 def _dimensions(group_by: Sequence[str], told: Sequence[str | None]) -> Dimensions:

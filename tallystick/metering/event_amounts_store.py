@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from tallystick.kernel.db import Connection
+from tallystick.kernel.errors import Conflict
 from tallystick.metering.usage_sql import COUNTS, VALUE, fill
 from tallystick.metering.usage_store import Dimensions
 
@@ -42,7 +43,7 @@ FROM (
     SELECT usage_dimensions($5::text[], e.properties)::text AS dimensions, {value} AS value,
         usage_text(e.properties, 'amount') AS amount,
         usage_text(e.properties, 'precise_total_amount_cents') AS minor {events} OFFSET 0) AS c
-WHERE value IS NOT NULL GROUP BY dimensions
+WHERE value IS NOT NULL GROUP BY dimensions LIMIT $7
 """,
     value=VALUE,
     events=_EVENTS,
@@ -84,12 +85,22 @@ async def dynamic_sums(
     group_by: Sequence[str],
     *,
     exponent: int,
+    rows_max: int,
 ) -> tuple[DynamicTotal, ...]:
     """Return by group what the events of the half-open span say that they cost.
 
-    `exponent` is the number of decimals of the currency.
+    `exponent` is the number of decimals of the currency. Raises Conflict
+    `too_many_groups` for more than `rows_max` groups.
     """
-    rows = await conn.fetch(DYNAMIC_SUMS, account_id, meter_id, *span, list(group_by), exponent)
+    rows = await conn.fetch(
+        DYNAMIC_SUMS, account_id, meter_id, *span, list(group_by), exponent, rows_max + 1
+    )
+    if len(rows) > rows_max:
+        raise Conflict(
+            "too_many_groups",
+            f"Usage has more than {rows_max:,} groups by {', '.join(group_by)} here; group by a "
+            "property with fewer values.",
+        )
     return tuple(
         DynamicTotal(_read(row["dimensions"]), row["event_count"], row["quantity"], row["amount"])
         for row in rows

@@ -53,17 +53,22 @@ def all_parts(price: Price, found: Iterable[Part]) -> list[Part]:
     parts = set(found)
     if not price.group_by:
         parts |= {(at, ()) for at in (*range(len(price.filters)), None)}
-    if len(parts) > max(GROUPS_MAX, len(price.filters) + 1):
-        raise Conflict(
-            "too_many_groups",
-            f"Price {price.code} has {len(parts)} groups in this period and {GROUPS_MAX} is the "
-            "most; group by a property with fewer values.",
-        )
+    refuse_many(price, len(parts))
     last = len(price.filters)
     return sorted(
         parts,
         key=lambda one: (last if one[0] is None else one[0], msgspec.json.encode(one[1])),
     )
+
+
+def refuse_many(price: Price, part_count: int) -> None:
+    """Raise Conflict `too_many_groups` for more parts than an invoice takes."""
+    if part_count > max(GROUPS_MAX, len(price.filters) + 1):
+        raise Conflict(
+            "too_many_groups",
+            f"Price {price.code} has {part_count} groups in this period and {GROUPS_MAX} is the "
+            "most; group by a property with fewer values.",
+        )
 
 
 def use_of(price: Price, part: Part) -> Use:

@@ -19,9 +19,10 @@ from tallystick.metering.price_parts import (
     merged,
     part_of,
     properties_of,
+    refuse_many,
     use_of,
 )
-from tallystick.metering.usage_store import need_postgres
+from tallystick.metering.usage_store import GROUP_ROWS_MAX, need_postgres
 from tallystick.metering.windows import cut
 from tallystick.money.currency import currency
 from tallystick.money.exact import total
@@ -157,6 +158,7 @@ class _Reading:
                 own = own_price(self._price, part[0])
                 assert isinstance(own, PercentagePrice)  # noqa: S101 -- no other needs events
                 counting[part] = Tallying(own)
+                refuse_many(self._price, len(counting))
             counting[part].take(amount)
         await self._refuse_archived()
         return {part: self._tallied(part, one) for part, one in counting.items()}
@@ -173,14 +175,16 @@ class _Reading:
     async def _by_amounts(self) -> dict[Part, Use]:
         self._need_events()
         sums: dict[Part, list[event_amounts_store.DynamicTotal]] = {}
-        for one in await event_amounts_store.dynamic_sums(
+        found = await event_amounts_store.dynamic_sums(
             self._conn,
             self._account_id,
             self._meter.meter_id,
             self._span,
             self._names,
             exponent=currency(self._price.currency).exponent,
-        ):
+            rows_max=GROUP_ROWS_MAX,
+        )
+        for one in found:
             sums.setdefault(part_of(self._price, one.dimensions), []).append(one)
         await self._refuse_archived()
         return {part: _summed(use_of(self._price, part), found) for part, found in sums.items()}

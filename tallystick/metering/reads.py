@@ -10,10 +10,10 @@ import msgspec
 
 from tallystick.catalog.model import Meter
 from tallystick.kernel.db import Connection
-from tallystick.kernel.errors import BadInput
+from tallystick.kernel.errors import BadInput, Conflict
 from tallystick.metering.events_postgres import EVER, usage_of
 from tallystick.metering.quantities import NOTHING, State, followed, quantity, rounded
-from tallystick.metering.usage_store import Dimensions, Span, SpanState, SpanValue
+from tallystick.metering.usage_store import Dimensions, Span, SpanState, SpanValue, group_rows_max
 
 
 class GroupTotal(msgspec.Struct, frozen=True):
@@ -57,7 +57,10 @@ async def windows(
     spans: Sequence[Span],
     group_by: Sequence[str],
 ) -> tuple[WindowTotal, ...]:
-    """Return each span's quantity by group, not rounded, in order."""
+    """Return each span's quantity by group, not rounded, in order.
+
+    Raises BadInput `not_grouped`, Conflict `too_many_groups`.
+    """
     for at, name in enumerate(group_by):
         if name not in meter.group_by:
             message = f"the meter {meter.code} is not grouped by {name}"
@@ -68,6 +71,7 @@ async def windows(
     if not meter.recurring:
         read = usage.uniques if meter.aggregation == "unique_count" else usage.states
         found = await read(conn, account_id, meter, spans, group_by)
+        _refuse_many(meter, found, spans, group_by)
         return tuple(_window(meter, spans[one.position - 1], one) for one in found)
     begin = spans[0][0]
     carried = [(min(EVER, begin), begin), *spans]
@@ -76,6 +80,7 @@ async def windows(
         found = tuple(_counted(seen, len(carried)))
     else:
         parts = await usage.states(conn, account_id, meter, carried, group_by)
+        _refuse_many(meter, parts, carried, group_by)
         found = tuple(_carried(parts, carried))
     return tuple(_window(meter, carried[one.position - 1], one) for one in found)
 
@@ -94,6 +99,18 @@ async def percentiles(
         if not 0 <= share <= 1:
             raise BadInput.field(f"percentiles[{at}]", "out_of_range", "must be from 0 to 1")
     return tuple(await usage_of(conn).percentiles(conn, account_id, meter, span, shares))
+
+
+def _refuse_many(
+    meter: Meter, found: Sequence[SpanState], spans: Sequence[Span], group_by: Sequence[str]
+) -> None:
+    most = group_rows_max(spans)
+    if len(found) > most:
+        raise Conflict(
+            "too_many_groups",
+            f"The meter {meter.code} has more than {most:,} groups by {', '.join(group_by)} here; "
+            "group by a property with fewer values.",
+        )
 
 
 def _window(meter: Meter, span: Span, found: SpanState) -> WindowTotal:

@@ -16,7 +16,7 @@ from tallystick.metering.hours import whole_hours
 from tallystick.metering.quantities import State
 from tallystick.metering.totals_store import to_state
 from tallystick.metering.usage_sql import AS_STATE, COUNTS, IS_THERE, MERGED, UNIQUE, VALUE, fill
-from tallystick.metering.usage_store import Dimensions, SpanState, SpanValue
+from tallystick.metering.usage_store import Dimensions, SpanState, SpanValue, group_rows_max
 
 _WITH: Final = """
 WITH mark AS MATERIALIZED (SELECT upto FROM usage_fold),
@@ -119,10 +119,12 @@ SELECT position, dimensions, count(*) AS event_count FROM seen WHERE is_there
 GROUP BY position, dimensions ORDER BY position, dimensions
 """
 _LIST_SEEN: Final = "SELECT * FROM seen ORDER BY position"
+# What is cut off is only counted: whoever asked for so many groups is refused.
+_LIMIT: Final = "LIMIT $8"
 SPAN_STATES: Final = _states("usage_totals", _ALL, _ALL)
-GROUP_STATES: Final = _states("usage_groups", _OF_ROW, _OF_EVENT)
+GROUP_STATES: Final = _states("usage_groups", _OF_ROW, _OF_EVENT) + _LIMIT
 SPAN_UNIQUES: Final = _seen(_ALL, _ALL) + _COUNT_SEEN
-GROUP_UNIQUES: Final = _seen(_OF_ROW, _OF_EVENT) + _COUNT_SEEN
+GROUP_UNIQUES: Final = _seen(_OF_ROW, _OF_EVENT) + _COUNT_SEEN + _LIMIT
 SPAN_VALUES: Final = _seen(_ALL, _ALL) + _LIST_SEEN
 GROUP_VALUES: Final = _seen(_OF_ROW, _OF_EVENT) + _LIST_SEEN
 # By nearest rank: the smallest value that so large a share of all values does not exceed.
@@ -151,7 +153,7 @@ async def states(
 ) -> tuple[SpanState, ...]:
     """Return what the events of each span come to, by group; without any, absent."""
     sql = GROUP_STATES if group_by else SPAN_STATES
-    rows = await conn.fetch(sql, *arguments(account_id, meter_id, spans, group_by))
+    rows = await conn.fetch(sql, *_limited(account_id, meter_id, spans, group_by))
     return tuple(
         SpanState(row["position"], _read(row["dimensions"]), to_state(row)) for row in rows
     )
@@ -166,7 +168,7 @@ async def uniques(
 ) -> tuple[SpanState, ...]:
     """Return how many values of each span are there at its end, by group, as its total."""
     sql = GROUP_UNIQUES if group_by else SPAN_UNIQUES
-    rows = await conn.fetch(sql, *arguments(account_id, meter_id, spans, group_by))
+    rows = await conn.fetch(sql, *_limited(account_id, meter_id, spans, group_by))
     return tuple(
         SpanState(
             row["position"], _read(row["dimensions"]), State(total=Decimal(row["event_count"]))
@@ -209,13 +211,24 @@ def arguments(
     spans: Sequence[tuple[datetime, datetime]],
     group_by: Sequence[str],
 ) -> Iterator[Any]:
-    """Yield what the statements above but the last take."""
+    """Yield what the statements above but the last take; those with a limit take it behind."""
     hours = [whole_hours(*span) for span in spans]
     yield from (account_id, meter_id)
     yield from ([span[at] for span in spans] for at in (0, 1))
     yield from ([span[at] for span in hours] for at in (0, 1))
     if group_by:
         yield list(group_by)
+
+
+def _limited(
+    account_id: UUID,
+    meter_id: UUID,
+    spans: Sequence[tuple[datetime, datetime]],
+    group_by: Sequence[str],
+) -> Iterator[Any]:
+    yield from arguments(account_id, meter_id, spans, group_by)
+    if group_by:
+        yield group_rows_max(spans) + 1
 
 
 def _read(dimensions: str) -> Dimensions:

@@ -8,7 +8,7 @@ PostgreSQL either way, and is reached over the connection that the calls are giv
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 from uuid import UUID
 
 import msgspec
@@ -22,6 +22,9 @@ from tallystick.metering.quantities import State
 
 Dimensions = dict[str, str | None]
 Span = tuple[datetime, datetime]
+
+GROUP_ROWS_MAX: Final = 20_000
+GROUPS_OF_MANY_SPANS_MAX: Final = 1_000
 
 
 class SpanState(msgspec.Struct, frozen=True):
@@ -39,6 +42,15 @@ class SpanValue(msgspec.Struct, frozen=True):
     dimensions: Dimensions
     value: str
     is_there: bool
+
+
+def group_rows_max(spans: Sequence[Span]) -> int:
+    """Return how many rows a read by groups may have: 20,000, or 1,000 a span where that is more.
+
+    A store answers one row more and no others where there are more, so that a property with a
+    million values does not come into memory.
+    """
+    return max(GROUP_ROWS_MAX, GROUPS_OF_MANY_SPANS_MAX * len(spans))
 
 
 class UsageStore(Protocol):
@@ -83,7 +95,8 @@ class UsageStore(Protocol):
     ) -> tuple[SpanState, ...]:
         """Return what each span's events come to, by group, in order; absent without any.
 
-        Spans are in order, without gaps, and do not overlap.
+        Spans are in order, without gaps, and do not overlap. By groups, one row more than
+        `group_rows_max` at most; likewise `uniques`.
         """
 
     async def uniques(

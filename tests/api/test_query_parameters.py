@@ -64,7 +64,9 @@ async def test_a_wrong_parameter_is_named(shop: "Shop", method: str, path: str, 
 
 async def _errors(shop: "Shop", method: str, path: str, query: dict[str, str]) -> list[Json]:
     house = shop.house_keys["admin"]
-    asking = shop.with_key(house, shop.acme.id) if path.startswith(BILLING) else shop.with_key(house)
+    asking = (
+        shop.with_key(house, shop.acme.id) if path.startswith(BILLING) else shop.with_key(house)
+    )
     address = path.replace("{", "").replace("}", "")
     answer = await asking.request(method.upper(), address, params=query)
     return list(shop.refused(answer, 422, "validation_failed").get("errors", ()))

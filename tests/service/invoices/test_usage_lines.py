@@ -1,6 +1,7 @@
 """What usage costs, from events to the lines of an invoice, against numbers reckoned by hand."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -476,6 +477,20 @@ async def test_more_groups_than_lines_are_allowed_park_the_subscription(
     assert await world.invoices(account) == ()
     (row,) = await world.rows("SELECT bill_error FROM subscriptions")
     assert row["bill_error"].startswith("too_many_groups: Price calls has 3 groups")
+
+
+@pytest.mark.parametrize("model", [{"model": "per_unit", "unit": "1"}, {"model": "dynamic"}])
+async def test_a_property_of_very_many_values_is_refused_before_all_are_read(
+    world: World, monkeypatch: pytest.MonkeyPatch, model: dict[str, Any]
+) -> None:
+    for module in ("price_uses", "usage_store"):
+        monkeypatch.setattr(f"tallystick.metering.{module}.GROUP_ROWS_MAX", 2)
+    monkeypatch.setattr("tallystick.metering.usage_store.GROUPS_OF_MANY_SPANS_MAX", 2)
+    account = await sold(world, {**model, "group_by": ["region"]})
+    await send(world, account, *({"n": 1, "region": str(at)} for at in range(30)))
+    await world.bill(END)
+    (row,) = await world.rows("SELECT bill_error FROM subscriptions")
+    assert re.match(r"too_many_groups: .* more than 2 groups by region here", row["bill_error"])
 
 
 async def test_a_price_is_not_grouped_by_what_its_meter_does_not_keep_apart(world: World) -> None:
