@@ -35,13 +35,18 @@ DetailKind = Literal[
 TaxCategory = Literal["S", "Z", "E", "AE", "K", "G", "O"]
 """Standard rate, zero rated, exempt, reverse charge, supply within the EU, export, no tax."""
 PaymentStatus = Literal["open", "paid", "void", "uncollectible"]
+DocumentKind = Literal["invoice", "credit_note"]
+LineRole = Literal["line", "allowance", "charge"]
+"""What is sold, what comes off the whole document (a coupon), what comes on top of it."""
 
 
 class Party(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who sells, or who is billed. `address` holds one printed line per item.
 
     `country` (ISO 3166-1, "CA"), `region` (ISO 3166-2 without the country, "QC"), `city` and
-    `postal_code` say where that is in parts, for what a machine reads.
+    `postal_code` say where that is in parts, for what a machine reads. `registration_number` is
+    the entry in the register of companies (BT-30, BT-47). `endpoint` is the address in a network
+    of e-invoices (BT-34, BT-49): its scheme, a colon, the address ("0088:7300010000001").
     """
 
     name: str
@@ -52,6 +57,31 @@ class Party(msgspec.Struct, frozen=True, omit_defaults=True):
     region: str | None = None
     city: str | None = None
     postal_code: str | None = None
+    registration_number: str | None = None
+    endpoint: str | None = None
+
+
+class BankAccount(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a transfer goes; `holder` is absent where it is the seller."""
+
+    iban: str
+    bic: str | None = None
+    bank_name: str | None = None
+    holder: str | None = None
+
+
+class CustomField(msgspec.Struct, frozen=True):
+    """A fact that the account wants to see on its documents: "Cost centre", "4711"."""
+
+    label: str
+    value: str
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """The document to which this one refers, by what is printed on it."""
+
+    number: str
+    issued_on: date
 
 
 class LineDetail(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -84,6 +114,8 @@ class DocumentLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `unit` names what is counted ("calls"); `unit_price` is in major units and absent where no
     single price applies. `details` hold the steps in the order in which they are added up.
+    `amount_minor` is without taxes; what comes off is below zero. `taxes` are those of the
+    document's taxes that are reckoned on this line, by their place there; none said: all of them.
     """
 
     description: str
@@ -94,6 +126,8 @@ class DocumentLine(msgspec.Struct, frozen=True, omit_defaults=True):
     unit: str | None = None
     unit_price: Decimal | None = None
     details: tuple[LineDetail, ...] = ()
+    role: LineRole = "line"
+    taxes: tuple[int, ...] = ()
 
 
 class TaxLine(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -112,15 +146,20 @@ class TaxLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class InvoiceDocument(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A finalized invoice: `total_minor` is the subtotal plus the taxes.
+    """A finalized invoice or an issued credit note: `total_minor` is the subtotal plus the taxes.
 
-    `locale` ("en-US") says how numbers and dates are written, `timezone` ("Europe/Paris") which
-    days the periods cover. `account_id` is the public id of who is billed.
+    `locale` ("en-US") says the language, and how numbers and dates are written; `timezone`
+    ("Europe/Paris") which days the periods cover. `account_id` is the public id of who is billed.
+
+    A credit note has positive amounts, those that it gives back; it refers to its invoice and has
+    no day on which it is due. `prepaid_minor` was paid before the document was issued (credit that
+    was used); what is to be paid is total - prepaid + rounding (BT-115). `logo` is the SHA-256 of
+    the picture in hexadecimal: the renderer is given the picture itself.
     """
 
     number: str
     issued_on: date
-    due_on: date
+    due_on: date | None
     currency: str
     locale: str
     timezone: str
@@ -134,6 +173,14 @@ class InvoiceDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     memo: str | None = None
     purchase_order: str | None = None
     payment_instructions: str | None = None
+    kind: DocumentKind = "invoice"
+    refers_to: Reference | None = None
+    bank: BankAccount | None = None
+    custom_fields: tuple[CustomField, ...] = ()
+    buyer_reference: str | None = None
+    prepaid_minor: int = 0
+    rounding_minor: int = 0
+    logo: str | None = None
 
 
 class PaymentState(msgspec.Struct, frozen=True):

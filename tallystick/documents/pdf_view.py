@@ -180,6 +180,10 @@ def _due_minor(document: InvoiceDocument, payment: PaymentState) -> int:
     return document.total_minor - payment.paid_minor
 
 
+def _pay_by(document: InvoiceDocument) -> date:
+    return document.due_on or document.issued_on
+
+
 def _headline(document: InvoiceDocument, payment: PaymentState, write: Writer) -> str:
     if payment.status == "void":
         return LABELS["headline_void"]
@@ -189,7 +193,7 @@ def _headline(document: InvoiceDocument, payment: PaymentState, write: Writer) -
     due = _due_minor(document, payment)
     if due <= 0:
         return LABELS["headline_settled"].format(amount=total)
-    return LABELS["headline_due"].format(amount=write.money(due), date=write.day(document.due_on))
+    return LABELS["headline_due"].format(amount=write.money(due), date=write.day(_pay_by(document)))
 
 
 def _facts(document: InvoiceDocument, payment: PaymentState, write: Writer) -> Iterator[View]:
@@ -197,7 +201,7 @@ def _facts(document: InvoiceDocument, payment: PaymentState, write: Writer) -> I
     facts = {
         "number": document.number,
         "issued_on": write.day(document.issued_on),
-        "due_on": write.day(document.due_on),
+        "due_on": write.day(document.due_on) if document.due_on else None,
         "paid_on": write.day(paid_on) if paid_on else None,
         "purchase_order": document.purchase_order,
         "account": document.account_id,
@@ -335,7 +339,7 @@ def _payment_lines(document: InvoiceDocument, payment: PaymentState, write: Writ
         lines.append(label.format(amount=paid, date=day, method=payment.method))
     due = _due_minor(document, payment)
     if due > 0:
-        by = write.day(document.due_on)
+        by = write.day(_pay_by(document))
         lines.append(
             LABELS["pay_by"].format(amount=write.money(due), date=by, number=document.number)
         )
