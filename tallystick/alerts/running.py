@@ -9,7 +9,6 @@ import msgspec
 
 from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account
-from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.invoices.period_spend import period_spend
 from tallystick.kernel.db import Connection
@@ -30,6 +29,7 @@ from tallystick.subscriptions.periods import (
     zone,
 )
 from tallystick.subscriptions.periods import period as period_of
+from tallystick.subscriptions.sold import plan_of
 from tallystick.subscriptions.usage_limits import effective_limits, limits_per_period
 
 
@@ -67,7 +67,7 @@ async def running_of(conn: Connection, account_id: UUID, now: datetime) -> Runni
             limits=limits_per_period(effective_limits(None, own)),
             began_at=None,
         )
-    plan = await catalog.get_plan_version(conn, subscription.plan_version_id)
+    plan = await plan_of(conn, subscription)
     counted_from = lifecycle.anchor(subscription, plan)
     index, period = period_at(counted_from, max(now, subscription.started_at))
     return Running(

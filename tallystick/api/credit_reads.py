@@ -22,7 +22,6 @@ from tallystick.api.credit_answers import (
     usage_answer,
 )
 from tallystick.api.services import Services
-from tallystick.catalog import service as catalog
 from tallystick.credits import service
 from tallystick.credits.amounts import to_credits
 from tallystick.credits.debit_store import UsageFilter
@@ -36,6 +35,7 @@ from tallystick.metering.usage_report import MeterUsage
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.current_usage import current_usage
 from tallystick.subscriptions.periods import local_day, start_of_day
+from tallystick.subscriptions.sold import plan_of
 
 TAGS: Final = ["Credits"]
 READ: Final = {"permission": "billing:read"}
@@ -134,7 +134,7 @@ async def _balance(services: Services, account: Account, now: datetime) -> Credi
         subscription = await subscriptions.current_subscription(conn, account.account_id)
         given = Decimal(0)
         if subscription is not None:
-            plan = await catalog.get_plan_version(conn, subscription.plan_version_id)
+            plan = await plan_of(conn, subscription)
             given = plan.credits.amount if plan.credits else given
     available = to_credits(balance.available)
     return CreditBalanceAnswer(

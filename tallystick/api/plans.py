@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import get
+from litestar.params import Parameter
 
 from tallystick.accounts.model import Account
 from tallystick.api.answers import major, plain
@@ -26,10 +27,15 @@ from tallystick.catalog.model import (
 )
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
+from tallystick.money.currency import currency as known_currency
 from tallystick.money.rounding import round_decimal
 from tallystick.pricing.model import FlatPrice, Price
 
 TAGS: Final = ["Subscriptions"]
+
+Wanted = Annotated[
+    str, Parameter(pattern="^[A-Za-z]{3}$", description="Plans sold in this currency (ISO 4217).")
+]
 
 
 class LimitAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,11 +94,19 @@ class PlanList(msgspec.Struct, frozen=True):
 
 
 @get("/plans", opt={"permission": "billing:read"}, tags=TAGS, summary="Plans on offer")
-async def read_plans(services: Services, account: Account) -> PlanList:
-    """List the plans on offer, in the account's currency where they are sold in it."""
+async def read_plans(
+    services: Services, account: Account, currency: Wanted | None = None
+) -> PlanList:
+    """List the plans on offer, in the account's currency where they are sold in it.
+
+    With `currency` those that are sold in it, at its prices.
+    """
+    wanted = None if currency is None else known_currency(currency.upper()).code
     async with services.db.transaction(account_scope(account.account_id)) as conn:
         versions = await catalog.list_plans(conn)
-    plans = [plan_answer(_offered(version, account)) for version in versions]
+    if wanted is not None:
+        versions = tuple(one for one in versions if wanted in currencies_of(one))
+    plans = [plan_answer(_offered(one, wanted or account.currency)) for one in versions]
     return PlanList(plans, len(plans))
 
 
@@ -143,9 +157,9 @@ def _credits(given: PlanCredits) -> PlanCreditsAnswer:
     )
 
 
-def _offered(version: PlanVersion, account: Account) -> PlanVersion:
-    if account.currency in currencies_of(version):
-        return priced_in(version, account.currency)
+def _offered(version: PlanVersion, currency: str) -> PlanVersion:
+    if currency in currencies_of(version):
+        return priced_in(version, currency)
     return version
 
 

@@ -34,6 +34,7 @@ from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.changes import When
 from tallystick.subscriptions.lifecycle import Start
 from tallystick.subscriptions.model import BillingTime, Remainder, Subscription, TrialEnd
+from tallystick.subscriptions.sold import plan_of
 
 TAGS: Final = ["Subscriptions"]
 WRITE: Final = {"permission": "billing:write"}
@@ -111,7 +112,7 @@ async def read_subscription(services: Services, account: Account) -> Subscriptio
         subscription = await subscriptions.current_subscription(conn, account.account_id)
         if subscription is None:
             return free_tier(account)
-        plan = await catalog.get_plan_version(conn, subscription.plan_version_id)
+        plan = await plan_of(conn, subscription)
     return subscription_answer(subscription, plan)
 
 
@@ -120,9 +121,7 @@ async def list_subscriptions(services: Services, account: Account) -> Subscripti
     """List the account's subscriptions."""
     async with services.db.transaction(account_scope(account.account_id)) as conn:
         found = await subscriptions.list_subscriptions(conn, account.account_id)
-        wanted = {one.plan_version_id for one in found}
-        plans = {one: await catalog.get_plan_version(conn, one) for one in wanted}
-    shown = [subscription_answer(one, plans[one.plan_version_id]) for one in found]
+        shown = [subscription_answer(one, await plan_of(conn, one)) for one in found]
     return SubscriptionList(shown, len(shown))
 
 
@@ -134,7 +133,7 @@ async def read_one(
     wanted = ids.parse("subscription", subscription_id)
     async with services.db.transaction(account_scope(account.account_id)) as conn:
         found = await subscriptions.get_subscription(conn, account.account_id, wanted)
-        plan = await catalog.get_plan_version(conn, found.plan_version_id)
+        plan = await plan_of(conn, found)
     return subscription_answer(found, plan)
 
 
@@ -149,7 +148,8 @@ async def subscribe(
         plan = await catalog.current_plan_version(conn, data.plan)
         made = await subscriptions.subscribe(conn, account, plan, now, start)
         after = await _bill(conn, services, account, made.subscription_id, now)
-    return subscription_answer(after, plan)
+        sold = await plan_of(conn, after)
+    return subscription_answer(after, sold)
 
 
 @post(f"{ONE}/change", opt=WRITE, tags=TAGS, status_code=200, summary="Change plan or quantity")
@@ -260,7 +260,7 @@ async def _changed(
         await _bill(conn, services, account, wanted, now)
         await work(conn, wanted, now)
         after = await _bill(conn, services, account, wanted, now)
-        plan = await catalog.get_plan_version(conn, after.plan_version_id)
+        plan = await plan_of(conn, after)
     return subscription_answer(after, plan)
 
 

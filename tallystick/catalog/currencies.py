@@ -28,16 +28,18 @@ def priced_in(version: PlanVersion, currency: str) -> PlanVersion:
     """Return the version as an account with this currency buys it: in that currency alone.
 
     A version without any price costs nothing in every currency. Raises Conflict
-    `plan_currency_differs` when there are prices, but none in this one.
+    `plan_not_in_currency`, which names its currencies, when there are prices, but none in this one.
     """
     if currency == version.currency:
+        if not version.prices_elsewhere:
+            return version
         return replace(version, prices_elsewhere=())
     prices = tuple(price for price in version.prices_elsewhere if price.currency == currency)
     if not prices and (version.prices or version.minimum_commitment):
         raise Conflict(
-            "plan_currency_differs",
+            "plan_not_in_currency",
             f"The plan is sold in {', '.join(currencies_of(version))}, the account is billed in "
-            f"{currency}; choose a plan in the account's currency.",
+            f"{currency}; choose a plan that has a price in {currency}.",
         )
     return replace(version, currency=currency, prices=prices, prices_elsewhere=())
 

@@ -10,7 +10,6 @@ from litestar.params import FromPath, Parameter, QueryParameter
 from litestar.response import Redirect
 
 from tallystick.accounts.model import Account
-from tallystick.catalog import service as catalog
 from tallystick.console import credit_views as views
 from tallystick.console.context import Billed, Caller, Console
 from tallystick.console.formats import Formats, formats_of
@@ -30,6 +29,7 @@ from tallystick.ledger import model as books
 from tallystick.ledger import service as ledger
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.periods import local_day, start_of_day
+from tallystick.subscriptions.sold import plan_of
 
 _READ: Final = {"permission": "billing:read", "page": True}
 _WRITE: Final = {"permission": "billing:write", "page": True}
@@ -116,7 +116,7 @@ async def _plan_credits(conn: Connection, account_id: UUID) -> Decimal:
     subscription = await subscriptions.current_subscription(conn, account_id)
     if subscription is None:
         return Decimal(0)
-    plan = await catalog.get_plan_version(conn, subscription.plan_version_id)
+    plan = await plan_of(conn, subscription)
     return plan.credits.amount if plan.credits else Decimal(0)
 
 

@@ -12,7 +12,6 @@ from litestar.response import Redirect
 
 from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account
-from tallystick.catalog import service as catalog
 from tallystick.catalog.model import PlanVersion
 from tallystick.console.account_views import account_list, account_view, clock_view
 from tallystick.console.context import Console
@@ -30,6 +29,7 @@ from tallystick.kernel.paging import LIMIT_DEFAULT, PAGE_MAX, PageRequest, page_
 from tallystick.kernel.test_clocks import TestClock
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.model import Subscription
+from tallystick.subscriptions.sold import plan_of
 
 _READ: Final = {"permission": "staff:read", "page": True}
 _ADMIN: Final = {"permission": "staff:admin", "page": True}
@@ -101,13 +101,12 @@ async def _read(console: Console, account_id: UUID) -> _Known:
     async with console.db.transaction(STAFF) as conn:
         account = await accounts.get_account(conn, account_id)
         subscription = await subscriptions.current_subscription(conn, account_id)
-        plan_id = subscription.plan_version_id if subscription else None
         found = await invoices.list_invoices(conn, account_id, None, _NEWEST)
         clock_id = account.test_clock_id
         return _Known(
             account=account,
             subscription=subscription,
-            plan=await catalog.get_plan_version(conn, plan_id) if plan_id else None,
+            plan=await plan_of(conn, subscription) if subscription else None,
             clock=await test_clocks.get(conn, clock_id) if clock_id else None,
             invoices=found.items,
         )

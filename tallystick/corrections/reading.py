@@ -12,6 +12,7 @@ from tallystick.metering import service as metering
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.lifecycle import running_period
 from tallystick.subscriptions.periods import Period
+from tallystick.subscriptions.sold import plan_of
 
 
 async def watch(
@@ -31,7 +32,7 @@ async def watch(
     subscription = await subscriptions.current_subscription(conn, account_id)
     periods: set[Period] = set()
     if subscription is not None:
-        plan = await catalog.get_plan_version(conn, subscription.plan_version_id)
+        plan = await plan_of(conn, subscription)
         periods = {subscription.period, running_period(subscription, plan, now)}
     return Watched(
         meters=meters,

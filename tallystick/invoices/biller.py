@@ -14,6 +14,7 @@ import msgspec
 from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account
 from tallystick.catalog import service as catalog
+from tallystick.catalog.currencies import priced_in
 from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.documents.document import Party
 from tallystick.invoices import adjustment_store
@@ -75,8 +76,10 @@ class Biller:
 
     async def draft(self, due: Subscription) -> Bill | None:
         """Return what comes next for the subscription, None when nothing does."""
-        known, following = self._book.plans, due.next_plan_version_id
-        plans = Plans(known[due.plan_version_id], known[following] if following else None)
+        following = due.next_plan_version_id
+        plans = Plans(
+            self._sold(due, due.plan_version_id), self._sold(due, following) if following else None
+        )
         step = next_step(due, plans, has_payment_method=await self._can_pay(due))
         if step is None:
             return None
@@ -119,6 +122,9 @@ class Biller:
         if account.account_id not in self._book.with_credit:
             return ()
         return await adjustment_store.lock_open(self._conn, account.account_id, account.currency)
+
+    def _sold(self, due: Subscription, plan_version_id: UUID) -> PlanVersion:
+        return priced_in(self._book.plans[plan_version_id], due.currency)
 
     async def _can_pay(self, due: Subscription) -> bool:
         is_asked = due.status is Status.TRIALING and due.trial_end != "bill"

@@ -1,6 +1,8 @@
 CREATE TABLE subscriptions (
     account_id uuid NOT NULL REFERENCES accounts,
     subscription_id uuid NOT NULL,
+    -- The account's: which of the version's prices it pays.
+    currency char(3) NOT NULL CHECK (currency = upper(currency)),
     plan_version_id uuid NOT NULL REFERENCES plan_versions,
     -- The plan of that version: an account is on a plan once.
     plan_id uuid NOT NULL REFERENCES plans,

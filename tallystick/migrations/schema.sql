@@ -1535,6 +1535,7 @@ CREATE TABLE public.subscription_terms (
 CREATE TABLE public.subscriptions (
     account_id uuid NOT NULL,
     subscription_id uuid NOT NULL,
+    currency character(3) NOT NULL,
     plan_version_id uuid NOT NULL,
     plan_id uuid NOT NULL,
     quantity integer DEFAULT 1 NOT NULL,
@@ -1575,6 +1576,7 @@ CREATE TABLE public.subscriptions (
     CONSTRAINT subscriptions_check1 CHECK (((bill_error IS NULL) = (bill_retry_at IS NULL))),
     CONSTRAINT subscriptions_check2 CHECK (((ends_at IS NOT NULL) OR ((status <> 'canceled'::text) AND (NOT cancel_at_period_end)))),
     CONSTRAINT subscriptions_check3 CHECK ((num_nonnulls(change_at, next_plan_version_id, next_plan_id, next_quantity) = ANY (ARRAY[0, 4]))),
+    CONSTRAINT subscriptions_currency_check CHECK (((currency)::text = upper((currency)::text))),
     CONSTRAINT subscriptions_next_quantity_check CHECK (((next_quantity >= 1) AND (next_quantity <= 1000000))),
     CONSTRAINT subscriptions_period_index_check CHECK ((period_index >= 0)),
     CONSTRAINT subscriptions_quantity_check CHECK (((quantity >= 1) AND (quantity <= 1000000))),

@@ -13,7 +13,6 @@ from uuid import UUID
 import msgspec
 
 from tallystick.api.answers import plain
-from tallystick.catalog import service as catalog
 from tallystick.credits import service as credits_
 from tallystick.credits.amounts import to_credits
 from tallystick.credits.model import Grant
@@ -28,6 +27,7 @@ from tallystick.simulation.reads import all_grants, all_invoices, all_payments
 from tallystick.simulation.recorder import Heard
 from tallystick.simulation.story import Told
 from tallystick.subscriptions import service as subscriptions
+from tallystick.subscriptions.sold import plan_of
 
 
 class PeriodOut(msgspec.Struct, frozen=True):
@@ -271,7 +271,7 @@ async def _subscription(
     conn: Connection, account_id: UUID, subscription_id: UUID, name: str
 ) -> SubscriptionOut:
     one = await subscriptions.get_subscription(conn, account_id, subscription_id)
-    plan = await catalog.get_plan_version(conn, one.plan_version_id)
+    plan = await plan_of(conn, one)
     return SubscriptionOut(
         name=name,
         plan=plan.plan_code,

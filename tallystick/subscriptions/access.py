@@ -14,6 +14,7 @@ from tallystick.metering import service as metering
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.entitlements import Entitlement, entitle, with_use
 from tallystick.subscriptions.model import Status, Subscription
+from tallystick.subscriptions.sold import plan_of
 from tallystick.subscriptions.usage_limits import windows
 
 GIVING: Final = frozenset({Status.TRIALING, Status.ACTIVE, Status.PAST_DUE})
@@ -64,7 +65,7 @@ async def _giving(conn: Connection, account: Account, at: datetime) -> list[_On]
     """Return the subscriptions that give something at `at`, the oldest first, with their plans."""
     found = reversed(await subscriptions.list_subscriptions(conn, account.account_id))
     return [
-        (one, await catalog.get_plan_version(conn, one.plan_version_id))
+        (one, await plan_of(conn, one))
         for one in found
         if one.status in GIVING and one.started_at <= at and (not one.ends_at or at < one.ends_at)
     ]

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from msgspec.structs import replace
 
+from tallystick.catalog.currencies import priced_in
 from tallystick.catalog.model import PlanVersion
 from tallystick.kernel.errors import BadInput, Conflict
 from tallystick.pricing.model import FlatPrice
@@ -44,12 +45,14 @@ def change_terms(
     """Let it be on the plan's version with this quantity (None: as many as before).
 
     `when` None: at once if that costs as much a year or more, else at the end of the period. What
-    was scheduled before is replaced. Raises Conflict where the table, the currency or an end that
-    is known forbids it, or nothing would change; BadInput for an instant in the past.
+    was scheduled before is replaced. Raises Conflict where the table or an end that is known
+    forbids it, nothing would change, or the plan has no price in the subscription's currency
+    (`plan_not_in_currency`); BadInput for an instant in the past.
     """
     require_settled(subscription, now)
     next_status(subscription.status, Event.CHANGE)
     count = subscription.quantity if quantity is None else quantity
+    plan = priced_in(plan, subscription.currency)
     _check_change(subscription, before, plan, count)
     is_more = yearly(plan, count) >= yearly(before, subscription.quantity)
     at = _instant(subscription, before, when or ("now" if is_more else "period_end"), now)
@@ -239,12 +242,6 @@ def _check_change(
 ) -> None:
     if not 1 <= quantity <= QUANTITY_MAX:
         raise BadInput.field("quantity", "out_of_range", f"must be from 1 to {QUANTITY_MAX}.")
-    # A free plan counts too: what it is changed to next must be in the account's currency.
-    if plan.currency != before.currency:
-        raise Conflict(
-            "plan_currency_differs",
-            f"The plan is in {plan.currency}, the subscription in {before.currency}.",
-        )
     if (plan.plan_version_id, quantity) == (before.plan_version_id, subscription.quantity):
         raise Conflict("nothing_to_change", "The subscription is on that already.")
 

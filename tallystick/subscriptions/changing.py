@@ -7,12 +7,12 @@ same transaction.
 from datetime import datetime
 from uuid import UUID
 
-from tallystick.catalog import service as catalog
 from tallystick.catalog.model import PlanVersion
 from tallystick.kernel.db import Connection
 from tallystick.subscriptions import changes, service
 from tallystick.subscriptions.changes import When
 from tallystick.subscriptions.model import Remainder, Status, Subscription
+from tallystick.subscriptions.sold import plan_of
 
 
 async def change_terms(
@@ -142,4 +142,4 @@ async def _read(
     conn: Connection, account_id: UUID, subscription_id: UUID
 ) -> tuple[Subscription, PlanVersion]:
     was = await service.lock(conn, account_id, subscription_id)
-    return was, await catalog.get_plan_version(conn, was.plan_version_id)
+    return was, await plan_of(conn, was)

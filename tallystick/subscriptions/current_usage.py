@@ -16,6 +16,7 @@ from tallystick.subscriptions import service
 from tallystick.subscriptions.lifecycle import running_period
 from tallystick.subscriptions.model import Subscription
 from tallystick.subscriptions.periods import whole_period, zone
+from tallystick.subscriptions.sold import plan_of
 from tallystick.subscriptions.terms import billing_anchor
 from tallystick.subscriptions.usage_limits import effective_limits, limits_per_period
 from tallystick.subscriptions.usage_share import days_of, part_of, usage_share
@@ -38,7 +39,7 @@ async def current_usage(conn: Connection, account_id: UUID, now: datetime) -> Cu
     subscription = await service.current_subscription(conn, account_id)
     if subscription is None:
         return None
-    plan = await catalog.get_plan_version(conn, subscription.plan_version_id)
+    plan = await plan_of(conn, subscription)
     own = await account_limits.list_limits(conn, account_id)
     limits = limits_per_period(effective_limits(plan, own))
     meters = await catalog.meters_by_codes(conn, reported_meters(plan, limits))

@@ -143,6 +143,7 @@ def begin(
     began = asked.starts_at or at
     made = Subscription(
         account_id=account.account_id,
+        currency=account.currency,
         subscription_id=subscription_id,
         plan_version_id=plan.plan_version_id,
         plan_id=plan.plan_id,
@@ -264,21 +265,19 @@ def _refuse_unbillable(account: Account, plan: PlanVersion) -> None:
 def need_billable(account: Account, plan: PlanVersion) -> None:
     """Refuse a version, sold or not, that the billing run can not bill this account for.
 
-    Raises Conflict `plan_currency_differs`, `plan_not_billable`.
+    Raises Conflict `plan_not_in_currency`, `plan_not_billable`.
     """
     sold = priced_in(plan, account.currency)
-    for what in _unbillable(plan, sold):
+    for what in _unbillable(sold):
         raise Conflict(
             "plan_not_billable",
             f"{what}, which can not be billed yet; make a version of the plan without that.",
         )
 
 
-def _unbillable(plan: PlanVersion, sold: PlanVersion) -> Iterator[str]:
+def _unbillable(sold: PlanVersion) -> Iterator[str]:
     """Yield what stands in the way; each line goes when the billing run has learned it."""
-    if sold.currency != plan.currency:
-        yield f"The plan's own currency is {plan.currency}, not {sold.currency}"
-    if sold.minimum_commitment and plan.usage_interval is not None:
+    if sold.minimum_commitment and sold.usage_interval is not None:
         yield "The plan has a minimum commitment and bills usage more often"
     for price in sold.prices:
         reason = why_not_billable(price)

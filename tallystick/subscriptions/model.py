@@ -85,7 +85,7 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
-    """An account on a plan's version.
+    """An account on a plan's version, billed by its prices in `currency`, the account's.
 
     The period is the one that is billed next, at its end or where a change cuts it; `next_bill_at`
     None: nothing more to bill. `opens_at` is when flat prices in advance are billed first, None
@@ -100,6 +100,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
 
     account_id: UUID
     subscription_id: UUID
+    currency: str
     plan_version_id: UUID
     plan_id: UUID
     status: Status

@@ -43,7 +43,7 @@ async def subscribe(
 ) -> Subscription:
     """Put the account on the plan's version, as `start` says; `at` is its present.
 
-    Raises Conflict `already_subscribed` (an account is on a plan once), `plan_currency_differs`,
+    Raises Conflict `already_subscribed` (an account is on a plan once), `plan_not_in_currency`,
     `plan_version_not_active`, `plan_not_billable`; BadInput.
     """
     new = lifecycle.begin(account, plan_version, new_id(), at, start)

@@ -16,9 +16,9 @@ INSERT: Final = """
 INSERT INTO subscriptions (account_id, subscription_id, plan_version_id, plan_id, status,
     started_at, timezone, period_index, period_start, period_end, next_bill_at, created_at,
     quantity, billing_time, anchor_on, schedule_owner, flat_from, covered_from, opens_at,
-    trial_ends_at, trial_end, remainder, ends_at)
+    trial_ends_at, trial_end, remainder, ends_at, currency)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23)
+    $21, $22, $23, $24)
 ON CONFLICT (account_id, plan_id) WHERE status <> 'canceled' DO NOTHING RETURNING subscription_id
 """
 INSERT_TERMS: Final = """
@@ -88,7 +88,7 @@ async def insert(conn: Connection, new: Subscription) -> bool:
         new.started_at, new.timezone, new.period_index, new.period_start, new.period_end,
         new.next_bill_at, new.created_at, new.quantity, new.billing_time, new.anchor_on,
         new.schedule_owner, new.flat_from, new.covered_from, new.opens_at, new.trial_ends_at,
-        new.trial_end, new.remainder, new.ends_at,
+        new.trial_end, new.remainder, new.ends_at, new.currency,
     )  # fmt: skip
     return written is not None
 

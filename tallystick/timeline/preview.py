@@ -22,6 +22,7 @@ from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.changes import When
 from tallystick.subscriptions.lifecycle import Start
 from tallystick.subscriptions.model import Remainder, Status, Subscription
+from tallystick.subscriptions.sold import plan_of
 from tallystick.timeline.walk import Planned, Walk, walk_of
 
 NEXT_STEPS_MAX: Final = 24
@@ -105,7 +106,7 @@ async def preview(conn: Connection, account: Account, asked: Asked, now: datetim
         now=tuple(one for one in billed if one.invoice is not None),
         next=await _next_invoice(walk, on),
         subscription=on,
-        plan=await catalog.get_plan_version(conn, on.plan_version_id),
+        plan=await plan_of(conn, on),
     )
 
 
@@ -127,7 +128,7 @@ async def _begun(
 async def _changed(
     conn: Connection, was: Subscription, asked: Asked, now: datetime
 ) -> Subscription:
-    plan = await catalog.get_plan_version(conn, was.plan_version_id)
+    plan = await plan_of(conn, was)
     match asked:
         case ChangeTerms():
             to = await catalog.current_plan_version(conn, asked.plan) if asked.plan else plan

@@ -30,7 +30,7 @@ def versions_for(
 ) -> Versions:
     """Return both versions in the account's currency.
 
-    Raises Conflict `plan_currency_differs`, `plan_not_billable` for one that it can not be billed
+    Raises Conflict `plan_not_in_currency`, `plan_not_billable` for one that it can not be billed
     by, `interval_differs` when their periods are not of one length: those do not match.
     """
     if _rhythm(now) != _rhythm(then):

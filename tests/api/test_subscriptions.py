@@ -83,7 +83,7 @@ async def test_a_plan_in_another_currency_is_a_conflict(shop: "Shop") -> None:
     answer = await shop.as_person(tenant.owner).post(
         f"{BILLING}/subscriptions", json={"plan": "pro"}
     )
-    shop.refused(answer, 409, "plan_currency_differs")
+    shop.refused(answer, 409, "plan_not_in_currency")
     assert await shop.counts() == before
 
 

@@ -267,7 +267,7 @@ async def test_what_can_not_be_compared_is_counted_with_its_reason(world: World)
     await world.member("bob", yearly)
     await world.member("cem", dollars, currency="USD")
     asked = await world.ask(draft=world.new_version([fee("12")]))
-    assert result_of(asked).skipped == {"interval_differs": 1, "plan_currency_differs": 1}
+    assert result_of(asked).skipped == {"interval_differs": 1, "plan_not_in_currency": 1}
     assert summary_of(asked).account_count == 1
     assert asked.done_count == asked.account_count == 3
 

@@ -42,6 +42,7 @@ PLAN = PlanVersion(
 SUBSCRIPTION = Subscription(
     account_id=UUID(int=1),
     subscription_id=UUID(int=5),
+    currency="EUR",
     plan_version_id=UUID(int=3),
     plan_id=UUID(int=4),
     status=Status.ACTIVE,

@@ -186,18 +186,20 @@ def test_a_day_that_a_zone_left_out_is_no_period() -> None:
 def test_a_plan_in_another_currency_than_the_accounts_is_refused() -> None:
     with pytest.raises(Conflict) as caught:
         begin(replace(ACCOUNT, currency="USD"), PLAN, ID, START)
-    assert caught.value.code == "plan_currency_differs"
+    assert caught.value.code == "plan_not_in_currency"
 
 
-def test_a_free_plan_of_another_currency_is_refused_too_so_that_none_is_mixed_later() -> None:
+def test_what_begins_free_can_change_to_plans_with_a_price_in_its_accounts_currency_alone() -> None:
     free = replace(PLAN, prices=())
+    begun = begin(replace(ACCOUNT, currency="USD"), free, ID, START)
+    assert begun.currency == "USD"
     with pytest.raises(Conflict) as caught:
-        begin(replace(ACCOUNT, currency="USD"), free, ID, START)
-    assert caught.value.code == "plan_not_billable"
-    begun = begin(ACCOUNT, free, ID, START)
-    with pytest.raises(Conflict) as caught:
-        change_terms(begun, free, replace(PLAN, currency="USD"), quantity=1, when="now", now=START)
-    assert caught.value.code == "plan_currency_differs"
+        change_terms(begun, free, PLAN, quantity=1, when="now", now=START)
+    assert caught.value.code == "plan_not_in_currency"
+    assert "sold in EUR" in str(caught.value)
+    dollars = replace(PLAN, currency="USD", plan_version_id=UUID(int=99))
+    changed = change_terms(begun, free, dollars, quantity=1, when="now", now=START)
+    assert changed.next_plan_version_id == dollars.plan_version_id
 
 
 def test_a_subscription_knows_its_period() -> None:
