@@ -1,5 +1,6 @@
 """What the account owes and holds, and every entry of the books that made it so."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -25,6 +26,7 @@ from tallystick.ledger.model import (
     CARRIES_BALANCE,
     CREDIT,
     CREDIT_SCALE,
+    CUSTOMER_CREDIT,
     PREPAID,
     RECEIVABLE,
     REVENUE,
@@ -212,7 +214,10 @@ async def _balances(conn: Connection, account: Account) -> list[CurrencyBalance]
     sums = await service.receivable_sums(conn, account.account_id)
     owed, paid = {one.unit: one.owed for one in sums}, {one.unit: one.paid for one in sums}
     kept = await service.list_balances(conn, account.account_id)
-    prepaid = {one.unit: -one.amount for one in kept if one.ledger_account == PREPAID}
+    prepaid: Counter[str] = Counter()
+    for one in kept:
+        if one.ledger_account in {PREPAID, CUSTOMER_CREDIT}:
+            prepaid[one.unit] -= one.amount
     drafts = await invoices.draft_sums(conn, account.account_id)
     pending = await payments.pending_sums(conn, account.account_id)
     others = sorted({*owed, *prepaid, *drafts, *pending} - {account.currency})

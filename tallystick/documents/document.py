@@ -186,12 +186,14 @@ class InvoiceDocument(msgspec.Struct, frozen=True, omit_defaults=True):
 class PaymentState(msgspec.Struct, frozen=True):
     """How far an invoice is paid: all that is printed and may change after finalization.
 
-    `paid_minor` counts credit that was used as well as money. `paid_on` and `method` ("Visa ending
+    `paid_minor` counts credit that was used as well as money,
+    `credited_minor` is what credit notes took off what is due. `paid_on` and `method` ("Visa ending
     4242", "Prepaid credit") are those of the last payment.
     """
 
     status: PaymentStatus
     paid_minor: int = 0
+    credited_minor: int = 0
     paid_on: date | None = None
     method: str | None = None
 

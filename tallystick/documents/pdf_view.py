@@ -85,6 +85,7 @@ LABELS = {
     "tax": "{name} ({percent} on {base})",
     "total": "Total",
     "amount_paid": "Amount paid",
+    "amount_credited": "Credit notes",
     "amount_due": "Amount due",
     "payment": "Payment",
     "pay_by": "Please pay {amount} by {date} and quote {number}.",
@@ -177,7 +178,7 @@ def printed(document: InvoiceDocument, payment: PaymentState, write: Writer) -> 
 def _due_minor(document: InvoiceDocument, payment: PaymentState) -> int:
     if payment.status in ("paid", "void"):
         return 0
-    return document.total_minor - payment.paid_minor
+    return document.total_minor - payment.paid_minor - payment.credited_minor
 
 
 def _pay_by(document: InvoiceDocument) -> date:
@@ -319,6 +320,8 @@ def _totals(document: InvoiceDocument, payment: PaymentState, write: Writer) -> 
     yield row(LABELS["total"], document.total_minor, "total")
     if payment.paid_minor:
         yield row(LABELS["amount_paid"], -payment.paid_minor)
+    if payment.credited_minor:
+        yield row(LABELS["amount_credited"], -payment.credited_minor)
     yield row(LABELS["amount_due"], _due_minor(document, payment), "due")
 
 

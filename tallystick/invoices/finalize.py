@@ -8,6 +8,7 @@ import structlog
 from tallystick.accounts.model import Account
 from tallystick.documents.document import Party, encode
 from tallystick.invoices import store
+from tallystick.invoices.customer_credit import lock_credit_for, pay_with_credit
 from tallystick.invoices.entries import issued_entry
 from tallystick.invoices.events import (
     INVOICE_FINALIZED,
@@ -72,7 +73,8 @@ async def finalize(
 ) -> Invoice:
     """Give the draft its number, freeze it, post it to the books and tell the outbox.
 
-    An invoice over nothing is paid at once. Raises Conflict unless it is a draft.
+    An invoice over nothing, or that credit of the account pays, is paid at once. Raises
+    Conflict unless it is a draft.
     """
     series = series_of(local_day(at, account.timezone))
     number = show_number(series, await store.take_number_locking_series(conn, series))
@@ -80,9 +82,11 @@ async def finalize(
     invoice = await store.finalize(conn, account.account_id, invoice_id, issued)
     if invoice is None:
         raise Conflict("invoice_not_draft", "The invoice was finalized already.")
+    uses = await lock_credit_for(conn, invoice)
     entry = issued_entry(draft, invoice_id, number, at)
     if entry is not None:
         await ledger.post(conn, account.account_id, entry)
+    invoice = await pay_with_credit(conn, invoice, uses, at)
     await _tell(conn, invoice)
     log.info(
         "invoice_finalized",

@@ -47,6 +47,42 @@ def settled(invoice: Invoice, amount: Money, at: datetime) -> Invoice:
             "overpayment", f"Only {invoice.due.minor} {invoice.currency} minor units are due."
         )
     paid = invoice.paid + amount
-    if paid < invoice.total:
+    if amount < invoice.due:
         return replace(invoice, paid=paid)
     return replace(invoice, paid=paid, status=after, paid_at=at)
+
+
+def credited(invoice: Invoice, total: Money, offset: Money, at: datetime) -> Invoice:
+    """Return the invoice with a credit note over `total`, `offset` of which comes off what is due.
+
+    It is paid when nothing is left. Raises Conflict `invoice_not_open` for a draft, a void one, or
+    where nothing is collected any more and something is to come off; `credit_exceeds_invoice`,
+    `credit_exceeds_due`, `credit_exceeds_paid`.
+    """
+    if invoice.status in (Status.DRAFT, Status.VOID) or (
+        offset.minor and invoice.status is Status.UNCOLLECTIBLE
+    ):
+        raise Conflict("invoice_not_open", f"The invoice is {invoice.status}; it has no such part.")
+    if total > invoice.creditable:
+        raise _only("credit_exceeds_invoice", invoice.creditable, "is not credited yet")
+    if offset > invoice.due:
+        raise _only("credit_exceeds_due", invoice.due, "is due")
+    if total - offset > invoice.returnable:
+        raise _only("credit_exceeds_paid", invoice.returnable, "was paid and not given back")
+    after = replace(invoice, credited=invoice.credited + total, offset=invoice.offset + offset)
+    if invoice.status is Status.OPEN and after.due.is_zero():
+        return replace(after, status=Status.PAID, paid_at=at)
+    return after
+
+
+def uncredited(invoice: Invoice, total: Money, offset: Money) -> Invoice:
+    """Return the invoice without a note that was voided; it is open again if money is due."""
+    after = replace(invoice, credited=invoice.credited - total, offset=invoice.offset - offset)
+    if invoice.status is Status.PAID and not after.due.is_zero():
+        return replace(after, status=Status.OPEN, paid_at=None)
+    return after
+
+
+def _only(code: str, left: Money, what: str) -> Conflict:
+    text = f"Only {left.minor} {left.currency} minor units of the invoice {what}."
+    return Conflict(code, text, extra={"left_cents": left.minor})

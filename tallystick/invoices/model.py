@@ -92,7 +92,11 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Invoice(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice with its lines. Once it is no draft, only status, paid and paid_at move."""
+    """An invoice with its lines. Once no draft, only status and what was paid or credited move.
+
+    `paid` counts money and customer credit that was used. `credited` is the sum of its credit
+    notes, `offset` the part of that which came off what is due; the rest was given back.
+    """
 
     account_id: UUID
     invoice_id: UUID
@@ -103,6 +107,8 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     tax: Money
     total: Money
     paid: Money
+    credited: Money
+    offset: Money
     subscription_id: UUID | None
     period_start: datetime | None
     period_end: datetime | None
@@ -117,4 +123,16 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
         """What is still to be paid; nothing on an invoice that is void or a draft."""
         if self.status in (Status.DRAFT, Status.VOID):
             return Money.zero(self.currency)
-        return self.total - self.paid
+        return self.total - self.paid - self.offset
+
+    @property
+    def creditable(self) -> Money:
+        """What no credit note has taken back yet; nothing on an invoice that is void or a draft."""
+        if self.status in (Status.DRAFT, Status.VOID):
+            return Money.zero(self.currency)
+        return self.total - self.credited
+
+    @property
+    def returnable(self) -> Money:
+        """What was paid and not given back by a credit note, as credit or as a refund."""
+        return self.paid - (self.credited - self.offset)

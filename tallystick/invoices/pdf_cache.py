@@ -85,6 +85,7 @@ def payment_state(invoice: Invoice, timezone: str) -> PaymentState:
     return PaymentState(
         status=cast("PaymentStatus", invoice.status.value),
         paid_minor=invoice.paid.minor,
+        credited_minor=invoice.offset.minor,
         paid_on=local_day(invoice.paid_at, timezone) if invoice.paid_at else None,
     )
 

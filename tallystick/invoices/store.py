@@ -78,8 +78,10 @@ SELECT invoice_line_id, derivation FROM invoice_lines WHERE account_id = $1 AND 
 DOCUMENT: Final = "SELECT document FROM invoices WHERE account_id = $1 AND invoice_id = $2"
 # Moves only from the status and the amount that the decision was made on.
 SAVE_PAYMENT: Final = """
-UPDATE invoices SET status = $3, paid_minor = $4, paid_at = $5
-WHERE account_id = $1 AND invoice_id = $2 AND status = $6 AND paid_minor = $7
+UPDATE invoices SET status = $3, paid_minor = $4, paid_at = $5, credited_minor = $6,
+    offset_minor = $7
+WHERE account_id = $1 AND invoice_id = $2 AND status = $8 AND paid_minor = $9
+    AND credited_minor = $10
 RETURNING invoice_id
 """
 
@@ -257,7 +259,7 @@ async def document(conn: Connection, account_id: UUID, invoice_id: UUID) -> str 
 
 
 async def save_payment(conn: Connection, was: Invoice, now: Invoice) -> bool:
-    """Write how far the invoice is paid; False if it is no longer as it `was`."""
+    """Write how far the invoice is paid and credited; False if it is no longer as it `was`."""
     written = await conn.fetchval(
         SAVE_PAYMENT,
         was.account_id,
@@ -265,14 +267,19 @@ async def save_payment(conn: Connection, was: Invoice, now: Invoice) -> bool:
         now.status,
         now.paid.minor,
         now.paid_at,
+        now.credited.minor,
+        now.offset.minor,
         was.status,
         was.paid.minor,
+        was.credited.minor,
     )
     return written is not None
 
 
 def _invoice(row: asyncpg.Record) -> Invoice:
-    return msgspec.convert(_with_money(row, "subtotal", "tax", "total", "paid"), Invoice)
+    return msgspec.convert(
+        _with_money(row, "subtotal", "tax", "total", "paid", "credited", "offset"), Invoice
+    )
 
 
 def _line(row: asyncpg.Record, currency: str) -> InvoiceLine:

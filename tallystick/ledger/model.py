@@ -10,6 +10,8 @@ RECEIVABLE: Final = "receivable"
 """What a customer owes us: a debit balance."""
 PREPAID: Final = "prepaid"
 """Money that a customer has with us: a credit balance, which is never overdrawn."""
+CUSTOMER_CREDIT: Final = "customer_credit"
+"""What credit notes left a customer for later invoices: a credit balance, never overdrawn."""
 CREDITS: Final = "credits"
 """Credits that a customer has with us: a credit balance, in the unit CREDIT."""
 
@@ -18,7 +20,9 @@ DEFERRED_REVENUE: Final = "deferred_revenue"
 TAX_PAYABLE: Final = "tax_payable"
 GATEWAY_FEES: Final = "gateway_fees"
 REFUNDS: Final = "refunds"
+"""What we said to pay back and have not yet: credited by a credit note, debited when it is paid."""
 CHARGEBACKS: Final = "chargebacks"
+"""What banks took back and is argued about: debited by a dispute, credited when it ends."""
 BAD_DEBT: Final = "bad_debt"
 BREAKAGE: Final = "breakage"
 """What was paid for and never used: expired credits, in CREDIT, or money, in its currency."""
@@ -34,7 +38,7 @@ CREDIT: Final = "CREDIT"
 CREDIT_SCALE: Final = 100_000
 """Postings in CREDIT count 1/100,000 of a credit: 1.5 credits are 150,000. It never changes."""
 
-CARRIES_BALANCE: Final = frozenset({RECEIVABLE, PREPAID, CREDITS})
+CARRIES_BALANCE: Final = frozenset({RECEIVABLE, PREPAID, CUSTOMER_CREDIT, CREDITS})
 """The ledger accounts of a customer; the others are the house's, and their balance is a sum."""
 CREDIT_ACCOUNTS: Final = frozenset(
     {CREDITS, CREDITS_ISSUED, CREDITS_USED, CREDITS_TRANSFERRED, BREAKAGE}
@@ -42,8 +46,8 @@ CREDIT_ACCOUNTS: Final = frozenset(
 """What may be posted in CREDIT; the database holds the same list (`is_ledger_account`)."""
 MONEY_ACCOUNTS: Final = frozenset(
     {
-        RECEIVABLE, PREPAID, REVENUE, DEFERRED_REVENUE, TAX_PAYABLE, GATEWAY_FEES, REFUNDS,
-        CHARGEBACKS, BAD_DEBT, BREAKAGE,
+        RECEIVABLE, PREPAID, CUSTOMER_CREDIT, REVENUE, DEFERRED_REVENUE, TAX_PAYABLE,
+        GATEWAY_FEES, REFUNDS, CHARGEBACKS, BAD_DEBT, BREAKAGE,
     }
 )  # fmt: skip
 """What may be posted in a currency, beside `clearing`."""
@@ -112,8 +116,9 @@ class PostedEntry(msgspec.Struct, frozen=True):
 class ReceivableSums(msgspec.Struct, frozen=True):
     """What came onto the receivable in one currency; `owed` - `paid` is its balance.
 
-    `paid`: what entries that also touch a gateway's clearing or prepaid money took off it, less
-    what such entries (a chargeback) put back. `owed`: everything else, invoices first of all.
+    `paid`: what entries that also touch a gateway's clearing, prepaid money or customer credit took
+    off it, less what such entries (a chargeback) put back. `owed`: everything else, invoices first
+    of all.
     """
 
     unit: str

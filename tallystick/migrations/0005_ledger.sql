@@ -17,7 +17,7 @@ CALL make_append_only('ledger_entries');
 
 -- What a customer owes us or has with us; everything else belongs to the house.
 CREATE FUNCTION carries_balance(ledger_account text) RETURNS boolean LANGUAGE sql IMMUTABLE AS
-$$ SELECT ledger_account IN ('receivable', 'prepaid', 'credits') $$;
+$$ SELECT ledger_account IN ('receivable', 'prepaid', 'customer_credit', 'credits') $$;
 
 -- The ledger accounts there are, as in `ledger/model.py`: credits are in the unit CREDIT (in
 -- 1/100,000 of one), money in a currency of three letters (in its minor units).
@@ -25,8 +25,8 @@ CREATE FUNCTION is_ledger_account(ledger_account text, unit text) RETURNS boolea
 LANGUAGE sql IMMUTABLE AS $$ SELECT CASE WHEN unit = 'CREDIT'
     THEN ledger_account IN ('credits', 'credits_issued', 'credits_used', 'credits_transferred',
                             'breakage')
-    ELSE (ledger_account IN ('receivable', 'prepaid', 'revenue', 'deferred_revenue',
-                             'tax_payable', 'gateway_fees', 'refunds', 'chargebacks', 'bad_debt',
+    ELSE (ledger_account IN ('receivable', 'prepaid', 'customer_credit', 'revenue',
+                             'deferred_revenue', 'tax_payable', 'gateway_fees', 'refunds', 'chargebacks', 'bad_debt',
                              'breakage')
           OR ledger_account ~ '^clearing:[a-z][a-z0-9_]*$')
          AND length(unit) = 3 AND upper(unit) = unit END $$;
@@ -73,6 +73,7 @@ CREATE TABLE ledger_balances (
     CHECK (is_ledger_account(ledger_account, unit)),
     CHECK (CASE ledger_account WHEN 'receivable' THEN floor IS NULL
                                WHEN 'prepaid' THEN floor IS NOT NULL AND floor = 0
+                               WHEN 'customer_credit' THEN floor IS NOT NULL AND floor = 0
                                ELSE floor IS NOT NULL AND floor <= 0 END),
     CONSTRAINT not_under_floor CHECK (-balance >= floor)
 ) WITH (fillfactor = 50);

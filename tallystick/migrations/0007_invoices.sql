@@ -8,6 +8,9 @@ CREATE TABLE invoices (
     tax_minor bigint NOT NULL,
     total_minor bigint NOT NULL,
     paid_minor bigint NOT NULL DEFAULT 0 CHECK (paid_minor BETWEEN 0 AND total_minor),
+    -- What its credit notes come to, and how much of that came off what is due.
+    credited_minor bigint NOT NULL DEFAULT 0 CHECK (credited_minor BETWEEN 0 AND total_minor),
+    offset_minor bigint NOT NULL DEFAULT 0 CHECK (offset_minor BETWEEN 0 AND credited_minor),
     subscription_id uuid,
     -- Which of the subscription's bills it is.
     bill_index integer,
@@ -27,7 +30,10 @@ CREATE TABLE invoices (
     FOREIGN KEY (account_id, subscription_id) REFERENCES subscriptions,
     CHECK (total_minor = subtotal_minor + tax_minor),
     CHECK ((status = 'draft') = (number IS NULL)),
-    CHECK (status <> 'paid' OR paid_minor = total_minor)
+    CHECK (status <> 'paid' OR paid_minor + offset_minor = total_minor),
+    CHECK (paid_minor + offset_minor <= total_minor),
+    -- Nobody gets back what was not paid.
+    CHECK (credited_minor - offset_minor <= paid_minor)
 );
 CREATE INDEX invoices_by_time ON invoices (account_id, created_at DESC, invoice_id DESC);
 CALL protect_tenant_table('invoices');
@@ -60,12 +66,15 @@ CALL make_append_only('invoice_lines');
 
 -- What was said can not be unsaid: once finalized, only the state of payment moves.
 CREATE FUNCTION refuse_edit_of_final() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    moving CONSTANT text[] := ARRAY['status', 'paid_minor', 'paid_at', 'credited_minor',
+                                    'offset_minor'];
 BEGIN
     IF TG_OP = 'DELETE' THEN
         RAISE EXCEPTION 'invoice % is kept', OLD.invoice_id USING ERRCODE = 'restrict_violation';
     END IF;
-    IF OLD.status <> 'draft' AND (to_jsonb(OLD) - ARRAY['status', 'paid_minor', 'paid_at'])
-            IS DISTINCT FROM (to_jsonb(NEW) - ARRAY['status', 'paid_minor', 'paid_at']) THEN
+    IF OLD.status <> 'draft' AND (to_jsonb(OLD) - moving) IS DISTINCT FROM (to_jsonb(NEW) - moving)
+    THEN
         RAISE EXCEPTION 'invoice % is final', OLD.number USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
@@ -122,3 +131,31 @@ CREATE INDEX invoice_adjustments_open ON invoice_adjustments (account_id, curren
     WHERE left_minor > 0;
 CALL protect_tenant_table('invoice_adjustments');
 CALL audit_table('invoice_adjustments');
+
+-- What credit notes left an account for its later invoices, tax included; the id is the note's.
+CREATE TABLE customer_credits (
+    account_id uuid NOT NULL REFERENCES accounts,
+    customer_credit_id uuid NOT NULL,
+    number text NOT NULL,
+    currency char(3) NOT NULL,
+    amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+    left_minor bigint NOT NULL CHECK (left_minor BETWEEN 0 AND amount_minor),
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, customer_credit_id)
+);
+CREATE INDEX customer_credits_open ON customer_credits (account_id, currency) WHERE left_minor > 0;
+CALL protect_tenant_table('customer_credits');
+CALL audit_table('customer_credits');
+
+CREATE TABLE customer_credit_uses (
+    account_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    customer_credit_id uuid NOT NULL,
+    amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+    used_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, invoice_id, customer_credit_id),
+    FOREIGN KEY (account_id, invoice_id) REFERENCES invoices,
+    FOREIGN KEY (account_id, customer_credit_id) REFERENCES customer_credits
+);
+CALL protect_tenant_table('customer_credit_uses');
+CALL make_append_only('customer_credit_uses');

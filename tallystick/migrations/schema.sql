@@ -39,7 +39,7 @@ BEGIN
 END $$;
 CREATE FUNCTION public.carries_balance(ledger_account text) RETURNS boolean
     LANGUAGE sql IMMUTABLE
-    AS $$ SELECT ledger_account IN ('receivable', 'prepaid', 'credits') $$;
+    AS $$ SELECT ledger_account IN ('receivable', 'prepaid', 'customer_credit', 'credits') $$;
 CREATE FUNCTION public.count_cost_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -295,8 +295,8 @@ CREATE FUNCTION public.is_ledger_account(ledger_account text, unit text) RETURNS
     AS $_$ SELECT CASE WHEN unit = 'CREDIT'
     THEN ledger_account IN ('credits', 'credits_issued', 'credits_used', 'credits_transferred',
                             'breakage')
-    ELSE (ledger_account IN ('receivable', 'prepaid', 'revenue', 'deferred_revenue',
-                             'tax_payable', 'gateway_fees', 'refunds', 'chargebacks', 'bad_debt',
+    ELSE (ledger_account IN ('receivable', 'prepaid', 'customer_credit', 'revenue',
+                             'deferred_revenue', 'tax_payable', 'gateway_fees', 'refunds', 'chargebacks', 'bad_debt',
                              'breakage')
           OR ledger_account ~ '^clearing:[a-z][a-z0-9_]*$')
          AND length(unit) = 3 AND upper(unit) = unit END $_$;
@@ -545,12 +545,15 @@ END $$;
 CREATE FUNCTION public.refuse_edit_of_final() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
+DECLARE
+    moving CONSTANT text[] := ARRAY['status', 'paid_minor', 'paid_at', 'credited_minor',
+                                    'offset_minor'];
 BEGIN
     IF TG_OP = 'DELETE' THEN
         RAISE EXCEPTION 'invoice % is kept', OLD.invoice_id USING ERRCODE = 'restrict_violation';
     END IF;
-    IF OLD.status <> 'draft' AND (to_jsonb(OLD) - ARRAY['status', 'paid_minor', 'paid_at'])
-            IS DISTINCT FROM (to_jsonb(NEW) - ARRAY['status', 'paid_minor', 'paid_at']) THEN
+    IF OLD.status <> 'draft' AND (to_jsonb(OLD) - moving) IS DISTINCT FROM (to_jsonb(NEW) - moving)
+    THEN
         RAISE EXCEPTION 'invoice % is final', OLD.number USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN NEW;
@@ -1129,6 +1132,25 @@ CREATE TABLE public.credit_usage_log (
     CONSTRAINT credit_usage_log_credits_check CHECK ((credits > 0)),
     CONSTRAINT credit_usage_log_kind_check CHECK ((kind = ANY (ARRAY['usage'::text, 'adjustment'::text, 'transfer'::text])))
 );
+CREATE TABLE public.customer_credit_uses (
+    account_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    customer_credit_id uuid NOT NULL,
+    amount_minor bigint NOT NULL,
+    used_at timestamp with time zone NOT NULL,
+    CONSTRAINT customer_credit_uses_amount_minor_check CHECK ((amount_minor > 0))
+);
+CREATE TABLE public.customer_credits (
+    account_id uuid NOT NULL,
+    customer_credit_id uuid NOT NULL,
+    number text NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    left_minor bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT customer_credits_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT customer_credits_check CHECK (((left_minor >= 0) AND (left_minor <= amount_minor)))
+);
 CREATE TABLE public.exchange_rates (
     base character(3) NOT NULL,
     quote character(3) NOT NULL,
@@ -1240,6 +1262,8 @@ CREATE TABLE public.invoices (
     tax_minor bigint NOT NULL,
     total_minor bigint NOT NULL,
     paid_minor bigint DEFAULT 0 NOT NULL,
+    credited_minor bigint DEFAULT 0 NOT NULL,
+    offset_minor bigint DEFAULT 0 NOT NULL,
     subscription_id uuid,
     bill_index integer,
     period_start timestamp with time zone,
@@ -1250,10 +1274,14 @@ CREATE TABLE public.invoices (
     document jsonb,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT invoices_check CHECK (((paid_minor >= 0) AND (paid_minor <= total_minor))),
-    CONSTRAINT invoices_check1 CHECK (((subscription_id IS NULL) = (bill_index IS NULL))),
-    CONSTRAINT invoices_check2 CHECK ((total_minor = (subtotal_minor + tax_minor))),
-    CONSTRAINT invoices_check3 CHECK (((status = 'draft'::text) = (number IS NULL))),
-    CONSTRAINT invoices_check4 CHECK (((status <> 'paid'::text) OR (paid_minor = total_minor))),
+    CONSTRAINT invoices_check1 CHECK (((credited_minor >= 0) AND (credited_minor <= total_minor))),
+    CONSTRAINT invoices_check2 CHECK (((offset_minor >= 0) AND (offset_minor <= credited_minor))),
+    CONSTRAINT invoices_check3 CHECK (((subscription_id IS NULL) = (bill_index IS NULL))),
+    CONSTRAINT invoices_check4 CHECK ((total_minor = (subtotal_minor + tax_minor))),
+    CONSTRAINT invoices_check5 CHECK (((status = 'draft'::text) = (number IS NULL))),
+    CONSTRAINT invoices_check6 CHECK (((status <> 'paid'::text) OR ((paid_minor + offset_minor) = total_minor))),
+    CONSTRAINT invoices_check7 CHECK (((paid_minor + offset_minor) <= total_minor)),
+    CONSTRAINT invoices_check8 CHECK (((credited_minor - offset_minor) <= paid_minor)),
     CONSTRAINT invoices_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'open'::text, 'paid'::text, 'void'::text, 'uncollectible'::text])))
 );
 CREATE TABLE public.lago_comparisons (
@@ -1326,6 +1354,7 @@ CREATE TABLE public.ledger_balances (
 CASE ledger_account
     WHEN 'receivable'::text THEN (floor IS NULL)
     WHEN 'prepaid'::text THEN ((floor IS NOT NULL) AND (floor = 0))
+    WHEN 'customer_credit'::text THEN ((floor IS NOT NULL) AND (floor = 0))
     ELSE ((floor IS NOT NULL) AND (floor <= 0))
 END),
     CONSTRAINT ledger_balances_ledger_account_check CHECK (public.carries_balance(ledger_account)),
@@ -2038,6 +2067,10 @@ ALTER TABLE ONLY public.credit_reservations
     ADD CONSTRAINT credit_reservations_pkey PRIMARY KEY (account_id, credit_reservation_id);
 ALTER TABLE ONLY public.credit_usage_log
     ADD CONSTRAINT credit_usage_log_pkey PRIMARY KEY (account_id, idempotency_key);
+ALTER TABLE ONLY public.customer_credit_uses
+    ADD CONSTRAINT customer_credit_uses_pkey PRIMARY KEY (account_id, invoice_id, customer_credit_id);
+ALTER TABLE ONLY public.customer_credits
+    ADD CONSTRAINT customer_credits_pkey PRIMARY KEY (account_id, customer_credit_id);
 ALTER TABLE ONLY public.exchange_rates
     ADD CONSTRAINT exchange_rates_pkey PRIMARY KEY (base, quote, rate_on);
 ALTER TABLE ONLY public.feature_overrides
@@ -2229,6 +2262,7 @@ CREATE UNIQUE INDEX credit_purchases_top_up_in_flight ON public.credit_purchases
 CREATE INDEX credit_reservations_active ON public.credit_reservations USING btree (account_id, expires_at) WHERE (status = 'active'::text);
 CREATE INDEX credit_reservations_due ON public.credit_reservations USING btree (expires_at) WHERE (status = 'active'::text);
 CREATE INDEX credit_usage_log_by_time ON public.credit_usage_log USING btree (account_id, at, ledger_entry_id);
+CREATE INDEX customer_credits_open ON public.customer_credits USING btree (account_id, currency) WHERE (left_minor > 0);
 CREATE UNIQUE INDEX gateway_customers_by_token ON public.gateway_customers USING btree (gateway, token);
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (claimed_at);
 CREATE INDEX invoice_adjustments_open ON public.invoice_adjustments USING btree (account_id, currency) WHERE (left_minor > 0);
@@ -2336,6 +2370,7 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_allocations 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_cost_overrides FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_costs FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_usage_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.customer_credit_uses FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_entries FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_postings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -2349,6 +2384,7 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_allocations FO
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_cost_overrides FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_costs FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_usage_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.customer_credit_uses FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_lines FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_postings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -2377,6 +2413,7 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_costs F
 CREATE TRIGGER audited AFTER INSERT ON public.credit_grants FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_packages FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_purchases FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.customer_credits FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.exchange_rates FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.feature_overrides FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.features FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -2445,6 +2482,12 @@ ALTER TABLE ONLY public.credit_purchases
     ADD CONSTRAINT credit_purchases_credit_package_id_fkey FOREIGN KEY (credit_package_id) REFERENCES public.credit_packages(credit_package_id);
 ALTER TABLE ONLY public.credit_reservations
     ADD CONSTRAINT credit_reservations_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.customer_credit_uses
+    ADD CONSTRAINT customer_credit_uses_account_id_customer_credit_id_fkey FOREIGN KEY (account_id, customer_credit_id) REFERENCES public.customer_credits(account_id, customer_credit_id);
+ALTER TABLE ONLY public.customer_credit_uses
+    ADD CONSTRAINT customer_credit_uses_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
+ALTER TABLE ONLY public.customer_credits
+    ADD CONSTRAINT customer_credits_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.feature_overrides
     ADD CONSTRAINT feature_overrides_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.feature_overrides
@@ -2530,6 +2573,8 @@ ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_purchases ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_reservations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_usage_log ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.customer_credit_uses ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.customer_credits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.feature_overrides ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.gateway_customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
@@ -2559,6 +2604,8 @@ CREATE POLICY own_rows ON public.credit_grants TO tallystick_account USING ((acc
 CREATE POLICY own_rows ON public.credit_purchases TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_reservations TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_usage_log TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.customer_credit_uses TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.customer_credits TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.feature_overrides TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.gateway_customers TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.idempotency_keys TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -2692,6 +2739,12 @@ GRANT SELECT ON TABLE public.credit_reservations TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.credit_usage_log TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.credit_usage_log TO tallystick_writer;
 GRANT SELECT ON TABLE public.credit_usage_log TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.customer_credit_uses TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.customer_credit_uses TO tallystick_writer;
+GRANT SELECT ON TABLE public.customer_credit_uses TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_credits TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_credits TO tallystick_writer;
+GRANT SELECT ON TABLE public.customer_credits TO tallystick_staff;
 GRANT SELECT ON TABLE public.exchange_rates TO tallystick_account;
 GRANT SELECT ON TABLE public.exchange_rates TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.exchange_rates TO tallystick_writer;

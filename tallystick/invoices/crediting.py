@@ -1,0 +1,58 @@
+"""How a credit note moves its invoice; the note itself stands in `credit_notes/`, above."""
+
+from datetime import datetime
+from uuid import UUID
+
+from tallystick.documents.document import InvoiceDocument, decode
+from tallystick.invoices import store
+from tallystick.invoices.events import INVOICE_PAID, InvoicePaid
+from tallystick.invoices.lifecycle import credited, uncredited
+from tallystick.invoices.model import Invoice, Status
+from tallystick.kernel import outbox
+from tallystick.kernel.db import Connection
+from tallystick.kernel.errors import Conflict
+from tallystick.kernel.ids import unknown
+from tallystick.money.amount import Money
+
+
+async def lock_invoice(conn: Connection, account_id: UUID, invoice_id: UUID) -> Invoice:
+    """Return an invoice with its lines and lock it until the transaction ends; raises NotFound."""
+    found = await store.lock(conn, account_id, invoice_id)
+    if found is None:
+        raise unknown("invoice")
+    (invoice,) = await store.with_lines(conn, account_id, [found])
+    return invoice
+
+
+async def frozen_document(conn: Connection, account_id: UUID, invoice_id: UUID) -> InvoiceDocument:
+    """Return what an issued invoice says; raises Conflict `invoice_not_open` for a draft."""
+    stored = await store.document(conn, account_id, invoice_id)
+    if stored is None:
+        raise Conflict("invoice_not_open", "The invoice is a draft; change it instead.")
+    return decode(stored)
+
+
+async def credit(
+    conn: Connection, was: Invoice, total: Money, offset: Money, at: datetime
+) -> Invoice:
+    """Note a credit note over `total` on a locked invoice, `offset` of it off what is due.
+
+    Who calls posts it to the books. Raises what `lifecycle.credited` does.
+    """
+    after = credited(was, total, offset, at)
+    await _save(conn, was, after)
+    if after.status is Status.PAID and was.status is not Status.PAID:
+        await outbox.append(conn, was.account_id, INVOICE_PAID, InvoicePaid(was.invoice_id))
+    return after
+
+
+async def uncredit(conn: Connection, was: Invoice, total: Money, offset: Money) -> Invoice:
+    """Take a credit note that is voided off its locked invoice."""
+    after = uncredited(was, total, offset)
+    await _save(conn, was, after)
+    return after
+
+
+async def _save(conn: Connection, was: Invoice, after: Invoice) -> None:
+    if not await store.save_payment(conn, was, after):
+        raise Conflict("invoice_changed", "The invoice was changed meanwhile; read it again.")
