@@ -6,6 +6,7 @@ The billing run does it for all that are due; a change does it at once, in its o
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Final
 from uuid import UUID
 
@@ -29,9 +30,11 @@ from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import show
 from tallystick.metering.price_uses import Days, read_uses
 from tallystick.subscriptions import service as subscriptions
-from tallystick.subscriptions.bills import Due, Plans, Step, UsageDue, next_step
+from tallystick.subscriptions.bills import Due, Plans, Step, next_step
 from tallystick.subscriptions.model import Status, Subscription
 from tallystick.subscriptions.periods import zone
+from tallystick.subscriptions.terms import FlatDue
+from tallystick.subscriptions.usage_dues import CommitmentDue, UsageDue
 from tallystick.subscriptions.usage_share import days_of, part_of, usage_share
 
 STEPS_MAX: Final = 400
@@ -145,8 +148,28 @@ async def lines_of(
     `meters` go by code; `totals` are those of the due's period by meter code, if they were read
     already. Raises what `read_uses` does, and Conflict `meter_missing`.
     """
-    if not isinstance(due, UsageDue):
+    if isinstance(due, FlatDue):
         return tuple(due_lines(due, meters, {}))
+    if isinstance(due, CommitmentDue):
+        parts = [await _usage_lines(conn, on, part, meters) for part in due.parts]
+        counted = counted_for(due.plan, on.quantity, due.share, list(chain(*parts)))
+        return tuple(commitment_line(due.plan, due.period, counted, part_of(due.share)))
+    lines = await _usage_lines(conn, on, due, meters, totals)
+    if due.plan.usage_interval is not None:
+        return lines
+    start = max(due.period.start, on.flat_from)
+    fees = usage_share(on, due.plan, due.whole, start, due.counts_until)
+    counted = counted_for(due.plan, on.quantity, fees, lines)
+    return (*lines, *commitment_line(due.plan, due.period, counted, part_of(fees)))
+
+
+async def _usage_lines(
+    conn: Connection,
+    on: Subscription,
+    due: UsageDue,
+    meters: Mapping[str, Meter],
+    totals: Mapping[str, Decimal] | None = None,
+) -> tuple[DraftLine, ...]:
     uses = await read_uses(
         conn,
         on.account_id,
@@ -157,12 +180,8 @@ async def lines_of(
         days=_days(on, due),
         totals=totals,
     )
-    plan, start, until = due.plan, due.period.start, due.counts_until
-    part = part_of(usage_share(on, plan, due.whole, start, until))
-    lines = tuple(due_lines(due, meters, uses, part))
-    fees = usage_share(on, plan, due.whole, max(start, on.flat_from), until)
-    counted = counted_for(plan, on.quantity, fees, lines)
-    return (*lines, *commitment_line(plan, due.period, counted, part_of(fees)))
+    part = part_of(usage_share(on, due.plan, due.whole, due.period.start, due.counts_until))
+    return tuple(due_lines(due, meters, uses, part))
 
 
 def _days(on: Subscription, due: UsageDue) -> Days:

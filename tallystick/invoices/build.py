@@ -17,9 +17,9 @@ from tallystick.money.amount import Money
 from tallystick.pricing.charges import Part
 from tallystick.pricing.model import FlatPrice
 from tallystick.pricing.use import Uses
-from tallystick.subscriptions.bills import Due
 from tallystick.subscriptions.periods import Period
 from tallystick.subscriptions.terms import FlatDue
+from tallystick.subscriptions.usage_dues import UsageDue
 
 
 def build(
@@ -64,7 +64,7 @@ def draft_of(
 
 
 def due_lines(
-    due: Due, meters: Mapping[str, Meter], uses: Uses, part: Part | None = None
+    due: FlatDue | UsageDue, meters: Mapping[str, Meter], uses: Uses, part: Part | None = None
 ) -> Iterator[DraftLine]:
     """Yield the lines of one thing that is due; `uses` are those of its plan in its period.
 

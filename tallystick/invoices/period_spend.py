@@ -7,11 +7,11 @@ from tallystick.invoices.build import due_lines
 from tallystick.invoices.commitment import commitment_line, counted_for
 from tallystick.money.amount import Money
 from tallystick.pricing.use import Uses
-from tallystick.subscriptions.bills import UsageDue
 from tallystick.subscriptions.model import Subscription
 from tallystick.subscriptions.periods import Period, whole_period
 from tallystick.subscriptions.proration import share_of
 from tallystick.subscriptions.terms import billing_anchor, fee_period
+from tallystick.subscriptions.usage_dues import UsageDue
 from tallystick.subscriptions.usage_share import part_of, usage_share
 
 
@@ -20,8 +20,9 @@ def period_spend(
 ) -> Money:
     """Return the sum of all lines that are for this period, on whatever invoice they stand.
 
-    A fee that was paid in advance is for the period that it covers. Raises Conflict for a price
-    whose meter does not exist.
+    A fee that was paid in advance is for the period that it covers. What a plan that bills usage
+    more often commits to is known at the end of its fee's period and not counted. Raises Conflict
+    for a price whose meter does not exist.
     """
     whole = whole_period(billing_anchor(on, plan), period.start)
     due = UsageDue(plan=plan, period=period, whole=whole, counts_until=period.end)
@@ -30,5 +31,7 @@ def period_spend(
     paid = Period(max(period.start, on.flat_from), period.end)
     fees = share_of(plan.proration, fee_period(on, plan, period.start), on.timezone, paid)
     spend = counted_for(plan, on.quantity, fees, usage)
+    if plan.usage_interval is not None:
+        return spend
     rest = commitment_line(plan, period, spend, part_of(fees))
     return sum((line.amount for line in rest), spend)

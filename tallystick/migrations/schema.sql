@@ -1580,6 +1580,7 @@ CREATE TABLE public.subscriptions (
     next_bill_at timestamp with time zone,
     bill_index integer DEFAULT 0 NOT NULL,
     flat_from timestamp with time zone NOT NULL,
+    used_from timestamp with time zone NOT NULL,
     covered_from timestamp with time zone NOT NULL,
     advance_until timestamp with time zone,
     opens_at timestamp with time zone,

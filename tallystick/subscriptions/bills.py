@@ -18,7 +18,6 @@ import msgspec
 from msgspec.structs import replace
 
 from tallystick.catalog.model import PlanVersion
-from tallystick.pricing.model import FlatPrice
 from tallystick.subscriptions.lifecycle import (
     natural_period,
     next_status,
@@ -26,15 +25,20 @@ from tallystick.subscriptions.lifecycle import (
     without_change,
 )
 from tallystick.subscriptions.model import Event, Status, Subscription
-from tallystick.subscriptions.periods import Period, local_day, whole_period
+from tallystick.subscriptions.periods import Period, local_day
 from tallystick.subscriptions.proration import starts_to_count, stops_to_count
 from tallystick.subscriptions.terms import (
     FlatDue,
-    billing_anchor,
     billing_period_at,
     bills_in_advance,
     fee_period,
     flat_dues,
+)
+from tallystick.subscriptions.usage_dues import (
+    CommitmentDue,
+    UsageDue,
+    commitment_due,
+    usage_due,
 )
 
 _ENDS: Final = "ends"
@@ -43,19 +47,7 @@ _CHANGES: Final = "changes"
 _RENEWS: Final = "renews"
 
 
-class UsageDue(msgspec.Struct, frozen=True, kw_only=True):
-    """The usage of a period, to be billed by the plan that held in it.
-
-    It may be a part of the billing period `whole`; days from `counts_until` on are the next one's.
-    """
-
-    plan: PlanVersion
-    period: Period
-    whole: Period
-    counts_until: datetime
-
-
-Due = UsageDue | FlatDue
+Due = UsageDue | FlatDue | CommitmentDue
 
 
 class Plans(msgspec.Struct, frozen=True):
@@ -115,6 +107,7 @@ def resumed(
         period_index=index,
         period_start=at,
         flat_from=counts,
+        used_from=at,
         covered_from=subscription.covered_from if stopped_in.contains(counts) else counts,
         opens_at=at if bills_in_advance(plan) else None,
         advance_until=None,
@@ -164,9 +157,10 @@ def _close(subscription: Subscription, plans: Plans, at: datetime) -> Step:
     happens = _what_happens(subscription, at)
     counts_until = _counts_until(subscription, plans.now, at, happens)
     used = Period(subscription.period_start, at)
-    usage = _usage(subscription, plans.now, used, counts_until)
+    usage = usage_due(subscription, plans.now, used, counts_until)
+    commitment = _commitment(subscription, plans.now, at, counts_until, happens)
     arrears = _in_arrears(subscription, plans.now, at, counts_until, happens)
-    closing: tuple[Due, ...] = (*arrears, *usage)
+    closing: tuple[Due, ...] = (*arrears, *usage, *commitment)
     given_back = _given_back(subscription, plans.now, counts_until, happens)
     after, opening = _follow(subscription, plans, at, counts_until, happens)
     return Step(
@@ -178,14 +172,17 @@ def _close(subscription: Subscription, plans: Plans, at: datetime) -> Step:
     )
 
 
-def _usage(
-    subscription: Subscription, plan: PlanVersion, used: Period, counts_until: datetime
-) -> tuple[UsageDue, ...]:
-    is_flat = all(isinstance(price, FlatPrice) for price in plan.prices)
-    if (is_flat and not plan.minimum_commitment) or used.start >= used.end:
+def _commitment(
+    subscription: Subscription,
+    plan: PlanVersion,
+    at: datetime,
+    counts_until: datetime,
+    happens: str,
+) -> tuple[CommitmentDue, ...]:
+    whole = fee_period(subscription, plan, subscription.period_start)
+    if happens == _RENEWS and at < whole.end:
         return ()
-    whole = whole_period(billing_anchor(subscription, plan), used.start)
-    return (UsageDue(plan=plan, period=used, whole=whole, counts_until=counts_until),)
+    return commitment_due(subscription, plan, at, counts_until)
 
 
 def _what_happens(subscription: Subscription, at: datetime) -> str:
@@ -304,6 +301,7 @@ def _changed(
         plan_id=change.plan_id,
         quantity=change.quantity,
         flat_from=counts_from,
+        used_from=at,
         advance_until=None,
         period_start=at,
     )

@@ -154,6 +154,7 @@ def begin(
         period_start=began,
         period_end=began,
         flat_from=began,
+        used_from=began,
         covered_from=began,
         next_bill_at=None,
         quantity=asked.quantity,
@@ -277,8 +278,6 @@ def need_billable(account: Account, plan: PlanVersion) -> None:
 
 def _unbillable(sold: PlanVersion) -> Iterator[str]:
     """Yield what stands in the way; each line goes when the billing run has learned it."""
-    if sold.minimum_commitment and sold.usage_interval is not None:
-        yield "The plan has a minimum commitment and bills usage more often"
     for price in sold.prices:
         reason = why_not_billable(price)
         if reason is not None:

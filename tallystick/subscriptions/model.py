@@ -94,8 +94,8 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     `bill_retry_at` (wall time). `bill_index` counts its bills.
 
     Flat prices count from `flat_from` on, which by day is the first day that is the present terms',
-    and those in advance are billed until `advance_until`. `covered_from` is since when it was used
-    without a pause.
+    and those in advance are billed until `advance_until`. `used_from` is the instant from which it
+    is used on these terms, `covered_from` since when it was used without a pause.
     """
 
     account_id: UUID
@@ -110,6 +110,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     period_start: datetime
     period_end: datetime
     flat_from: datetime
+    used_from: datetime
     covered_from: datetime
     next_bill_at: datetime | None
     opens_at: datetime | None = None

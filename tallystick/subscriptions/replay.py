@@ -49,6 +49,7 @@ def _as_begun(subscription: Subscription, plan: PlanVersion) -> Subscription:
         period_start=began,
         period_end=began,
         flat_from=began,
+        used_from=began,
         covered_from=began,
         opens_at=began if bills_in_advance(plan) else None,
         advance_until=None,

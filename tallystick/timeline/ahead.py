@@ -24,9 +24,9 @@ from tallystick.payments import methods
 from tallystick.payments import service as payments
 from tallystick.payments.model import Payment, PaymentStatus
 from tallystick.subscriptions import service as subscriptions
-from tallystick.subscriptions.bills import UsageDue
 from tallystick.subscriptions.model import Status, Subscription
 from tallystick.subscriptions.periods import Period
+from tallystick.subscriptions.usage_dues import UsageDue
 from tallystick.timeline.walk import Planned, walk_of
 
 ITEMS_MAX: Final = 500

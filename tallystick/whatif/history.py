@@ -7,12 +7,13 @@ from typing import Final
 import msgspec
 
 from tallystick.catalog.model import PlanVersion
-from tallystick.subscriptions.bills import Due, UsageDue
+from tallystick.subscriptions.bills import Due
 from tallystick.subscriptions.model import Status, Subscription
 from tallystick.subscriptions.periods import Period, period
 from tallystick.subscriptions.proration import starts_to_count
 from tallystick.subscriptions.replay import replay
 from tallystick.subscriptions.terms import billing_anchor, billing_period_at
+from tallystick.subscriptions.usage_dues import CommitmentDue, UsageDue
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -77,6 +78,8 @@ def dues_by_period(
 def _instant(due: Due) -> datetime:
     if isinstance(due, UsageDue):
         return due.period.start
+    if isinstance(due, CommitmentDue):
+        return due.parts[-1].period.start
     return due.part.start if due.price.billing == "in_advance" else due.part.end - _MICROSECOND
 
 

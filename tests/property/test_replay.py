@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import Interval, PlanVersion
 from tallystick.pricing.model import FlatPrice, PerUnitPrice
-from tallystick.subscriptions.bills import Due, Plans, UsageDue, next_step
+from tallystick.subscriptions.bills import Due, Plans, next_step
 from tallystick.subscriptions.lifecycle import Start, begin
 from tallystick.subscriptions.model import Subscription
 from tallystick.subscriptions.periods import Period
 from tallystick.subscriptions.replay import replay
+from tallystick.subscriptions.usage_dues import UsageDue
 from tallystick.whatif.history import dues_by_period, ended_periods
 
 AT: Final = datetime(2026, 1, 31, 9, tzinfo=UTC)

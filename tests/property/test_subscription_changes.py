@@ -22,12 +22,13 @@ from tallystick.catalog.model import Interval, PlanVersion
 from tallystick.kernel.errors import Conflict
 from tallystick.pricing.model import FlatPrice, PerUnitPrice
 from tallystick.subscriptions import changes
-from tallystick.subscriptions.bills import Plans, Step, UsageDue, next_step
+from tallystick.subscriptions.bills import Plans, Step, next_step
 from tallystick.subscriptions.lifecycle import Start, begin, running_period
 from tallystick.subscriptions.model import Status, Subscription
 from tallystick.subscriptions.periods import local_day
 from tallystick.subscriptions.proration import amount_of
 from tallystick.subscriptions.terms import FlatDue
+from tallystick.subscriptions.usage_dues import CommitmentDue, UsageDue
 
 AT: Final = datetime(2026, 1, 31, 9, tzinfo=UTC)
 ACCOUNT: Final = Account(
@@ -67,9 +68,15 @@ def offer(at: int, proration: Any) -> PlanVersion:
         usage_interval=usage_interval,
         proration=proration,
         prices=(fee, late, calls),
+        minimum_commitment={"EUR": Decimal(100)},
         limits={},
         created_at=AT,
     )
+
+
+def within_whole(due: UsageDue) -> UsageDue:
+    """Leave out days behind the period: they count nothing."""
+    return replace(due, counts_until=min(due.counts_until, due.whole.end))
 
 
 class Model:
@@ -260,6 +267,7 @@ class Changes(RuleBasedStateMachine):
         self.cancel()
         assert self.subscription.next_bill_at is None
         self.every_moment_of_use_is_billed_once_by_its_plan()
+        self.what_is_used_is_committed_once()
         self.every_moment_is_paid_once_by_its_owner()
         self.whole_periods_cost_the_price()
 
@@ -270,6 +278,14 @@ class Changes(RuleBasedStateMachine):
             plans = [due.plan.plan_version_id for due in used if due.period.contains(moment)]
             owner = self.model.user(moment)
             assert plans == ([owner[0]] if owner else []), moment
+
+    def what_is_used_is_committed_once(self) -> None:
+        """Where usage is billed more often, the commitment counts the very periods of the bills."""
+        dues = [due for step in self.steps for due in step.dues]
+        used = [due for due in dues if isinstance(due, UsageDue) and due.plan.usage_interval]
+        committed = [due for due in dues if isinstance(due, CommitmentDue)]
+        counted = [part for due in committed for part in due.parts]
+        assert list(map(within_whole, counted)) == list(map(within_whole, used))
 
     def every_moment_is_paid_once_by_its_owner(self) -> None:
         dues = list(self.flat_dues())

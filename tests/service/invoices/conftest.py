@@ -75,6 +75,7 @@ class World:
                 plan_name=code.title(),
                 currency=prices[0].currency,
                 interval=more.get("interval", "month"),
+                usage_interval=more.get("usage_interval"),
                 prices=tuple(prices),
                 minimum_commitment=more.get("minimum_commitment", {}),
             )

@@ -363,6 +363,24 @@ async def test_a_first_calendar_month_pays_minimum_and_seats_for_its_days(world:
     assert running.report.total_overage_cost.minor == 6000
 
 
+async def test_a_commitment_over_a_quarter_counts_the_usage_of_all_its_invoices(
+    world: World,
+) -> None:
+    """42.00 and 3.00 in February, 10.00 in March: 95.00 are missing to 150.00, at the end."""
+    async with world.db.transaction(WRITER) as conn:
+        await metering.create_meter(conn, CALLS, START)
+    prices = [read_price({**FEE, "amount": "42"}), read_price({**CALL, "unit": "1"})]
+    more = {"interval": "quarter", "usage_interval": "month"}
+    plan = await world.plan(prices, minimum_commitment={"EUR": Decimal(150)}, **more)
+    account = await world.account()
+    await world.subscribe(account, plan)
+    await send(world, account, {"n": 3}, {"n": 10, "at": 40})
+    await world.bill(datetime(2026, 3, 31, tzinfo=UTC))
+    assert [line[2] for line in await lines(world)] == [300, 1000]
+    await world.bill(datetime(2026, 5, 1, tzinfo=UTC))
+    assert [line[2] for line in await lines(world)] == [300, 1000, 4200, 0, 9500]
+
+
 async def test_usage_that_meets_the_commitment_is_billed_alone(world: World) -> None:
     await committed(world, {"unit": "20"})
     assert [line[2] for line in await lines(world)] == [1400, 6000]

@@ -52,6 +52,7 @@ SUBSCRIPTION = Subscription(
     period_start=START,
     period_end=END,
     next_bill_at=END,
+    used_from=START,
     flat_from=START,
     covered_from=START,
     created_at=START,
