@@ -108,8 +108,8 @@ def _rules(account: Account) -> Iterator[tuple[tuple[str, str, str], bool]]:
     yield EMAIL_RULE, is_email(account.email)
     yield CURRENCY_RULE, _is_currency(account.currency)
     yield TIMEZONE_RULE, _is_zone(account.timezone)
-    yield COUNTRY_RULE, _is_country(account.country)
-    yield LOCALE_RULE, _is_locale(account.locale)
+    yield COUNTRY_RULE, is_country(account.country)
+    yield LOCALE_RULE, is_locale(account.locale)
     yield EXTERNAL_ID_RULE, is_external_id(account.external_id, "acct_")
     yield (
         ADDRESS_RULE,
@@ -153,11 +153,13 @@ def _is_zone(name: str) -> bool:
     return True
 
 
-def _is_country(code: str) -> bool:
+def is_country(code: str) -> bool:
+    """Tell whether it is a country of ISO 3166-1 in two capitals."""
     return _COUNTRY.fullmatch(code) is not None and code in Locale("en").territories
 
 
-def _is_locale(name: str) -> bool:
+def is_locale(name: str) -> bool:
+    """Tell whether it is a locale that numbers and dates can be written in."""
     try:
         Locale.parse(name, sep="-")
     except (UnknownLocaleError, ValueError):

@@ -1,4 +1,75 @@
--- Who is billed, who signs in, and with what.
+-- Who bills, who is billed, who signs in, and with what.
+
+-- Pictures for documents. What was printed keeps its own: a row never changes.
+CREATE TABLE logos (
+    -- The SHA-256 of its bytes.
+    logo_id text PRIMARY KEY CHECK (logo_id ~ '^[0-9a-f]{64}$'),
+    media_type text NOT NULL CHECK (media_type IN ('image/png', 'image/svg+xml')),
+    content bytea NOT NULL CHECK (length(content) <= 262144)
+);
+CALL share_reference_table('logos');
+CALL make_append_only('logos');
+
+-- The legal entities in whose name documents go out. None is deleted.
+CREATE TABLE issuers (
+    issuer_id uuid PRIMARY KEY,
+    -- It may stand in the numbers of documents, so it never changes.
+    code text NOT NULL UNIQUE CHECK (code ~ '^[A-Z0-9]{1,12}$'),
+    legal_name text NOT NULL,
+    -- As it is printed; city, postal code, region and country say the same in parts.
+    address text[] NOT NULL DEFAULT '{}',
+    city text,
+    postal_code text,
+    region text CHECK (region ~ '^[A-Z0-9]{1,3}$'),
+    country char(2) CHECK (country = upper(country)),
+    vat_number text,
+    -- [{country, region, number}]: where it is registered for a tax besides.
+    tax_registrations jsonb NOT NULL DEFAULT '[]',
+    registration_number text,
+    email text,
+    logo_id text REFERENCES logos,
+    bank_name text,
+    iban text,
+    bic text,
+    payment_instructions text,
+    locale text NOT NULL DEFAULT 'en-US',
+    payment_due_days integer NOT NULL DEFAULT 14 CHECK (payment_due_days BETWEEN 0 AND 365),
+    -- So long an invoice stays a draft after its period.
+    grace_hours integer NOT NULL DEFAULT 0 CHECK (grace_hours BETWEEN 0 AND 2160),
+    invoice_format text NOT NULL DEFAULT 'INV-{year}-{number:06}',
+    credit_note_format text NOT NULL DEFAULT 'CN-{year}-{number:06}',
+    number_reset text NOT NULL DEFAULT 'yearly'
+        CHECK (number_reset IN ('yearly', 'monthly', 'never')),
+    -- [{kind, format, reset}]: what numbers were given by before; no later rule may repeat one.
+    former_numbers jsonb NOT NULL DEFAULT '[]',
+    -- By currency, in major units: less than that is carried forward.
+    minimum_amounts jsonb NOT NULL DEFAULT '{}',
+    zero_rule text NOT NULL DEFAULT 'issue' CHECK (zero_rule IN ('issue', 'skip')),
+    is_default boolean NOT NULL DEFAULT false,
+    -- It is what the settings say, until somebody changes it.
+    follows_settings boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL,
+    retired_at timestamptz,
+    CHECK (NOT (is_default AND retired_at IS NOT NULL))
+);
+CREATE UNIQUE INDEX issuers_default ON issuers (is_default) WHERE is_default;
+CALL share_reference_table('issuers');
+REVOKE DELETE ON issuers FROM tallystick_writer;
+CALL audit_table('issuers');
+
+-- Gapless: the next number is taken under the row's lock, in the transaction that issues.
+CREATE TABLE number_series (
+    issuer_id uuid NOT NULL REFERENCES issuers,
+    kind text NOT NULL CHECK (kind IN ('invoice', 'credit_note')),
+    -- '2026', '2026-03', or '' where the numbers never begin again.
+    period text NOT NULL,
+    -- Accounts on test clocks take nothing from the real series.
+    is_test boolean NOT NULL,
+    next_number bigint NOT NULL CHECK (next_number >= 1),
+    PRIMARY KEY (issuer_id, kind, period, is_test)
+);
+GRANT SELECT, INSERT, UPDATE ON number_series TO tallystick_writer;
+GRANT SELECT ON number_series TO tallystick_staff;
 
 CREATE TABLE accounts (
     account_id uuid PRIMARY KEY,

@@ -94,14 +94,6 @@ END $$;
 CREATE TRIGGER final BEFORE INSERT ON invoice_lines
     FOR EACH ROW EXECUTE FUNCTION refuse_line_of_final();
 
--- Gapless: the next number is taken under the row's lock, in the transaction that finalizes.
-CREATE TABLE invoice_series (
-    series text PRIMARY KEY,
-    next_number bigint NOT NULL CHECK (next_number >= 1)
-);
-GRANT SELECT, INSERT, UPDATE ON invoice_series TO tallystick_writer;
-GRANT SELECT ON invoice_series TO tallystick_staff;
-
 -- Rendered on first read; `source` is the hash of what it was rendered from.
 CREATE TABLE invoice_pdfs (
     account_id uuid NOT NULL,

@@ -1,0 +1,1 @@
+"""Legal entities that issue documents, and the numbers of those."""
