@@ -52,6 +52,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     payment_due_days: int = 14
     autopay: bool = False
     test_clock_id: UUID | None = None
+    issuer_id: UUID | None = None
 
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -19,7 +19,8 @@ from tallystick.invoices.events import (
 from tallystick.invoices.freeze import freeze
 from tallystick.invoices.lifecycle import next_status
 from tallystick.invoices.model import Event, Invoice, InvoiceDraft, Status
-from tallystick.invoices.numbering import series_of, show_number
+from tallystick.issuers import service as issuers
+from tallystick.issuers.model import Issuer, Numbered
 from tallystick.kernel import outbox
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
@@ -76,9 +77,9 @@ async def finalize(
     An invoice over nothing, or that credit of the account pays, is paid at once. Raises
     Conflict unless it is a draft.
     """
-    series = series_of(local_day(at, account.timezone))
-    number = show_number(series, await store.take_number_locking_series(conn, series))
-    issued = _issued(account, draft, seller, number, at)
+    issuer = (await issuers.issuers_of(conn, [account], seller, at))[account.account_id]
+    (number,) = await issuers.take_numbers(conn, [_numbered(account, issuer, at)])
+    issued = _issued(account, draft, issuer, number, at)
     invoice = await store.finalize(conn, account.account_id, invoice_id, issued)
     if invoice is None:
         raise Conflict("invoice_not_draft", "The invoice was finalized already.")
@@ -97,8 +98,13 @@ async def finalize(
     return invoice
 
 
+def _numbered(account: Account, issuer: Issuer, at: datetime) -> Numbered:
+    day = local_day(at, account.timezone)
+    return Numbered(issuer, "invoice", day.year, day.month, account.test_clock_id is not None)
+
+
 def _issued(
-    account: Account, draft: InvoiceDraft, seller: Party, number: str, at: datetime
+    account: Account, draft: InvoiceDraft, issuer: Issuer, number: str, at: datetime
 ) -> store.Issued:
     due_at = at + timedelta(days=account.payment_due_days)
     status, paid_at = next_status(Status.DRAFT, Event.FINALIZE), None
@@ -107,7 +113,7 @@ def _issued(
     document = freeze(
         draft,
         account,
-        seller,
+        issuer.party,
         number=number,
         issued_on=local_day(at, account.timezone),
         due_on=local_day(due_at, account.timezone),
@@ -116,6 +122,7 @@ def _issued(
         status=status,
         number=number,
         issued_at=at,
+        issuer_id=issuer.issuer_id,
         due_at=due_at,
         paid_at=paid_at,
         document=encode(document).decode(),

@@ -33,13 +33,8 @@ FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::nume
 """
 FINALIZE: Final = """
 UPDATE invoices SET status = $3, number = $4, issued_at = $5, due_at = $6, paid_at = $7,
-    document = $8
+    document = $8, issuer_id = $9
 WHERE account_id = $1 AND invoice_id = $2 AND status = 'draft' RETURNING *
-"""
-# The row of the series stays locked until the transaction ends; a rolled-back number comes again.
-TAKE_NUMBER: Final = """
-INSERT INTO invoice_series AS s (series, next_number) VALUES ($1, 2)
-ON CONFLICT (series) DO UPDATE SET next_number = s.next_number + 1 RETURNING next_number - 1
 """
 FIND: Final = "SELECT * FROM invoices WHERE account_id = $1 AND invoice_id = $2"
 LOCK: Final = """
@@ -91,6 +86,7 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Status
     number: str
+    issuer_id: UUID
     issued_at: datetime
     due_at: datetime
     paid_at: datetime | None
@@ -151,12 +147,6 @@ async def insert_lines(
     )
 
 
-async def take_number_locking_series(conn: Connection, series: str) -> int:
-    """Return the next number of the series; others wait for it until this transaction ends."""
-    number: int = await conn.fetchval(TAKE_NUMBER, series)
-    return number
-
-
 async def finalize(
     conn: Connection, account_id: UUID, invoice_id: UUID, issued: Issued
 ) -> Invoice | None:
@@ -171,6 +161,7 @@ async def finalize(
         issued.due_at,
         issued.paid_at,
         issued.document,
+        issued.issuer_id,
     )
     return _invoice(row) if row else None
 

@@ -84,14 +84,12 @@ def number_problems(new: Issuer) -> Iterator[FieldError]:
         "credit_note_format": new.number_rule("credit_note"),
     }
     faults = [
-        fault
-        for field, rule in rules.items()
-        for fault in format_problems(field, rule, new.code)
+        fault for field, rule in rules.items() for fault in format_problems(field, rule, new.code)
     ]
     yield from faults
     if faults:
         return
-    if can_collide(*rules.values(), new.code):
+    if can_collide(rules["invoice_format"], rules["credit_note_format"], new.code):
         message = "must begin or end with another fixed text than invoice_format"
         yield FieldError("credit_note_format", "numbers_collide", message)
     for field, rule in rules.items():

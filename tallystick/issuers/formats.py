@@ -1,7 +1,7 @@
 r"""How numbers of documents look: a small template, and what makes it safe. Pure.
 
-A template is letters, digits, `-`, `/`, `.` and `_` with these places in braces: `{number}` once, or
-`{number:06}` for at least six digits; `{year}` or `{yyyy}`, `{mm}`; `{issuer}`, the issuer's code.
+A template is letters, digits, `-`, `/`, `.` and `_` with these places in braces: `{number}` once,
+or `{number:06}` for at least six digits; `{year}` or `{yyyy}`, `{mm}`; `{issuer}`, its code.
 
 A series never makes one text twice: within it the number rises, every other place has one width, so
 that the number can be read back from the text; and where it begins again with 1, what tells the
@@ -14,7 +14,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from tallystick.issuers.model import Numbered, NumberReset, NumberRule
+from tallystick.issuers.model import Numbered, NumberRule
 from tallystick.kernel.errors import FieldError
 
 FORMAT_LENGTH_MAX: Final = 60
@@ -86,10 +86,10 @@ def can_collide(one: NumberRule, other: NumberRule, code: str) -> bool:
     They can not where the fixed texts before the first place, or behind the last one, differ. That
     asks for more than is needed, and whoever reads a number sees what it is.
     """
-    heads, tails = zip(*(_fixed_ends(rule.format, code) for rule in (one, other)), strict=True)
-    by_head = heads[0].startswith(heads[1]) or heads[1].startswith(heads[0])
-    by_tail = tails[0].endswith(tails[1]) or tails[1].endswith(tails[0])
-    return by_head and by_tail
+    head, tail = _fixed_ends(one.format, code)
+    other_head, other_tail = _fixed_ends(other.format, code)
+    by_head = head.startswith(other_head) or other_head.startswith(head)
+    return by_head and (tail.endswith(other_tail) or other_tail.endswith(tail))
 
 
 def continues(one: NumberRule, other: NumberRule) -> bool:

@@ -1,7 +1,7 @@
 """Pictures for documents: what may be one, and how an SVG is made harmless. Pure.
 
-An SVG is a program as much as a picture: it can run scripts and fetch addresses. What is kept of one
-is what draws, by a list; the rest is left out, so nothing has to be recognised as bad.
+An SVG is a program as much as a picture: it can run scripts and fetch addresses. What is kept of
+one is what draws, by a list; the rest is left out, so nothing has to be recognised as bad.
 """
 
 import hashlib
@@ -25,8 +25,8 @@ _SVG: Final = "http://www.w3.org/2000/svg"
 _XLINK: Final = "http://www.w3.org/1999/xlink"
 _DRAWS: Final = frozenset(
     {
-        "svg", "g", "defs", "title", "desc", "path", "rect", "circle", "ellipse", "line", "polyline",
-        "polygon", "text", "tspan", "use", "symbol", "clipPath", "mask", "pattern",
+        "svg", "g", "defs", "title", "desc", "path", "rect", "circle", "ellipse", "line",
+        "polyline", "polygon", "text", "tspan", "use", "symbol", "clipPath", "mask", "pattern",
         "linearGradient", "radialGradient", "stop",
     }
 )  # fmt: skip
@@ -57,9 +57,9 @@ def _refusal(message: str) -> BadInput:
 def _check_png(content: bytes) -> None:
     """Refuse a PNG that is cut off, damaged, too large, or that hides something behind its end."""
     names = list(_png_chunks(content))
-    width, height = struct.unpack(">II", content[16:24])
     if names[:1] != [b"IHDR"] or names[-1:] != [b"IEND"] or b"IDAT" not in names:
         raise _refusal("must be a whole PNG")
+    width, height = struct.unpack(">II", content[16:24])
     if not (1 <= width <= PIXELS_MAX and 1 <= height <= PIXELS_MAX):
         raise _refusal(f"may be {PIXELS_MAX} pixels wide and high")
 
@@ -88,7 +88,8 @@ def _clean_svg(content: bytes) -> bytes:
     clean = _clean(root, 1)
     if clean is None or not ("viewBox" in clean.attrib or {"width", "height"} <= set(clean.attrib)):
         raise _refusal("must have a viewBox, or a width and a height")
-    return ET.tostring(clean, encoding="utf-8")
+    clean.set("xmlns", _SVG)
+    return ET.tostring(clean, encoding="unicode").encode()
 
 
 def _parse(content: bytes) -> ET.Element:
@@ -106,7 +107,7 @@ def _parse(content: bytes) -> ET.Element:
     parser.EndElementHandler = lambda tag: _end(builder, tag)
     parser.CharacterDataHandler = builder.data
     try:
-        parser.Parse(content, True)
+        parser.Parse(content, True)  # noqa: FBT003 -- it takes no names
         return builder.close()
     except (expat.ExpatError, ValueError, AssertionError) as error:
         raise _refusal("must be a PNG or an SVG") from error
@@ -116,11 +117,11 @@ def _named(name: str) -> str:
     return f"{{{name}" if "}" in name else name
 
 
-def _start(builder: "ET.TreeBuilder[ET.Element]", tag: str, attributes: dict[str, str]) -> None:
+def _start(builder: ET.TreeBuilder, tag: str, attributes: dict[str, str]) -> None:
     builder.start(_named(tag), {_named(name): value for name, value in attributes.items()})
 
 
-def _end(builder: "ET.TreeBuilder[ET.Element]", tag: str) -> None:
+def _end(builder: ET.TreeBuilder, tag: str) -> None:
     builder.end(_named(tag))
 
 
@@ -129,9 +130,9 @@ def _clean(element: ET.Element, depth: int) -> ET.Element | None:
     if depth > DEPTH_MAX:
         raise _refusal(f"may nest {DEPTH_MAX} elements")
     name = element.tag.removeprefix(f"{{{_SVG}}}")
-    if name not in _DRAWS:
+    if name == element.tag or name not in _DRAWS:
         return None
-    kept = ET.Element(element.tag, dict(_attributes(element)))
+    kept = ET.Element(name, dict(_attributes(element)))
     kept.text, kept.tail = element.text, element.tail
     for child in element:
         clean = _clean(child, depth + 1)
@@ -144,7 +145,7 @@ def _attributes(element: ET.Element) -> Iterator[tuple[str, str]]:
     for name, value in element.attrib.items():
         if name in {"href", f"{{{_XLINK}}}href"}:
             if _INSIDE.fullmatch(value):
-                yield name, value
+                yield "href", value
         elif "}" in name or name.lower().startswith("on"):
             continue
         elif name == "style":

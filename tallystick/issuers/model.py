@@ -8,6 +8,8 @@ from uuid import UUID
 
 import msgspec
 
+from tallystick.documents.document import Party
+
 NumberReset = Literal["yearly", "monthly", "never"]
 """When the numbers of an issuer begin again with 1; a format says the year or month then."""
 DocumentKind = Literal["invoice", "credit_note"]
@@ -77,19 +79,25 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
     follows_settings: bool = False
     retired_at: datetime | None = None
 
+    @property
+    def party(self) -> Party:
+        """Who sells, as it is printed."""
+        return Party(
+            self.legal_name,
+            self.address,
+            self.email,
+            self.vat_number,
+            country=self.country,
+            region=self.region,
+            city=self.city,
+            postal_code=self.postal_code,
+            registration_number=self.registration_number,
+        )
+
     def number_rule(self, kind: DocumentKind) -> NumberRule:
         """Return how documents of this kind are numbered."""
         text = self.invoice_format if kind == "invoice" else self.credit_note_format
         return NumberRule(kind=kind, format=text, reset=self.number_reset)
-
-
-class Bootstrap(msgspec.Struct, frozen=True):
-    """What the settings say of the business: the default issuer until somebody changes it."""
-
-    legal_name: str
-    address: tuple[str, ...] = ()
-    email: str | None = None
-    vat_number: str | None = None
 
 
 class Logo(msgspec.Struct, frozen=True):

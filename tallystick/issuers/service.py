@@ -3,22 +3,24 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
+from tallystick.documents.document import Party
 from tallystick.issuers import store
 from tallystick.issuers.checks import check_issuer, former_numbers
 from tallystick.issuers.formats import series_period, show_number
 from tallystick.issuers.logo import read_logo
-from tallystick.issuers.model import Bootstrap, Issuer, Logo, Numbered
+from tallystick.issuers.model import Issuer, Logo, Numbered
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id, unknown
 
-DEFAULT_CODE = "MAIN"
+DEFAULT_CODE: Final = "MAIN"
+"""The code of the issuer that is made of the settings."""
 
 
 async def create_issuer(conn: Connection, new: Issuer) -> Issuer:
@@ -28,6 +30,7 @@ async def create_issuer(conn: Connection, new: Issuer) -> Issuer:
     """
     check_issuer(new)
     if new.is_default:
+        await store.lock_choice(conn)
         await store.unset_default(conn, new.issuer_id)
     if not await store.insert(conn, new):
         raise Conflict("issuer_code_taken", "Another issuer has this code; use a new one.")
@@ -40,6 +43,8 @@ async def change_issuer(conn: Connection, issuer_id: UUID, asked: Mapping[str, A
     Raises NotFound `issuer_not_found`, BadInput, Conflict `issuer_retired`, `issuer_is_default`
     where the default would be nobody.
     """
+    if asked.get("is_default"):
+        await store.lock_choice(conn)
     was = _known(await store.lock(conn, issuer_id))
     if was.retired_at is not None:
         raise Conflict("issuer_retired", "The issuer is retired; it can not be changed.")
@@ -99,7 +104,7 @@ async def list_issuers(conn: Connection) -> tuple[Issuer, ...]:
     return await store.every(conn)
 
 
-async def follow_settings(conn: Connection, told: Bootstrap, now: datetime) -> Issuer:
+async def follow_settings(conn: Connection, told: Party, now: datetime) -> Issuer:
     """Return the default issuer, made of what the settings say where there is none yet.
 
     One that nobody has changed since follows the settings. Under the writer's scope.
@@ -112,10 +117,10 @@ async def follow_settings(conn: Connection, told: Bootstrap, now: datetime) -> I
         return known
     followed = replace(
         known,
-        legal_name=told.legal_name,
+        legal_name=told.name,
         address=told.address,
         email=told.email,
-        vat_number=told.vat_number,
+        vat_number=told.tax_id,
     )
     if followed != known:
         await store.update(conn, followed)
@@ -123,7 +128,7 @@ async def follow_settings(conn: Connection, told: Bootstrap, now: datetime) -> I
 
 
 async def issuers_of(
-    conn: Connection, accounts: Collection[Account], told: Bootstrap, now: datetime
+    conn: Connection, accounts: Collection[Account], told: Party, now: datetime
 ) -> dict[UUID, Issuer]:
     """Return who issues for each of these accounts, by account; one query.
 
@@ -161,20 +166,18 @@ async def take_numbers(conn: Connection, wanted: Sequence[Numbered]) -> tuple[st
 
 
 def _series(wanted: Numbered) -> store.Series:
-    return store.Series(
-        wanted.issuer.issuer_id, wanted.kind, series_period(wanted), wanted.is_test
-    )
+    return store.Series(wanted.issuer.issuer_id, wanted.kind, series_period(wanted), wanted.is_test)
 
 
-def _made_of(told: Bootstrap, now: datetime) -> Issuer:
+def _made_of(told: Party, now: datetime) -> Issuer:
     return Issuer(
         issuer_id=new_id(),
         code=DEFAULT_CODE,
-        legal_name=told.legal_name,
+        legal_name=told.name,
         created_at=now,
         address=told.address,
         email=told.email,
-        vat_number=told.vat_number,
+        vat_number=told.tax_id,
         is_default=True,
         follows_settings=True,
     )
@@ -187,4 +190,6 @@ def _known(found: Issuer | None) -> Issuer:
 
 
 def _is_default() -> Conflict:
-    return Conflict("issuer_is_default", "It is the default; make another issuer the default first.")
+    return Conflict(
+        "issuer_is_default", "It is the default; make another issuer the default first."
+    )

@@ -34,6 +34,8 @@ DEFAULT: Final = "SELECT * FROM issuers WHERE is_default"
 LOCK_DEFAULT: Final = "SELECT * FROM issuers WHERE is_default FOR NO KEY UPDATE"
 LIST: Final = "SELECT * FROM issuers ORDER BY retired_at IS NOT NULL, code"
 BY_IDS: Final = "SELECT * FROM issuers WHERE issuer_id = ANY ($1::uuid[]) OR is_default"
+# Who changes which issuer is the default waits for whoever does so at the time.
+LOCK_CHOICE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('issuers.default', 0))"
 UNSET_DEFAULT: Final = "UPDATE issuers SET is_default = false WHERE is_default AND issuer_id <> $1"
 HAS_SERIES: Final = "SELECT EXISTS (SELECT FROM number_series WHERE issuer_id = $1)"
 INSERT_LOGO: Final = """
@@ -97,6 +99,11 @@ async def every(conn: Connection) -> tuple[Issuer, ...]:
 async def by_ids(conn: Connection, issuer_ids: Sequence[UUID]) -> tuple[Issuer, ...]:
     """Return these issuers and the default."""
     return tuple(_issuer(row) for row in await conn.fetch(BY_IDS, list(issuer_ids)))
+
+
+async def lock_choice(conn: Connection) -> None:
+    """Let nobody else say who is the default before this transaction ends."""
+    await conn.execute(LOCK_CHOICE)
 
 
 async def unset_default(conn: Connection, but: UUID) -> None:

@@ -26,6 +26,7 @@ _STEP_BITS: Final = 32
 
 PREFIXES: Final = {
     "account": "acct",
+    "issuer": "iss",
     "user": "usr",
     "api_key": "key",
     "meter": "mtr",

@@ -92,6 +92,8 @@ CREATE TABLE accounts (
     payment_due_days integer NOT NULL DEFAULT 14 CHECK (payment_due_days BETWEEN 0 AND 365),
     autopay boolean NOT NULL DEFAULT false,
     test_clock_id uuid REFERENCES test_clocks,
+    -- In whose name its documents go out; NULL: in that of the default.
+    issuer_id uuid REFERENCES issuers,
     created_at timestamptz NOT NULL,
     CHECK ((tax_name IS NULL) = (tax_percent IS NULL))
 );

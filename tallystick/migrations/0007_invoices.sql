@@ -2,6 +2,8 @@ CREATE TABLE invoices (
     account_id uuid NOT NULL REFERENCES accounts,
     invoice_id uuid NOT NULL,
     number text,
+    -- In whose name it was issued; NULL until then.
+    issuer_id uuid REFERENCES issuers,
     status text NOT NULL CHECK (status IN ('draft', 'open', 'paid', 'void', 'uncollectible')),
     currency char(3) NOT NULL,
     subtotal_minor bigint NOT NULL,
@@ -23,13 +25,14 @@ CREATE TABLE invoices (
     document jsonb,
     created_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, invoice_id),
-    UNIQUE (account_id, number),
+    UNIQUE (issuer_id, number),
     -- One subscription's bill is invoiced once, however often a billing run is begun again.
     UNIQUE (account_id, subscription_id, bill_index),
     CHECK ((subscription_id IS NULL) = (bill_index IS NULL)),
     FOREIGN KEY (account_id, subscription_id) REFERENCES subscriptions,
     CHECK (total_minor = subtotal_minor + tax_minor),
     CHECK ((status = 'draft') = (number IS NULL)),
+    CHECK ((number IS NULL) = (issuer_id IS NULL)),
     CHECK (status <> 'paid' OR paid_minor + offset_minor = total_minor),
     CHECK (paid_minor + offset_minor <= total_minor),
     -- Nobody gets back what was not paid.

@@ -854,6 +854,7 @@ CREATE TABLE public.accounts (
     payment_due_days integer DEFAULT 14 NOT NULL,
     autopay boolean DEFAULT false NOT NULL,
     test_clock_id uuid,
+    issuer_id uuid,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT accounts_check CHECK (((tax_name IS NULL) = (tax_percent IS NULL))),
     CONSTRAINT accounts_country_check CHECK (((country)::text = upper((country)::text))),
@@ -1237,11 +1238,6 @@ CREATE TABLE public.invoice_pdfs (
     content bytea NOT NULL
 );
 ALTER TABLE ONLY public.invoice_pdfs ALTER COLUMN content SET STORAGE EXTERNAL;
-CREATE TABLE public.invoice_series (
-    series text NOT NULL,
-    next_number bigint NOT NULL,
-    CONSTRAINT invoice_series_next_number_check CHECK ((next_number >= 1))
-);
 CREATE TABLE public.invoice_usage_changes (
     account_id uuid NOT NULL,
     invoice_id uuid NOT NULL,
@@ -1256,6 +1252,7 @@ CREATE TABLE public.invoices (
     account_id uuid NOT NULL,
     invoice_id uuid NOT NULL,
     number text,
+    issuer_id uuid,
     status text NOT NULL,
     currency character(3) NOT NULL,
     subtotal_minor bigint NOT NULL,
@@ -1279,10 +1276,51 @@ CREATE TABLE public.invoices (
     CONSTRAINT invoices_check3 CHECK (((subscription_id IS NULL) = (bill_index IS NULL))),
     CONSTRAINT invoices_check4 CHECK ((total_minor = (subtotal_minor + tax_minor))),
     CONSTRAINT invoices_check5 CHECK (((status = 'draft'::text) = (number IS NULL))),
-    CONSTRAINT invoices_check6 CHECK (((status <> 'paid'::text) OR ((paid_minor + offset_minor) = total_minor))),
-    CONSTRAINT invoices_check7 CHECK (((paid_minor + offset_minor) <= total_minor)),
-    CONSTRAINT invoices_check8 CHECK (((credited_minor - offset_minor) <= paid_minor)),
+    CONSTRAINT invoices_check6 CHECK (((number IS NULL) = (issuer_id IS NULL))),
+    CONSTRAINT invoices_check7 CHECK (((status <> 'paid'::text) OR ((paid_minor + offset_minor) = total_minor))),
+    CONSTRAINT invoices_check8 CHECK (((paid_minor + offset_minor) <= total_minor)),
+    CONSTRAINT invoices_check9 CHECK (((credited_minor - offset_minor) <= paid_minor)),
     CONSTRAINT invoices_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'open'::text, 'paid'::text, 'void'::text, 'uncollectible'::text])))
+);
+CREATE TABLE public.issuers (
+    issuer_id uuid NOT NULL,
+    code text NOT NULL,
+    legal_name text NOT NULL,
+    address text[] DEFAULT '{}'::text[] NOT NULL,
+    city text,
+    postal_code text,
+    region text,
+    country character(2),
+    vat_number text,
+    tax_registrations jsonb DEFAULT '[]'::jsonb NOT NULL,
+    registration_number text,
+    email text,
+    logo_id text,
+    bank_name text,
+    iban text,
+    bic text,
+    payment_instructions text,
+    locale text DEFAULT 'en-US'::text NOT NULL,
+    payment_due_days integer DEFAULT 14 NOT NULL,
+    grace_hours integer DEFAULT 0 NOT NULL,
+    invoice_format text DEFAULT 'INV-{year}-{number:06}'::text NOT NULL,
+    credit_note_format text DEFAULT 'CN-{year}-{number:06}'::text NOT NULL,
+    number_reset text DEFAULT 'yearly'::text NOT NULL,
+    former_numbers jsonb DEFAULT '[]'::jsonb NOT NULL,
+    minimum_amounts jsonb DEFAULT '{}'::jsonb NOT NULL,
+    zero_rule text DEFAULT 'issue'::text NOT NULL,
+    is_default boolean DEFAULT false NOT NULL,
+    follows_settings boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    retired_at timestamp with time zone,
+    CONSTRAINT issuers_check CHECK ((NOT (is_default AND (retired_at IS NOT NULL)))),
+    CONSTRAINT issuers_code_check CHECK ((code ~ '^[A-Z0-9]{1,12}$'::text)),
+    CONSTRAINT issuers_country_check CHECK (((country)::text = upper((country)::text))),
+    CONSTRAINT issuers_grace_hours_check CHECK (((grace_hours >= 0) AND (grace_hours <= 2160))),
+    CONSTRAINT issuers_number_reset_check CHECK ((number_reset = ANY (ARRAY['yearly'::text, 'monthly'::text, 'never'::text]))),
+    CONSTRAINT issuers_payment_due_days_check CHECK (((payment_due_days >= 0) AND (payment_due_days <= 365))),
+    CONSTRAINT issuers_region_check CHECK ((region ~ '^[A-Z0-9]{1,3}$'::text)),
+    CONSTRAINT issuers_zero_rule_check CHECK ((zero_rule = ANY (ARRAY['issue'::text, 'skip'::text])))
 );
 CREATE TABLE public.lago_comparisons (
     account_id uuid NOT NULL,
@@ -1385,6 +1423,14 @@ CREATE TABLE public.ledger_postings (
     CONSTRAINT ledger_postings_check CHECK (public.is_ledger_account(ledger_account, unit)),
     CONSTRAINT ledger_postings_check1 CHECK ((((sequence IS NOT NULL) AND (balance_after IS NOT NULL) AND (hash IS NOT NULL)) = public.carries_balance(ledger_account)))
 );
+CREATE TABLE public.logos (
+    logo_id text NOT NULL,
+    media_type text NOT NULL,
+    content bytea NOT NULL,
+    CONSTRAINT logos_content_check CHECK ((length(content) <= 262144)),
+    CONSTRAINT logos_logo_id_check CHECK ((logo_id ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT logos_media_type_check CHECK ((media_type = ANY (ARRAY['image/png'::text, 'image/svg+xml'::text])))
+);
 CREATE TABLE public.memberships (
     account_id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -1417,6 +1463,15 @@ CASE aggregation
 END)),
     CONSTRAINT meters_check2 CHECK (((NOT recurring) OR (aggregation = ANY (ARRAY['sum'::text, 'unique_count'::text, 'latest'::text, 'weighted_sum'::text])))),
     CONSTRAINT meters_code_check CHECK ((code ~ '^[a-z][a-z0-9_]{0,62}$'::text))
+);
+CREATE TABLE public.number_series (
+    issuer_id uuid NOT NULL,
+    kind text NOT NULL,
+    period text NOT NULL,
+    is_test boolean NOT NULL,
+    next_number bigint NOT NULL,
+    CONSTRAINT number_series_kind_check CHECK ((kind = ANY (ARRAY['invoice'::text, 'credit_note'::text]))),
+    CONSTRAINT number_series_next_number_check CHECK ((next_number >= 1))
 );
 CREATE TABLE public.outbox (
     account_id uuid NOT NULL,
@@ -2092,16 +2147,18 @@ ALTER TABLE ONLY public.invoice_lines
     ADD CONSTRAINT invoice_lines_pkey PRIMARY KEY (account_id, invoice_id, invoice_line_id);
 ALTER TABLE ONLY public.invoice_pdfs
     ADD CONSTRAINT invoice_pdfs_pkey PRIMARY KEY (account_id, invoice_id);
-ALTER TABLE ONLY public.invoice_series
-    ADD CONSTRAINT invoice_series_pkey PRIMARY KEY (series);
 ALTER TABLE ONLY public.invoice_usage_changes
     ADD CONSTRAINT invoice_usage_changes_pkey PRIMARY KEY (account_id, invoice_id, meter_code);
 ALTER TABLE ONLY public.invoices
-    ADD CONSTRAINT invoices_account_id_number_key UNIQUE (account_id, number);
-ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_account_id_subscription_id_bill_index_key UNIQUE (account_id, subscription_id, bill_index);
 ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT invoices_issuer_id_number_key UNIQUE (issuer_id, number);
+ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_pkey PRIMARY KEY (account_id, invoice_id);
+ALTER TABLE ONLY public.issuers
+    ADD CONSTRAINT issuers_code_key UNIQUE (code);
+ALTER TABLE ONLY public.issuers
+    ADD CONSTRAINT issuers_pkey PRIMARY KEY (issuer_id);
 ALTER TABLE ONLY public.lago_comparisons
     ADD CONSTRAINT lago_comparisons_pkey PRIMARY KEY (account_id);
 ALTER TABLE ONLY public.lago_differences
@@ -2122,12 +2179,16 @@ ALTER TABLE ONLY public.ledger_entries
     ADD CONSTRAINT ledger_entries_pkey PRIMARY KEY (account_id, ledger_entry_id);
 ALTER TABLE ONLY public.ledger_postings
     ADD CONSTRAINT ledger_postings_pkey PRIMARY KEY (account_id, ledger_entry_id, line);
+ALTER TABLE ONLY public.logos
+    ADD CONSTRAINT logos_pkey PRIMARY KEY (logo_id);
 ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_pkey PRIMARY KEY (account_id, user_id);
 ALTER TABLE ONLY public.meters
     ADD CONSTRAINT meters_code_key UNIQUE (code);
 ALTER TABLE ONLY public.meters
     ADD CONSTRAINT meters_pkey PRIMARY KEY (meter_id);
+ALTER TABLE ONLY public.number_series
+    ADD CONSTRAINT number_series_pkey PRIMARY KEY (issuer_id, kind, period, is_test);
 ALTER TABLE ONLY public.outbox_done
     ADD CONSTRAINT outbox_done_pkey PRIMARY KEY (account_id, outbox_id);
 ALTER TABLE ONLY public.outbox
@@ -2269,6 +2330,7 @@ CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (cla
 CREATE INDEX invoice_adjustments_open ON public.invoice_adjustments USING btree (account_id, currency) WHERE (left_minor > 0);
 CREATE INDEX invoice_usage_changes_by_end ON public.invoice_usage_changes USING btree (period_end, account_id);
 CREATE INDEX invoices_by_time ON public.invoices USING btree (account_id, created_at DESC, invoice_id DESC);
+CREATE UNIQUE INDEX issuers_default ON public.issuers USING btree (is_default) WHERE is_default;
 CREATE INDEX lago_comparisons_due ON public.lago_comparisons USING btree (compare_after);
 CREATE INDEX lago_differences_in_order ON public.lago_differences USING btree (found_at);
 CREATE INDEX lago_outbox_in_order ON public.lago_outbox USING btree (outbox_id);
@@ -2375,6 +2437,7 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.customer_credit_use
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_entries FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_postings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.logos FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.subscription_terms FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_alerts FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_archived_keys FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -2389,6 +2452,7 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.customer_credit_uses 
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_lines FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_postings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.logos FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.subscription_terms FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_alerts FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_archived_keys FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -2421,6 +2485,7 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.features FOR E
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.gateway_customers FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.invoice_adjustments FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.write_audit('document');
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.issuers FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.memberships FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.meters FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payment_attempts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -2461,6 +2526,8 @@ ALTER TABLE ONLY public.account_limits
     ADD CONSTRAINT account_limits_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.account_limits
     ADD CONSTRAINT account_limits_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_issuer_id_fkey FOREIGN KEY (issuer_id) REFERENCES public.issuers(issuer_id);
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_test_clock_id_fkey FOREIGN KEY (test_clock_id) REFERENCES public.test_clocks(test_clock_id);
 ALTER TABLE ONLY public.api_keys
@@ -2509,6 +2576,10 @@ ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
+ALTER TABLE ONLY public.invoices
+    ADD CONSTRAINT invoices_issuer_id_fkey FOREIGN KEY (issuer_id) REFERENCES public.issuers(issuer_id);
+ALTER TABLE ONLY public.issuers
+    ADD CONSTRAINT issuers_logo_id_fkey FOREIGN KEY (logo_id) REFERENCES public.logos(logo_id);
 ALTER TABLE ONLY public.lago_differences
     ADD CONSTRAINT lago_differences_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.lago_marks
@@ -2517,6 +2588,8 @@ ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+ALTER TABLE ONLY public.number_series
+    ADD CONSTRAINT number_series_issuer_id_fkey FOREIGN KEY (issuer_id) REFERENCES public.issuers(issuer_id);
 ALTER TABLE ONLY public.payment_attempts
     ADD CONSTRAINT payment_attempts_account_id_payment_id_fkey FOREIGN KEY (account_id, payment_id) REFERENCES public.payments(account_id, payment_id);
 ALTER TABLE ONLY public.payment_methods
@@ -2770,14 +2843,15 @@ GRANT SELECT ON TABLE public.invoice_lines TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_pdfs TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_pdfs TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoice_pdfs TO tallystick_staff;
-GRANT SELECT,INSERT,UPDATE ON TABLE public.invoice_series TO tallystick_writer;
-GRANT SELECT ON TABLE public.invoice_series TO tallystick_staff;
 GRANT SELECT ON TABLE public.invoice_usage_changes TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_usage_changes TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoice_usage_changes TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoices TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoices TO tallystick_staff;
+GRANT SELECT ON TABLE public.issuers TO tallystick_account;
+GRANT SELECT ON TABLE public.issuers TO tallystick_staff;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.issuers TO tallystick_writer;
 GRANT SELECT ON TABLE public.lago_comparisons TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.lago_comparisons TO tallystick_writer;
 GRANT SELECT ON TABLE public.lago_comparisons TO tallystick_staff;
@@ -2804,12 +2878,17 @@ GRANT SELECT ON TABLE public.ledger_entries TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.ledger_postings TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.ledger_postings TO tallystick_writer;
 GRANT SELECT ON TABLE public.ledger_postings TO tallystick_staff;
+GRANT SELECT ON TABLE public.logos TO tallystick_account;
+GRANT SELECT ON TABLE public.logos TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.logos TO tallystick_writer;
 GRANT SELECT ON TABLE public.memberships TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.memberships TO tallystick_writer;
 GRANT SELECT ON TABLE public.memberships TO tallystick_staff;
 GRANT SELECT ON TABLE public.meters TO tallystick_account;
 GRANT SELECT ON TABLE public.meters TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.meters TO tallystick_writer;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.number_series TO tallystick_writer;
+GRANT SELECT ON TABLE public.number_series TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbox TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbox TO tallystick_writer;
 GRANT SELECT ON TABLE public.outbox TO tallystick_staff;

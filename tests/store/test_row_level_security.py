@@ -157,7 +157,7 @@ async def test_the_account_role_reaches_only_protected_and_shared_tables(db: Dat
         else:
             assert privilege == "SELECT", f"{privilege} on {name}, which all accounts share"
     reached = {name for name, _ in grants}
-    assert not reached & (WITHOUT_POLICIES | {"users", "sessions", "invoice_series"})
+    assert not reached & (WITHOUT_POLICIES | {"users", "sessions", "number_series"})
     assert not {row["name"] for row in tables.values() if row["partition"]} & reached
 
 

@@ -124,7 +124,7 @@ async def test_even_a_subscription_put_back_by_hand_is_not_billed_twice(world: W
     assert await world.invoice(account) == invoice
     assert await events(world, account.account_id) == ["invoice.finalized"]
     assert (await balances(world, account.account_id))[RECEIVABLE] == invoice.total.minor
-    (row,) = await world.rows("SELECT next_number FROM invoice_series")
+    (row,) = await world.rows("SELECT next_number FROM number_series")
     assert row["next_number"] == 2
     (moved,) = await world.rows("SELECT period_start, bill_error FROM subscriptions")
     assert tuple(moved) == (END, None)
@@ -204,7 +204,7 @@ class CrashError(BaseException):
     ("module", "name"),
     [
         ("store", "insert_lines"),
-        ("store", "take_number_locking_series"),
+        ("issuers", "take_numbers"),
         ("store", "finalize"),
         ("ledger", "post"),
         ("outbox", "append"),
@@ -227,7 +227,7 @@ async def test_a_crash_between_two_steps_leaves_nothing_half_written(
     with pytest.raises(CrashError):
         await world.bill(END)
     told = "outbox WHERE kind <> 'subscription.started'"
-    for table in ("invoices", "invoice_lines", "invoice_series", "ledger_entries", told):
+    for table in ("invoices", "invoice_lines", "number_series", "ledger_entries", told):
         assert await world.rows(f"SELECT 1 FROM {table}") == []  # noqa: S608 -- names above
     assert await world.subscription(subscription) == before
 

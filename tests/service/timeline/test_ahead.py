@@ -108,7 +108,7 @@ class Shop:
             await bill_now(conn, self.account_id, made.subscription_id, now=now, seller=SELLER)
 
     async def counts(self) -> list[int]:
-        tables = ("subscriptions", "invoices", "outbox", "ledger_entries", "invoice_series")
+        tables = ("subscriptions", "invoices", "outbox", "ledger_entries", "number_series")
         async with self.db.transaction(WRITER) as conn:
             return [await conn.fetchval(f"SELECT count(*) FROM {one}") for one in tables]  # noqa: S608 - names of ours
 

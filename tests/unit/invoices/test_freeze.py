@@ -12,7 +12,6 @@ from tallystick.invoices.build import build
 from tallystick.invoices.entries import issued_entry
 from tallystick.invoices.freeze import freeze
 from tallystick.invoices.model import InvoiceDraft
-from tallystick.invoices.numbering import series_of, show_number
 from tallystick.ledger.model import RECEIVABLE, REVENUE, TAX_PAYABLE, Posting
 from tallystick.ledger.posting import check_entry
 from tallystick.pricing.charges import uses_of_totals
@@ -156,15 +155,3 @@ def test_the_entry_of_an_invoice_balances_receivable_with_revenue_and_tax() -> N
 
 def test_an_invoice_over_nothing_has_no_entry() -> None:
     assert issued_entry(draft(CALLS, quantity="0"), UUID(int=5), "INV-2026-000001", AT) is None
-
-
-@pytest.mark.parametrize(
-    ("number", "shown"),
-    [(1, "INV-2026-000001"), (999_999, "INV-2026-999999"), (1_000_000, "INV-2026-1000000")],
-)
-def test_numbers_are_shown_with_six_digits_or_more(number: int, shown: str) -> None:
-    assert show_number(series_of(date(2026, 12, 31)), number) == shown
-
-
-def test_each_year_has_a_series() -> None:
-    assert series_of(date(2027, 1, 1)) == "INV-2027"
