@@ -37,6 +37,7 @@ from tallystick.payments.events import (
 )
 from tallystick.payments.jobs import Resolver, attempts_kind, payments_kind
 from tallystick.payments.news import GatewayNews
+from tallystick.plan_migrations.jobs import PlanMigrations
 from tallystick.subscription_events import SubscriptionEvents
 from tallystick.subscriptions.events import (
     SUBSCRIPTION_CHANGED,
@@ -79,6 +80,7 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
         Aside(db, timedelta(days=services.settings.event_parked_days_max)).kind(),
         *archive_kinds(services),
         WhatIfs(db).kind(),
+        PlanMigrations(db, services.seller).kind(),
         WallKind("test_clocks", advancer.run_due),
         WallKind(HOUSEKEEPING, _Housekeeping(services).run_due),
     )
@@ -117,6 +119,11 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
 
     giver = CreditEvents(services.db, services.clock, services.seller)
     starter = SubscriptionEvents(services.db)
+    migrations = PlanMigrations(services.db, services.seller)
+
+    async def on_subscription_changed(event: Event) -> None:
+        await giver.on_period_began(event)
+        await migrations.on_subscription_changed(event)
 
     async def on_invoice_paid(event: Event) -> None:
         await giver.on_invoice_paid(event)
@@ -127,7 +134,7 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
         INVOICE_PAID: on_invoice_paid,
         SUBSCRIPTION_STARTED: giver.on_period_began,
         SUBSCRIPTION_RENEWED: giver.on_period_began,
-        SUBSCRIPTION_CHANGED: giver.on_period_began,
+        SUBSCRIPTION_CHANGED: on_subscription_changed,
         CREDITS_TOP_UP_DUE: giver.on_top_up_due,
         PAYMENT_METHOD_SAVED: autopay.on_method_saved,
         PAYMENT_METHOD_REMOVED: on_method_removed,

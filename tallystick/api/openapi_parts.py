@@ -147,6 +147,7 @@ PARAMETERS: Final[Json] = {
     "feature_code": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$"},
     "plan_version_id": typeid("plan_version"),
     "what_if_id": typeid("what_if"),
+    "plan_migration_id": typeid("plan_migration"),
     "package_id": typeid("credit_package"),
     "conflict_id": typeid("event_conflict"),
     "event_id": {

@@ -15,6 +15,7 @@ from tallystick.api import (
     admin_limits,
     admin_offers,
     admin_payments,
+    admin_plan_migrations,
     admin_usage_events,
     admin_what_ifs,
     ahead,
@@ -90,6 +91,7 @@ OTHER_ROUTES: Final = (
     *admin_usage_events.ROUTES,
     *admin_corrections.ROUTES,
     *admin_what_ifs.ROUTES,
+    *admin_plan_migrations.ROUTES,
     *usage_alerts.ROUTES,
     *audit.ROUTES,
 )

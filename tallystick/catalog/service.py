@@ -164,6 +164,14 @@ async def list_plan_versions(conn: Connection, plan_code: str) -> tuple[PlanVers
     return found
 
 
+async def versions_of_tier(conn: Connection, tier: str) -> tuple[PlanVersion, ...]:
+    """Return all versions of any plan in this tier; raises NotFound `tier_not_found`."""
+    found = await store.versions_of_tier(conn, tier)
+    if not found:
+        raise unknown("tier")
+    return found
+
+
 async def _lock_plan(conn: Connection, plan_version_id: UUID) -> UUID:
     plan_id = await store.lock_plan_of(conn, plan_version_id)
     if plan_id is None:

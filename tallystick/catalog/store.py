@@ -50,6 +50,7 @@ GET_VERSION: Final = f"{VERSIONS} WHERE v.plan_version_id = $1"
 ACTIVE_VERSIONS: Final = f"""
 {VERSIONS} WHERE ($1::text IS NULL OR p.code = $1) AND v.status = 'active' ORDER BY p.code
 """
+VERSIONS_OF_TIER: Final = f"{VERSIONS} WHERE v.tier = $1 ORDER BY p.code, v.version DESC"
 VERSIONS_OF_PLAN: Final = f"{VERSIONS} WHERE p.code = $1 ORDER BY v.version DESC"
 LOCK_PLAN: Final = """
 SELECT p.plan_id FROM plans p JOIN plan_versions v USING (plan_id) WHERE v.plan_version_id = $1
@@ -157,6 +158,11 @@ async def active_versions(conn: Connection) -> tuple[PlanVersion, ...]:
 async def versions_of_plan(conn: Connection, plan_code: str) -> tuple[PlanVersion, ...]:
     """Return all versions of a plan, drafts and retired ones too, newest first."""
     return tuple(_to_version(row) for row in await conn.fetch(VERSIONS_OF_PLAN, plan_code))
+
+
+async def versions_of_tier(conn: Connection, tier: str) -> tuple[PlanVersion, ...]:
+    """Return all versions of any plan in this tier."""
+    return tuple(_to_version(row) for row in await conn.fetch(VERSIONS_OF_TIER, tier))
 
 
 def _meters(rows: Sequence[asyncpg.Record]) -> tuple[Meter, ...]:

@@ -56,6 +56,7 @@ PREFIXES: Final = {
     "event_conflict": "ucf",
     "usage_correction": "ucr",
     "what_if": "wif",
+    "plan_migration": "pmig",
     "request": "req",
 }
 

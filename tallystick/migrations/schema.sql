@@ -1553,6 +1553,48 @@ CREATE TABLE public.payments (
     CONSTRAINT payments_amount_minor_check CHECK ((amount_minor > 0)),
     CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'pending_approval'::text, 'processing'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'refunded'::text, 'partially_refunded'::text, 'disputed'::text])))
 );
+CREATE TABLE public.plan_migration_rows (
+    account_id uuid NOT NULL,
+    plan_migration_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    plan_version_id uuid NOT NULL,
+    quantity integer NOT NULL,
+    state text NOT NULL,
+    at timestamp with time zone,
+    until timestamp with time zone,
+    currency character(3),
+    now_minor bigint,
+    then_minor bigint,
+    reason text,
+    detail text,
+    check_at timestamp with time zone,
+    CONSTRAINT plan_migration_rows_check CHECK ((num_nonnulls(currency, now_minor, then_minor) = ANY (ARRAY[0, 3]))),
+    CONSTRAINT plan_migration_rows_check1 CHECK (((state = 'refused'::text) = (reason IS NOT NULL))),
+    CONSTRAINT plan_migration_rows_check2 CHECK (((state <> 'scheduled'::text) OR (at IS NOT NULL))),
+    CONSTRAINT plan_migration_rows_state_check CHECK ((state = ANY (ARRAY['foreseen'::text, 'refused'::text, 'scheduled'::text, 'moved'::text, 'canceled'::text])))
+);
+CREATE TABLE public.plan_migrations (
+    plan_migration_id uuid NOT NULL,
+    wanted jsonb NOT NULL,
+    status text NOT NULL,
+    account_count bigint NOT NULL,
+    done_count bigint DEFAULT 0 NOT NULL,
+    after_account_id uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL,
+    summaries jsonb DEFAULT '[]'::jsonb NOT NULL,
+    confirmation text,
+    error text,
+    actor_kind text NOT NULL,
+    actor_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    previewed_at timestamp with time zone,
+    confirmed_by text,
+    confirmed_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT plan_migrations_check CHECK (((confirmed_at IS NULL) = (confirmed_by IS NULL))),
+    CONSTRAINT plan_migrations_check1 CHECK (((previewed_at IS NULL) = (confirmation IS NULL))),
+    CONSTRAINT plan_migrations_check2 CHECK (((finished_at IS NOT NULL) = (status = ANY (ARRAY['done'::text, 'canceled'::text, 'failed'::text])))),
+    CONSTRAINT plan_migrations_status_check CHECK ((status = ANY (ARRAY['previewing'::text, 'previewed'::text, 'scheduling'::text, 'scheduled'::text, 'done'::text, 'canceling'::text, 'canceled'::text, 'failed'::text])))
+);
 CREATE TABLE public.plan_versions (
     plan_version_id uuid NOT NULL,
     plan_id uuid NOT NULL,
@@ -2207,6 +2249,10 @@ ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_account_id_request_key_key UNIQUE (account_id, request_key);
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (account_id, payment_id);
+ALTER TABLE ONLY public.plan_migration_rows
+    ADD CONSTRAINT plan_migration_rows_pkey PRIMARY KEY (account_id, plan_migration_id, subscription_id);
+ALTER TABLE ONLY public.plan_migrations
+    ADD CONSTRAINT plan_migrations_pkey PRIMARY KEY (plan_migration_id);
 ALTER TABLE ONLY public.plan_versions
     ADD CONSTRAINT plan_versions_pkey PRIMARY KEY (plan_version_id);
 ALTER TABLE ONLY public.plan_versions
@@ -2346,6 +2392,11 @@ CREATE UNIQUE INDEX payment_methods_default ON public.payment_methods USING btre
 CREATE INDEX payments_by_time ON public.payments USING btree (account_id, created_at DESC, payment_id DESC);
 CREATE INDEX payments_due ON public.payments USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 CREATE UNIQUE INDEX payments_live ON public.payments USING btree (account_id, invoice_id) WHERE ((status = ANY (ARRAY['pending'::text, 'pending_approval'::text, 'processing'::text])) AND (invoice_id IS NOT NULL));
+CREATE INDEX plan_migration_rows_late ON public.plan_migration_rows USING btree (check_at) WHERE (state = 'scheduled'::text);
+CREATE INDEX plan_migration_rows_newest ON public.plan_migration_rows USING btree (plan_migration_id, subscription_id DESC);
+CREATE INDEX plan_migration_rows_state ON public.plan_migration_rows USING btree (plan_migration_id, state, account_id, subscription_id);
+CREATE INDEX plan_migrations_newest ON public.plan_migrations USING btree (created_at DESC, plan_migration_id DESC);
+CREATE INDEX plan_migrations_working ON public.plan_migrations USING btree (created_at) WHERE (finished_at IS NULL);
 CREATE UNIQUE INDEX plan_versions_active ON public.plan_versions USING btree (plan_id) WHERE (status = 'active'::text);
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, subscription_id) WHERE (next_bill_at IS NOT NULL);
@@ -2491,6 +2542,7 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.meters FOR EAC
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payment_attempts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payment_methods FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payments FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plan_migrations FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plan_versions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plans FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.write_audit('token_hash');
@@ -2519,6 +2571,7 @@ CREATE TRIGGER notes_usage AFTER INSERT ON public.usage_events REFERENCING NEW T
 CREATE TRIGGER notes_usage AFTER INSERT ON public.usage_voids REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.outbox FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.payments FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
+CREATE TRIGGER wakes_worker AFTER INSERT OR UPDATE ON public.plan_migrations FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT OR UPDATE ON public.test_clocks FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.webhook_inbox FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.what_ifs FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
@@ -2600,6 +2653,12 @@ ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_account_id_payment_method_id_fkey FOREIGN KEY (account_id, payment_method_id) REFERENCES public.payment_methods(account_id, payment_method_id);
+ALTER TABLE ONLY public.plan_migration_rows
+    ADD CONSTRAINT plan_migration_rows_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
+ALTER TABLE ONLY public.plan_migration_rows
+    ADD CONSTRAINT plan_migration_rows_plan_migration_id_fkey FOREIGN KEY (plan_migration_id) REFERENCES public.plan_migrations(plan_migration_id);
+ALTER TABLE ONLY public.plan_migration_rows
+    ADD CONSTRAINT plan_migration_rows_plan_version_id_fkey FOREIGN KEY (plan_version_id) REFERENCES public.plan_versions(plan_version_id);
 ALTER TABLE ONLY public.plan_versions
     ADD CONSTRAINT plan_versions_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.plans(plan_id);
 ALTER TABLE ONLY public.sessions
@@ -2701,6 +2760,7 @@ CREATE POLICY own_rows ON public.outbox_done TO tallystick_account USING ((accou
 CREATE POLICY own_rows ON public.payment_attempts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payment_methods TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.plan_migration_rows TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscription_terms TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscriptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_alert_due TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -2726,6 +2786,7 @@ CREATE POLICY own_rows ON public.what_if_rows TO tallystick_account USING ((acco
 ALTER TABLE public.payment_attempts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_methods ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.plan_migration_rows ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscription_terms ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscriptions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_alert_due ENABLE ROW LEVEL SECURITY;
@@ -2906,6 +2967,11 @@ GRANT SELECT ON TABLE public.payment_methods TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payments TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payments TO tallystick_writer;
 GRANT SELECT ON TABLE public.payments TO tallystick_staff;
+GRANT SELECT ON TABLE public.plan_migration_rows TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan_migration_rows TO tallystick_writer;
+GRANT SELECT ON TABLE public.plan_migration_rows TO tallystick_staff;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.plan_migrations TO tallystick_writer;
+GRANT SELECT ON TABLE public.plan_migrations TO tallystick_staff;
 GRANT SELECT ON TABLE public.plan_versions TO tallystick_account;
 GRANT SELECT ON TABLE public.plan_versions TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.plan_versions TO tallystick_writer;

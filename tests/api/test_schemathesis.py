@@ -234,6 +234,15 @@ def keep_what_if_rules(body: Json, known: Known) -> Json:
     }
 
 
+def keep_migration_rules(body: Json, known: Known) -> Json:
+    """A plan that is sold and nothing that goes with others."""
+    given = {"plan": "pro", "tier": None, "versions": None, "to_plan": None, "at": None}
+    accounts = [known.account] if body.get("accounts") else None
+    return {
+        **body, **given, "accounts": accounts, "to_version": None, "when": "period_end",
+    }  # fmt: skip
+
+
 def keep_figures(price: Json, model: str) -> Json:
     """Tiers that end in no end, sizes above zero, bounds in their order."""
     changed = {**price}
@@ -400,6 +409,7 @@ RULES: Mapping[str, Callable[[Any, Known], Any]] = {
     "/api/v1/admin/exchange-rates": keep_rate_rules,
     "/api/v1/admin/accounts/{account_id}/entitlements/{feature_code}": keep_override_rules,
     "/api/v1/admin/billing/what-ifs": keep_what_if_rules,
+    "/api/v1/admin/billing/plan-migrations": keep_migration_rules,
     "/api/v1/admin/accounts/{account_id}": keep_tax_rules,
     "/api/v1/admin/test-clocks/{test_clock_id}/advance": keep_clock_rules,
     "/api/v1/admin/accounts/{account_id}/credits/grant": keep_grant_rules,

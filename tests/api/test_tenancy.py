@@ -25,6 +25,7 @@ BODIES: Mapping[str, Json] = {
     "/cancel": {"at_period_end": True},
     "/subscriptions/{subscription_id}/change": {"quantity": 2},
     "/pause": {},
+    "/confirm": {"confirmation": "0" * 64},
     "/approve": {"reason": "seen"},
     "/reject": {"reason": "never came"},
     "/dismiss": {"reason": "told them"},
@@ -230,10 +231,13 @@ async def offered(shop: "Shop", tenant: "Tenant") -> dict[str, str]:
     since = {"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"}
     asked = {"draft": plan, "accounts": [tenant.id], **since}
     what_if = await admin.post(f"{place}/billing/what-ifs", json=asked)
+    to_move = {"plan": "pro", "accounts": [tenant.id], "when": "now", "reason": "a new price"}
+    migration = await admin.post(f"{place}/billing/plan-migrations", json=to_move)
     return {
         "plan_version_id": draft.json()["id"],
         "redemption_id": given.json()["id"],
         "what_if_id": what_if.json()["id"],
+        "plan_migration_id": migration.json()["id"],
     }
 
 
