@@ -11,6 +11,7 @@ import msgspec
 from babel import Locale, UnknownLocaleError
 
 from tallystick.accounts.model import KEY_SCOPES, Account, KeyScope
+from tallystick.accounts.tax_numbers import canonical_number
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.money.currency import currency
 from tallystick.money.errors import UnknownCurrency
@@ -41,6 +42,11 @@ REGION_RULE: Final = (
 CITY_RULE: Final = ("city", "invalid_length", "must have 1 to 200 characters")
 POSTAL_CODE_RULE: Final = ("postal_code", "invalid_length", "must have 1 to 32 characters")
 TAX_NUMBER_RULE: Final = ("tax_number", "invalid_length", "must have 1 to 200 characters")
+TAX_NUMBER_INVALID: Final = (
+    "tax_number",
+    "tax_number_invalid",
+    "must be a tax number of the account's country, such as FR40303265045",
+)
 TAX_RULE: Final = ("tax_percent", "invalid_tax", "must be 0 to 100, beside a tax_name")
 DUE_RULE: Final = ("payment_due_days", "out_of_range", "must be from 0 to 365")
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
@@ -50,7 +56,7 @@ _PERCENT_MAX: Final = Decimal(100)
 
 
 def check_account(account: Account) -> Account:
-    """Return the account with its codes in upper case.
+    """Return the account with its codes in upper case and its tax number in one form.
 
     Raises BadInput that names every field which can not be taken.
     """
@@ -61,11 +67,22 @@ def check_account(account: Account) -> Account:
         country=account.country.upper(),
         region=_upper(account.region),
     )
+    numbered = _with_canonical_number(tidied)
     found = [FieldError(*rule) for rule, is_kept in _rules(tidied) if not is_kept]
+    if numbered is None:
+        found.append(FieldError(*TAX_NUMBER_INVALID))
     if found:
         detail = "; ".join(f"{fault.field}: {fault.message}" for fault in found)
         raise BadInput("validation_failed", detail, errors=found)
-    return tidied
+    return numbered or tidied
+
+
+def _with_canonical_number(account: Account) -> Account | None:
+    """Return the account with its tax number in one form; None when that can not be right."""
+    if account.tax_number is None or not _is_name(account.tax_number):
+        return account
+    number = canonical_number(account.country, account.tax_number)
+    return None if number is None else msgspec.structs.replace(account, tax_number=number)
 
 
 def clean_email(text: str) -> str:

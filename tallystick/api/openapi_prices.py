@@ -23,6 +23,11 @@ _COUNT: Final[Json] = {
         {"type": "integer", "minimum": 0, "maximum": 10**15 - 1},
     ]
 }
+_TAX_CODE: Final[Json] = {
+    "anyOf": [{"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$"}, {"type": "null"}],
+    "default": None,
+    "description": "What is sold, in the words of the tax rates; null: standard.",
+}
 _OF_THE_WHOLE: Final[Json] = {
     "code": {"const": "", "default": ""},
     "meter": {"type": "null", "default": None},
@@ -33,6 +38,8 @@ _OF_THE_WHOLE: Final[Json] = {
     "filters": _NONE_OF_THEM,
     "custom_unit": {"type": "null", "default": None},
     "prorate": {"const": False, "default": False},
+    "tax_code": {"type": "null", "default": None},
+    "tax_inclusive": {"type": "null", "default": None},
 }
 """What the price of a filter leaves to the whole price."""
 
@@ -54,6 +61,7 @@ def add_price_rules(found: Json) -> None:
 
 def _add_common_rules(price: Json, name: str, plan: Json, meter: Json) -> None:
     told: Json = {"code": plan["code"], "currency": plan["currency"], "meter": meter}
+    told["tax_code"] = _TAX_CODE
     if name == "FlatPrice":
         told |= {"meter": {"type": "null"}, "included": _NOTHING_INCLUDED}
         told |= {"group_by": _NONE_OF_THEM, "filters": _NONE_OF_THEM}

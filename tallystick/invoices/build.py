@@ -5,6 +5,7 @@ whole period of a plan at once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import Meter, PlanVersion
@@ -20,6 +21,7 @@ from tallystick.pricing.use import Uses
 from tallystick.subscriptions.periods import Period
 from tallystick.subscriptions.terms import FlatDue
 from tallystick.subscriptions.usage_dues import UsageDue
+from tallystick.taxes.model import NO_TAXES, TaxTerms
 
 
 def build(
@@ -45,21 +47,29 @@ def build(
 
 
 def draft_of(
-    account: Account, currency: str, period: Period, lines: tuple[DraftLine, ...]
+    account: Account,
+    currency: str,
+    period: Period,
+    lines: tuple[DraftLine, ...],
+    *,
+    terms: TaxTerms = NO_TAXES,
+    at: datetime | None = None,
 ) -> InvoiceDraft:
-    """Return the invoice with these lines: their sum, and each tax rounded once on it."""
-    subtotal = _sum((line.amount for line in lines), currency)
-    taxes = taxes_on(subtotal, account)
-    tax = _sum((Money(one.amount_minor, currency) for one in taxes), currency)
+    """Return the invoice with these lines: their sum, and each tax rounded once on it.
+
+    `terms` are those of its taxes, `at` is when it is issued (None: at the period's end). Raises
+    Conflict as `taxes_on` does.
+    """
+    come_to = taxes_on(lines, account, terms, currency, at or period.end)
     return InvoiceDraft(
         currency=currency,
         period_start=period.start,
         period_end=period.end,
         lines=lines,
-        subtotal=subtotal,
-        taxes=taxes,
-        tax=tax,
-        total=subtotal + tax,
+        subtotal=come_to.net,
+        taxes=come_to.taxes,
+        tax=come_to.tax,
+        total=come_to.net + come_to.tax,
     )
 
 

@@ -15,28 +15,33 @@ from tallystick.kernel.ids import new_id
 from tallystick.money.amount import Money
 from tallystick.pricing.model import FlatPrice
 from tallystick.pricing.rate import rate
+from tallystick.taxes.model import NO_TAXES, TaxTerms
 
 ONCE = Decimal(1)
 
 
 def one_off_draft(
-    account: Account, kind: LineKind, amount: Money, *, description: str, code: str, at: datetime
+    account: Account,
+    kind: LineKind,
+    amount: Money,
+    *,
+    description: str,
+    code: str,
+    at: datetime,
+    terms: TaxTerms = NO_TAXES,
 ) -> InvoiceDraft:
-    """Return an invoice over one amount, with the account's tax. Pure."""
+    """Return an invoice over one amount, with its taxes. Pure; raises as `taxes_on` does."""
     line = _line(kind, amount, description, code, at)
-    taxes = taxes_on(line.amount, account)
-    tax = sum(
-        (Money(one.amount_minor, amount.currency) for one in taxes), Money.zero(amount.currency)
-    )
+    come_to = taxes_on((line,), account, terms, amount.currency, at)
     return InvoiceDraft(
         currency=amount.currency,
         period_start=None,
         period_end=None,
         lines=(line,),
-        subtotal=line.amount,
-        taxes=taxes,
-        tax=tax,
-        total=line.amount + tax,
+        subtotal=come_to.net,
+        taxes=come_to.taxes,
+        tax=come_to.tax,
+        total=come_to.net + come_to.tax,
     )
 
 

@@ -1,24 +1,59 @@
-"""Tax on an invoice: once per rate, on the sum of the lines that it applies to.
+"""The taxes of an invoice: its lines as supplies, its account as the buyer. Pure."""
 
-Rounding each line's tax instead would drift from what the customer can check with a calculator:
-three lines of 0.33 at 20% are 0.198, so 0.20; line by line they would be 3 x 0.07 = 0.21.
-"""
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from tallystick.accounts.model import Account
-from tallystick.documents.document import TaxLine
-from tallystick.money.amount import Money
-from tallystick.money.exact import multiply, shift
-from tallystick.money.rounding import round_decimal
+from tallystick.invoices.model import DraftLine
+from tallystick.subscriptions.periods import local_day
+from tallystick.taxes.amounts import Taxed, taxed
+from tallystick.taxes.model import STANDARD, Buyer, ManualRate, Supply, TaxTerms
+from tallystick.taxes.rules import determine
+
+_INSTANT = timedelta(microseconds=1)
 
 
-def taxes_on(base: Money, account: Account) -> tuple[TaxLine, ...]:
-    """Return the tax lines for what is taxed; none for an account without a rate.
+def taxes_on(
+    lines: Sequence[DraftLine], account: Account, terms: TaxTerms, currency: str, at: datetime
+) -> Taxed:
+    """Return what taxes the lines of an invoice that is issued at `at` have.
 
-    A rate of zero is a line too: the invoice then says that nothing was charged, and under which
-    name.
+    The day of supply is that of the invoice, or the last of the line's period when that has ended
+    before (Directive 2006/112/EC, articles 64 to 66): usage of August billed on 1 September has
+    the rate of August, a fee for September billed that day the one of September.
+
+    Raises Conflict `tax_rate_missing`, `tax_region_missing`.
     """
-    if account.tax_name is None or account.tax_percent is None:
-        return ()
-    exact = multiply(base.to_decimal(), shift(account.tax_percent, -2))
-    amount = round_decimal(exact, base.currency)
-    return (TaxLine(account.tax_name, account.tax_percent, base.minor, amount.minor),)
+    supplies = [_supply(line, account, at) for line in lines]
+    return taxed(supplies, buyer_of(account, terms), determine(terms), currency)
+
+
+def buyer_of(account: Account, terms: TaxTerms) -> Buyer:
+    """Return the account as its taxes see it; a rate of its own takes the place of all others."""
+    manual = None
+    if account.tax_name is not None and account.tax_percent is not None:
+        manual = ManualRate(account.tax_name, account.tax_percent)
+    is_refused = account.account_id in terms.refused
+    return Buyer(
+        country=account.country,
+        region=account.region,
+        tax_number=None if is_refused else account.tax_number,
+        exemptions=tuple(terms.exemptions.get(account.account_id, ())),
+        manual=manual,
+    )
+
+
+def _supply(line: DraftLine, account: Account, at: datetime) -> Supply:
+    ends = at if line.period_end is None else min(at, line.period_end - _INSTANT)
+    price = line.derivation.price
+    return Supply(
+        amount=line.amount,
+        on=local_day(ends, account.timezone),
+        tax_code=price.tax_code or (None if _belongs_to_all(line) else STANDARD),
+        inclusive=price.tax_inclusive,
+    )
+
+
+def _belongs_to_all(line: DraftLine) -> bool:
+    """Tell whether it lowers, or raises, the invoice as a whole: a discount, or kept credit."""
+    return line.kind == "discount" or (line.kind == "adjustment" and line.period_end is None)

@@ -46,7 +46,8 @@ class BasePrice(
     all filters and groups together (`minimum.py`). `filters` price some of the usage otherwise
     (`filters.py`), `group_by` are event properties whose values get lines of their own, `prorate`
     says whether part of a period pays part of the price: these are the invoice's care, as
-    `custom_unit` is `rate`'s.
+    `custom_unit` is `rate`'s. `tax_code` names what is sold for its taxes, None: `standard`;
+    `tax_inclusive` says that the figures contain them, None: as the country's rates say.
     """
 
     currency: str
@@ -60,6 +61,8 @@ class BasePrice(
     filters: tuple[PriceFilter, ...] = ()
     custom_unit: CustomUnit | None = None
     prorate: bool = False
+    tax_code: str | None = None
+    tax_inclusive: bool | None = None
 
 
 class FlatPrice(BasePrice, frozen=True, kw_only=True, tag="flat"):

@@ -46,6 +46,8 @@ from tallystick.pricing.model import (
 )
 
 _NUMBER = re.compile(r"-?[0-9]{1,64}(\.[0-9]{1,64})?([eE][-+]?[0-9]{1,2})?")
+TAX_CODE = re.compile(r"[a-z][a-z0-9_]{0,62}")
+TAX_CODE_MESSAGE = "must be a-z, 0-9 and _, begin with a letter and have 63 characters at most."
 _COUNTS = ("free_events", "up_to_blocks")
 _MISSING = re.compile(r"(missing required|contains unknown) field `(?P<name>[^`]+)`")
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
@@ -124,6 +126,8 @@ def _common_problems(price: Price) -> Iterator[FieldError]:
     yield from filters.problems(price)
     if price.custom_unit is not None:
         yield from custom_unit.problems(price.custom_unit)
+    if price.tax_code is not None and not TAX_CODE.fullmatch(price.tax_code):
+        yield FieldError("tax_code", "invalid_code", TAX_CODE_MESSAGE)
 
 
 def _included_problems(price: Price) -> Iterator[FieldError]:
