@@ -20,5 +20,5 @@ class SubscriptionEvents:
         told = msgspec.json.decode(event.payload, type=InvoicePaid)
         async with self._db.transaction(WRITER) as conn:
             invoice = await invoices.get_invoice(conn, event.account_id, told.invoice_id)
-            if invoice.subscription_id is not None:
-                await changing.complete_if_waiting(conn, event.account_id, invoice.subscription_id)
+            for subscription_id in invoice.subscription_ids:
+                await changing.complete_if_waiting(conn, event.account_id, subscription_id)

@@ -16,7 +16,7 @@ from tallystick.api.answers import major, plain
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.api.subscription_answers import SubscriptionAnswer, subscription_answer
-from tallystick.invoices.model import DraftLine, InvoiceDraft
+from tallystick.invoices.model import DraftLine
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
 from tallystick.kernel.errors import BadInput, FieldError
@@ -26,7 +26,7 @@ from tallystick.subscriptions.model import BillingTime, Remainder
 from tallystick.timeline import ahead, preview
 from tallystick.timeline.ahead import Item
 from tallystick.timeline.preview import Asked, Preview
-from tallystick.timeline.walk import Planned
+from tallystick.timeline.walk import PlannedInvoice
 
 TAGS: Final = ["Subscriptions"]
 READ: Final = {"permission": "billing:read"}
@@ -79,12 +79,14 @@ class PreviewLine(msgspec.Struct, frozen=True, kw_only=True):
     period_end: datetime | None
     amount: Decimal
     amount_cents: int
+    subscription: str | None
 
 
 class PreviewInvoice(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice that would be issued at `at`; with usage as far as it is known by now."""
 
     at: datetime
+    subscriptions: list[str]
     currency: str
     period_start: datetime | None
     period_end: datetime | None
@@ -109,12 +111,14 @@ class TimelineItem(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to come. What does not belong to its `kind` is null.
 
     `amount` of an invoice is what is known by now, tax included; `has_usage`: usage up to `at`
-    comes on top. `credits`: how many would go if none were used until then.
+    comes on top. `subscription` and `plan` are null where an invoice bills several `subscriptions`.
+    `credits`: how many would go if none were used until then.
     """
 
     at: datetime
     kind: str
     subscription: str | None
+    subscriptions: list[str]
     plan: str | None
     period_start: datetime | None
     period_end: datetime | None
@@ -214,21 +218,20 @@ def _check(data: PreviewBody) -> None:
 def preview_answer(found: Preview) -> PreviewAnswer:
     """Show what a change would do."""
     return PreviewAnswer(
-        now=[answer for one in found.now if (answer := _invoice(one)) is not None],
-        next=_invoice(found.next),
+        now=[_invoice(one) for one in found.now],
+        next=None if found.next is None else _invoice(found.next),
         subscription=subscription_answer(found.subscription, found.plan),
     )
 
 
-def _invoice(planned: Planned | None) -> PreviewInvoice | None:
-    if planned is None or planned.invoice is None:
-        return None
-    draft: InvoiceDraft = planned.invoice
+def _invoice(planned: PlannedInvoice) -> PreviewInvoice:
+    draft = planned.invoice
     amounts: dict[str, Any] = {}
     for name, money in (("subtotal", draft.subtotal), ("tax", draft.tax), ("total", draft.total)):
         amounts |= _amount(name, money)
     return PreviewInvoice(
-        at=planned.step.at,
+        at=planned.at,
+        subscriptions=[ids.show("subscription", one) for one in planned.subscription_ids],
         currency=draft.currency.lower(),
         period_start=draft.period_start,
         period_end=draft.period_end,
@@ -247,6 +250,7 @@ def _line(line: DraftLine) -> PreviewLine:
         unit=line.unit,
         period_start=line.period_start,
         period_end=line.period_end,
+        subscription=_shown("subscription", line.subscription_id),
         **_amount("amount", line.amount),
     )
 
@@ -262,6 +266,7 @@ def item_answer(item: Item) -> TimelineItem:
         at=item.at,
         kind=item.kind,
         subscription=_shown("subscription", item.subscription_id),
+        subscriptions=[ids.show("subscription", one) for one in item.subscription_ids],
         plan=item.plan_code,
         period_start=item.period.start if item.period else None,
         period_end=item.period.end if item.period else None,

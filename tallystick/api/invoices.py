@@ -3,6 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Literal
+from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, get
@@ -45,16 +46,22 @@ class LineAnswer(msgspec.Struct, frozen=True, kw_only=True):
     period_end: datetime | None
     amount: Decimal
     amount_cents: int
+    subscription: str | None
 
 
 class InvoiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice. `paid` says whether it is settled in whole; amounts due shrink with payments."""
+    """An invoice. `paid` says whether it is settled in whole; amounts due shrink with payments.
+
+    It bills all `subscriptions` of the account that were due together; `subscription` is the one,
+    null where it bills several, or none. Each line says which one it belongs to.
+    """
 
     id: str
     number: str | None
     status: str
     currency: str
     subscription: str | None
+    subscriptions: list[str]
     period_start: datetime | None
     period_end: datetime | None
     subtotal: Decimal
@@ -175,9 +182,8 @@ def invoice_answer(invoice: Invoice, public_url: str) -> InvoiceAnswer:
         number=invoice.number,
         status=invoice.status.value,
         currency=invoice.currency.lower(),
-        subscription=ids.show("subscription", invoice.subscription_id)
-        if invoice.subscription_id
-        else None,
+        subscription=_subscription(invoice.subscription_id),
+        subscriptions=[ids.show("subscription", one) for one in invoice.subscription_ids],
         period_start=invoice.period_start,
         period_end=invoice.period_end,
         subtotal=invoice.subtotal.to_decimal(),
@@ -215,7 +221,12 @@ def line_answer(line: InvoiceLine) -> LineAnswer:
         period_end=line.period_end,
         amount=line.amount.to_decimal(),
         amount_cents=line.amount.minor,
+        subscription=_subscription(line.subscription_id),
     )
+
+
+def _subscription(subscription_id: UUID | None) -> str | None:
+    return ids.show("subscription", subscription_id) if subscription_id else None
 
 
 def explanation_answer(explained: LineExplanation) -> ExplanationAnswer:

@@ -50,6 +50,7 @@ class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     interval: str | None
     interval_count: int | None
     currency: str
+    invoice_separately: bool
 
 
 class SubscriptionList(msgspec.Struct, frozen=True):
@@ -84,6 +85,7 @@ def subscription_answer(subscription: Subscription, plan: PlanVersion) -> Subscr
         interval=plan.interval,
         interval_count=plan.interval_count,
         currency=plan.currency.lower(),
+        invoice_separately=subscription.invoice_separately,
     )
 
 
@@ -118,4 +120,5 @@ def free_tier(account: Account) -> SubscriptionAnswer:
         interval=None,
         interval_count=None,
         currency=account.currency.lower(),
+        invoice_separately=False,
     )

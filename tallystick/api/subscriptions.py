@@ -56,9 +56,10 @@ class Subscribe(Body, frozen=True, kw_only=True):
     """Put the account on a plan, from now on or from `starts_at`.
 
     `billing_time` calendar: periods are weeks, months ... of the calendar. `must_pay_first`: it is
-    incomplete until its first invoice is paid. `trial_end` says what the end of a trial does
-    without a payment method. For staff alone: `trial_days` other than the plan's, a start in the
-    past, and `anchor_on`, a day that periods are counted from.
+    incomplete until its first invoice is paid. `invoice_separately`: its bills have invoices of
+    their own, else one invoice bills all that the account is due at one instant. `trial_end` says
+    what the end of a trial does without a payment method. For staff alone: `trial_days` other than
+    the plan's, a start in the past, and `anchor_on`, a day that periods are counted from.
     """
 
     plan: fields.Code
@@ -70,6 +71,7 @@ class Subscribe(Body, frozen=True, kw_only=True):
     trial_days: fields.TrialDays | None = None
     trial_end: TrialEnd = "bill"
     must_pay_first: bool = False
+    invoice_separately: bool = False
 
 
 class ChangeTerms(Body, frozen=True, kw_only=True):
@@ -295,6 +297,7 @@ def _start(data: Subscribe, principal: Principal, now: datetime) -> Start:
         trial_end=data.trial_end,
         ends_at=data.ends_at,
         must_pay_first=data.must_pay_first,
+        invoice_separately=data.invoice_separately,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from tallystick.console.formats import NONE, Formats
 from tallystick.invoices.explain import LineExplanation
@@ -54,7 +55,8 @@ class ListView(msgspec.Struct, frozen=True, kw_only=True):
 class LineView(msgspec.Struct, frozen=True, kw_only=True):
     """A line, and how its amount came about: a sentence for each step, and one for the check.
 
-    `is_same` tells whether the amount, computed once more, is the one that was billed.
+    `is_same` tells whether the amount, computed once more, is the one that was billed. `heading` is
+    the plan whose lines begin here, on an invoice over several.
     """
 
     description: str
@@ -64,6 +66,7 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[str, ...]
     check: str
     is_same: bool
+    heading: str | None = None
 
 
 class TotalRow(msgspec.Struct, frozen=True):
@@ -117,16 +120,13 @@ def invoice_view(
     invoice: Invoice, explanations: Sequence[LineExplanation], formats: Formats
 ) -> InvoiceView:
     """Return an invoice with its lines explained; without explanations the lines stand alone."""
-    explained = {one.line.invoice_line_id: one for one in explanations}
     return InvoiceView(
         id=ids.show("invoice", invoice.invoice_id),
         number=invoice.number or DRAFT,
         status=invoice.status.value,
         has_pdf=invoice.status is not Status.DRAFT,
         facts=tuple(_facts(invoice, formats)),
-        lines=tuple(
-            _line(line, explained.get(line.invoice_line_id), formats) for line in invoice.lines
-        ),
+        lines=tuple(_lines(invoice, explanations, formats)),
         totals=tuple(_totals(invoice, explanations, formats)),
     )
 
@@ -139,6 +139,19 @@ def _facts(invoice: Invoice, formats: Formats) -> Iterator[Fact]:
     if invoice.period_start and invoice.period_end:
         yield Fact("Period", formats.days(invoice.period_start, invoice.period_end))
     yield Fact("Amount due", formats.money(invoice.due))
+
+
+def _lines(
+    invoice: Invoice, explanations: Sequence[LineExplanation], formats: Formats
+) -> Iterator[LineView]:
+    explained = {one.line.invoice_line_id: one for one in explanations}
+    above: str | None = None
+    for line in invoice.lines:
+        explanation = explained.get(line.invoice_line_id)
+        heading = explanation.heading if explanation else None
+        view = _line(line, explanation, formats)
+        yield view if heading == above else replace(view, heading=heading)
+        above = heading
 
 
 def _line(line: InvoiceLine, explanation: LineExplanation | None, formats: Formats) -> LineView:

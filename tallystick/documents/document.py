@@ -113,7 +113,8 @@ class DocumentLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line. The period is half-open in UTC and printed as days of the invoice's time zone.
 
     `unit` names what is counted ("calls"); `unit_price` is in major units and absent where no
-    single price applies. `details` hold the steps in the order in which they are added up.
+    single price applies. `details` hold the steps in the order in which they are added up. Lines
+    with the same `heading` stand together under it: the plan that they bill, where there are more.
     `amount_minor` is without taxes; what comes off is below zero. `taxes` are those of the
     document's taxes that are reckoned on this line, by their place there; none said: all of them.
     """
@@ -128,6 +129,7 @@ class DocumentLine(msgspec.Struct, frozen=True, omit_defaults=True):
     details: tuple[LineDetail, ...] = ()
     role: LineRole = "line"
     taxes: tuple[int, ...] = ()
+    heading: str | None = None
 
 
 class TaxLine(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -154,7 +154,7 @@ def printed(document: InvoiceDocument, payment: PaymentState, write: Writer) -> 
     """Return all that the template prints, in words ready to print."""
     number, seller, issued = document.number, document.seller.name, document.issued_on
     headline = _headline(document, payment, write)
-    lines = [_line(line, write) for line in document.lines]
+    lines = list(_lines(document, write))
     return {
         "language": LANGUAGE,
         "labels": dict(LABELS),
@@ -236,7 +236,16 @@ def _columns(document: InvoiceDocument) -> View:
     return [name for name, wanted in used.items() if wanted]
 
 
-def _line(line: DocumentLine, write: Writer) -> View:
+def _lines(document: InvoiceDocument, write: Writer) -> Iterator[View]:
+    """Yield the lines, and above the first of each plan, where there are several, its name."""
+    above: str | None = None
+    for line in document.lines:
+        heading = line.heading if line.heading != above else None
+        yield {**_line(line, write), "heading": heading}
+        above = line.heading
+
+
+def _line(line: DocumentLine, write: Writer) -> dict[str, View]:
     period = None
     if line.period_start and line.period_end:
         period = write.period(line.period_start, line.period_end)

@@ -1,6 +1,6 @@
 """SQL of what invoices gave back beyond what they billed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -15,14 +15,10 @@ INSERT INTO invoice_adjustments (account_id, invoice_id, currency, kind, amount_
     created_at)
 VALUES ($1, $2, $3, $4, $5, $5, $6)
 """
-ACCOUNTS: Final = """
-SELECT DISTINCT account_id FROM invoice_adjustments
-WHERE account_id = ANY ($1::uuid[]) AND left_minor > 0 AND kind = 'credit'
-"""
 OPEN: Final = """
 SELECT a.invoice_id, i.number, a.left_minor, a.currency::text AS currency
 FROM invoice_adjustments a JOIN invoices i USING (account_id, invoice_id)
-WHERE a.account_id = $1 AND a.currency = $2 AND a.left_minor > 0 AND a.kind = 'credit'
+WHERE a.account_id = $1 AND a.left_minor > 0 AND a.kind = 'credit'
 ORDER BY a.created_at, a.invoice_id
 """
 LOCK_OPEN: Final = f"{OPEN} FOR NO KEY UPDATE OF a"
@@ -41,19 +37,14 @@ async def keep(conn: Connection, account_id: UUID, invoice_id: UUID, kept: Kept)
     )
 
 
-async def accounts_with_credit(conn: Connection, account_ids: Collection[UUID]) -> set[UUID]:
-    """Return which of these accounts have something to be taken off."""
-    return {row["account_id"] for row in await conn.fetch(ACCOUNTS, list(account_ids))}
-
-
-async def lock_open(conn: Connection, account_id: UUID, currency: str) -> tuple[Adjustment, ...]:
+async def lock_open(conn: Connection, account_id: UUID) -> tuple[Adjustment, ...]:
     """Return what can be taken off the account's invoices, oldest first, and lock it."""
-    return tuple(_adjustment(row) for row in await conn.fetch(LOCK_OPEN, account_id, currency))
+    return tuple(_adjustment(row) for row in await conn.fetch(LOCK_OPEN, account_id))
 
 
-async def open_credit(conn: Connection, account_id: UUID, currency: str) -> tuple[Adjustment, ...]:
+async def open_credit(conn: Connection, account_id: UUID) -> tuple[Adjustment, ...]:
     """Return the same without a lock, for who takes nothing."""
-    return tuple(_adjustment(row) for row in await conn.fetch(OPEN, account_id, currency))
+    return tuple(_adjustment(row) for row in await conn.fetch(OPEN, account_id))
 
 
 async def use(conn: Connection, account_id: UUID, used: Sequence[tuple[UUID, Money]]) -> None:

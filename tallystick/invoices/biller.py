@@ -1,4 +1,4 @@
-"""Bills one subscription's next step, or all its steps up to now: lines, invoice, on to the next.
+"""Bills the next steps of subscriptions: lines, invoices, on to what follows.
 
 The billing run does it for all that are due; a change does it at once, in its own transaction.
 """
@@ -18,11 +18,12 @@ from tallystick.catalog import service as catalog
 from tallystick.catalog.currencies import priced_in
 from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.documents.document import Party
-from tallystick.invoices import adjustment_store
-from tallystick.invoices.adjustments import Adjustment, Kept, Kind, balance
-from tallystick.invoices.build import draft_of, due_lines
+from tallystick.invoices import adjustment_store, store
+from tallystick.invoices.adjustments import Kept
+from tallystick.invoices.build import due_lines
 from tallystick.invoices.commitment import commitment_line, counted_for
-from tallystick.invoices.finalize import issue_bill
+from tallystick.invoices.compose import Bill, Composed, compose
+from tallystick.invoices.finalize import issue
 from tallystick.invoices.model import DraftLine
 from tallystick.invoices.usage_lines import metered_codes
 from tallystick.kernel.db import Connection
@@ -30,7 +31,7 @@ from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import show
 from tallystick.metering.price_uses import Days, read_uses
 from tallystick.subscriptions import service as subscriptions
-from tallystick.subscriptions.bills import Due, Plans, Step, next_step
+from tallystick.subscriptions.bills import Due, Plans, next_step
 from tallystick.subscriptions.model import Status, Subscription
 from tallystick.subscriptions.periods import zone
 from tallystick.subscriptions.terms import FlatDue
@@ -50,90 +51,63 @@ class Book(msgspec.Struct, frozen=True):
     accounts: dict[UUID, Account]
     plans: dict[UUID, PlanVersion]
     meters: dict[str, Meter]
-    with_credit: set[UUID]
-
-
-class Bill(msgspec.Struct, frozen=True):
-    """A step with its lines."""
-
-    step: Step
-    lines: tuple[DraftLine, ...]
 
 
 class Biller:
-    """Bills the subscriptions of one transaction, of the writer's scope, at the present `now`."""
+    """Bills subscriptions within one transaction, of the writer's scope, at the present `now`."""
 
     def __init__(
-        self,
-        conn: Connection,
-        now: datetime,
-        seller: Party,
-        book: Book,
-        has_method: HasMethod | None,
+        self, conn: Connection, now: datetime, seller: Party, has_method: HasMethod | None
     ) -> None:
         self._conn = conn
         self._now = now
         self._seller = seller
-        self._book = book
         self._has_method = has_method
 
-    async def draft(self, due: Subscription) -> Bill | None:
+    async def draft(self, due: Subscription, book: Book) -> Bill | None:
         """Return what comes next for the subscription, None when nothing does."""
-        following = due.next_plan_version_id
-        plans = Plans(
-            self._sold(due, due.plan_version_id), self._sold(due, following) if following else None
-        )
+        plan, following = _sold(book, due, due.plan_version_id), due.next_plan_version_id
+        plans = Plans(plan, _sold(book, due, following) if following else None)
         step = next_step(due, plans, has_payment_method=await self._can_pay(due))
         if step is None:
             return None
         lines = [
-            line
-            for one in step.dues
-            for line in await lines_of(self._conn, due, one, self._book.meters)
+            line for one in step.dues for line in await lines_of(self._conn, due, one, book.meters)
         ]
-        return Bill(step, tuple(lines))
+        return Bill(on=due, step=step, lines=tuple(lines), plan_name=plan.plan_name)
 
-    async def issue(self, due: Subscription, bill: Bill) -> Subscription:
-        """Issue the invoice, if the step has lines, and move the subscription on."""
-        if bill.lines:
-            await self._invoice(due, bill)
-        return await subscriptions.advance_period(self._conn, due, bill.step)
+    async def issue(self, account: Account, bills: Sequence[Bill]) -> tuple[Subscription, ...]:
+        """Issue the invoices over these bills of an account, and move its subscriptions on.
 
-    async def _invoice(self, due: Subscription, bill: Bill) -> None:
-        account = self._book.accounts[due.account_id]
-        open_ = await self._open_credit(account)
-        balanced = balance(bill.lines, open_, account.currency, self._now)
-        draft = draft_of(account, account.currency, bill.step.period, balanced.lines)
-        invoice = await issue_bill(
-            self._conn,
-            account,
-            draft,
-            subscription_id=due.subscription_id,
-            bill_index=due.bill_index,
-            seller=self._seller,
-            at=self._now,
+        A bill that has its invoice gets no other.
+        """
+        keys = [(account.account_id, bill.key) for bill in bills]
+        invoiced = await store.invoiced(self._conn, keys)
+        new = [bill for bill in bills if (account.account_id, bill.key) not in invoiced]
+        open_ = await adjustment_store.lock_open(self._conn, account.account_id)
+        for one in compose(account, new, open_, self._now):
+            await self._issue(one)
+        return tuple(
+            [await subscriptions.advance_period(self._conn, bill.on, bill.step) for bill in bills]
         )
-        if invoice is None:
-            return
-        await adjustment_store.use(self._conn, due.account_id, balanced.used)
-        if not balanced.kept.is_zero():
-            kept = Kept(balanced.kept, _kind_of_rest(due, bill.step), self._now)
-            await adjustment_store.keep(self._conn, due.account_id, invoice.invoice_id, kept)
-            self._book.with_credit.add(due.account_id)
 
-    async def _open_credit(self, account: Account) -> tuple[Adjustment, ...]:
-        if account.account_id not in self._book.with_credit:
-            return ()
-        return await adjustment_store.lock_open(self._conn, account.account_id, account.currency)
-
-    def _sold(self, due: Subscription, plan_version_id: UUID) -> PlanVersion:
-        return priced_in(self._book.plans[plan_version_id], due.currency)
+    async def _issue(self, one: Composed) -> None:
+        account_id = one.account.account_id
+        invoice = await issue(self._conn, one.account, one.draft, seller=self._seller, at=self._now)
+        await adjustment_store.use(self._conn, account_id, one.used)
+        if not one.kept.is_zero():
+            kept = Kept(one.kept, one.kind_of_kept, self._now)
+            await adjustment_store.keep(self._conn, account_id, invoice.invoice_id, kept)
 
     async def _can_pay(self, due: Subscription) -> bool:
         is_asked = due.status is Status.TRIALING and due.trial_end != "bill"
         if not is_asked or self._has_method is None:
             return True
         return await self._has_method(self._conn, due.account_id)
+
+
+def _sold(book: Book, due: Subscription, plan_version_id: UUID) -> PlanVersion:
+    return priced_in(book.plans[plan_version_id], due.currency)
 
 
 async def lines_of(
@@ -188,11 +162,6 @@ def _days(on: Subscription, due: UsageDue) -> Days:
     return Days(zone(on.timezone), days_of(due.whole, on.timezone), due.counts_until)
 
 
-def _kind_of_rest(due: Subscription, step: Step) -> Kind:
-    has_ended = step.after.status is Status.CANCELED
-    return "refund" if has_ended and due.remainder == "refund" else "credit"
-
-
 async def bill_now(
     conn: Connection,
     account_id: UUID,
@@ -204,19 +173,21 @@ async def bill_now(
 ) -> Subscription:
     """Bill all that is due by `now` (the account's present) and return the subscription.
 
+    By itself: what else of the account is due is left to the run, which bills it together.
     Locks it; the transaction is of the writer's scope. Raises NotFound; Conflict
     `subscription_billing_behind` when that is too much for one transaction, and what keeps it from
     being billed.
     """
     on = await subscriptions.lock(conn, account_id, subscription_id)
+    biller = Biller(conn, now, seller, has_method)
     for _ in range(STEPS_MAX):
         if on.next_bill_at is None or on.next_bill_at > now:
             return on
-        biller = Biller(conn, now, seller, await read_book(conn, [on]), has_method)
-        bill = await biller.draft(on)
+        book = await read_book(conn, [on])
+        bill = await biller.draft(on, book)
         if bill is None:
             return on
-        on = await biller.issue(on, bill)
+        (on,) = await biller.issue(book.accounts[account_id], [bill])
     raise Conflict(
         "subscription_billing_behind",
         "Much of what is due is not billed yet; try again when the worker has done so.",
@@ -236,5 +207,4 @@ async def read_book(conn: Connection, due: Sequence[Subscription]) -> Book:
         accounts={account_id: found[name] for account_id, name in names.items()},
         plans=plans,
         meters=dict(await catalog.meters_by_codes(conn, codes)),
-        with_credit=await adjustment_store.accounts_with_credit(conn, list(names)),
     )

@@ -1,17 +1,20 @@
-"""Bills what is due: each subscription whose period has ended gets its invoice and moves on.
+"""Bills what is due: an account gets one invoice for all that is due at one instant.
 
-One transaction bills a batch. Each subscription is a savepoint in it: one that can not be billed
-is parked with its reason and the others go on; a crash rolls the whole batch back. All drafts are
+One transaction bills a batch of accounts. What can not be billed is parked with its reason and the
+others go on, those of the same account too; a crash rolls the whole batch back. All drafts are
 made before the first number is taken, so that the number series is locked for the writing alone.
 """
 
 from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
+from tallystick.accounts.model import Account
 from tallystick.documents.document import Party
-from tallystick.invoices.biller import Biller, HasMethod, read_book
+from tallystick.invoices.biller import Biller, Book, HasMethod, read_book
+from tallystick.invoices.compose import Bill
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.due import AccountKind
@@ -65,24 +68,38 @@ class BillingRun:
             due = await subscriptions.claim_due(conn, now, wall, test_clock_id, self._batch_max)
             if due:
                 book = await read_book(conn, due)
-                biller = Biller(conn, now, self._seller, book, self._has_method)
-                await _Batch(conn, wall, biller).bill(due)
+                biller = Biller(conn, now, self._seller, self._has_method)
+                await _Batch(conn, wall, biller, book).bill(due)
         return len(due)
 
 
 class _Batch:
-    """The subscriptions of one transaction."""
+    """The subscriptions of one transaction: of each account all that are due at one instant."""
 
-    def __init__(self, conn: Connection, wall: datetime, biller: Biller) -> None:
+    def __init__(self, conn: Connection, wall: datetime, biller: Biller, book: Book) -> None:
         self._conn = conn
         self._wall = wall
         self._biller = biller
+        self._book = book
 
     async def bill(self, due: Sequence[Subscription]) -> None:
-        drafts = [(each, await self._or_park(each, self._biller.draft(each))) for each in due]
-        for each, bill in drafts:
+        by_account: dict[UUID, list[Bill]] = {}
+        for each in due:
+            bill = await self._or_park(each, self._biller.draft(each, self._book))
             if bill is not None:
-                await self._or_park(each, self._biller.issue(each, bill))
+                by_account.setdefault(each.account_id, []).append(bill)
+        for account_id, bills in by_account.items():
+            await self._issue(self._book.accounts[account_id], bills)
+
+    async def _issue(self, account: Account, bills: Sequence[Bill]) -> None:
+        """Issue what an account is due; if that can not be done at once, one bill by one."""
+        if len(bills) > 1:
+            with suppress(Exception):
+                async with self._conn.transaction():
+                    await self._biller.issue(account, bills)
+                return
+        for bill in bills:
+            await self._or_park(bill.on, self._biller.issue(account, [bill]))
 
     async def _or_park(self, due: Subscription, work: Awaitable[T]) -> T | None:
         try:

@@ -24,7 +24,8 @@ _MICROSECONDS: Final = 1_000_000
 class LineExplanation(msgspec.Struct, frozen=True, kw_only=True):
     """A line, what it was computed from, the steps in words, and the amount computed again.
 
-    `taxes` are those of the whole invoice: tax is reckoned on the sum of its lines.
+    `taxes` are those of the whole invoice: tax is reckoned on the sum of its lines. `heading` is
+    the name of the plan under which it stands on an invoice over several.
     """
 
     line: InvoiceLine
@@ -32,6 +33,7 @@ class LineExplanation(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[str, ...]
     recomputed: Money
     taxes: tuple[TaxLine, ...]
+    heading: str | None = None
 
     @property
     def is_same(self) -> bool:
@@ -76,6 +78,7 @@ def _explained(line: InvoiceLine, stored: str, document: InvoiceDocument) -> Lin
         ),
         recomputed=recompute(derivation),
         taxes=document.taxes,
+        heading=document.lines[line.position - 1].heading,
     )
 
 

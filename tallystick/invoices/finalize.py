@@ -31,33 +31,17 @@ from tallystick.subscriptions.periods import local_day
 log = structlog.get_logger()
 
 
-async def issue_bill(
-    conn: Connection,
-    account: Account,
-    draft: InvoiceDraft,
-    *,
-    subscription_id: UUID,
-    bill_index: int,
-    seller: Party,
-    at: datetime,
-) -> Invoice | None:
-    """Write the invoice of a subscription's bill and finalize it at `at`, the account's present.
+async def issue(
+    conn: Connection, account: Account, draft: InvoiceDraft, *, seller: Party, at: datetime
+) -> Invoice:
+    """Write the invoice and finalize it at `at`, the account's present.
 
-    None if that bill was invoiced before. Everything is in the open transaction, which must be
-    of the writer's scope: numbers are not the account's. The row of the number series stays locked
-    until it ends.
+    Everything is in the open transaction, which must be of the writer's scope: numbers are not the
+    account's. The row of the number series stays locked until it ends. Raises
+    asyncpg.UniqueViolationError if one of the draft's bills has its invoice.
     """
     invoice_id = new_id()
-    if not await store.insert_draft(
-        conn,
-        account.account_id,
-        draft,
-        invoice_id=invoice_id,
-        subscription_id=subscription_id,
-        bill_index=bill_index,
-        at=at,
-    ):
-        return None
+    await store.insert_draft(conn, account.account_id, draft, invoice_id=invoice_id, at=at)
     line_ids = [new_id() for _ in draft.lines]
     await store.insert_lines(conn, account.account_id, invoice_id, draft.lines, line_ids)
     return await finalize(conn, account, draft, invoice_id=invoice_id, seller=seller, at=at)

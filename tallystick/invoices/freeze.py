@@ -58,6 +58,7 @@ def _document_line(line: DraftLine) -> DocumentLine:
         unit=line.unit,
         unit_price=_unit_price(line) if is_usage else None,
         details=_details(line) if is_usage else (),
+        heading=line.heading,
     )
 
 

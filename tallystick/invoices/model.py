@@ -44,8 +44,19 @@ class Event(StrEnum):
     WRITE_OFF = "write_off"
 
 
+class BillKey(msgspec.Struct, frozen=True):
+    """One bill of a subscription, which is invoiced once."""
+
+    subscription_id: UUID
+    bill_index: int
+
+
 class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line before its invoice is written; `derivation` says how the amount came."""
+    """A line before its invoice is written; `derivation` says how the amount came.
+
+    `subscription_id` None: it belongs to no subscription. `heading` is the plan under whose name it
+    is printed where the invoice bills several subscriptions.
+    """
 
     kind: LineKind
     description: str
@@ -57,12 +68,14 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     period_end: datetime | None
     amount: Money
     derivation: Derivation
+    subscription_id: UUID | None = None
+    heading: str | None = None
 
 
 class InvoiceDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """What an invoice will say: `total` is the subtotal plus all taxes.
+    """What an invoice will say: `total` is the subtotal plus all taxes; `bills` are all it bills.
 
-    One that is sold once, outside any subscription, has no period.
+    One that is sold once, outside any subscription, has no period and no bills.
     """
 
     currency: str
@@ -73,6 +86,7 @@ class InvoiceDraft(msgspec.Struct, frozen=True, kw_only=True):
     taxes: tuple[TaxLine, ...]
     tax: Money
     total: Money
+    bills: tuple[BillKey, ...] = ()
 
 
 class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +103,7 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
     period_start: datetime | None
     period_end: datetime | None
     amount: Money
+    subscription_id: UUID | None = None
 
 
 class Invoice(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +124,7 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     paid: Money
     credited: Money
     offset: Money
-    subscription_id: UUID | None
+    subscription_ids: tuple[UUID, ...]
     period_start: datetime | None
     period_end: datetime | None
     issued_at: datetime | None
@@ -117,6 +132,11 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     paid_at: datetime | None
     created_at: datetime
     lines: tuple[InvoiceLine, ...] = ()
+
+    @property
+    def subscription_id(self) -> UUID | None:
+        """The one subscription that it bills; None: it bills several, or none."""
+        return self.subscription_ids[0] if len(self.subscription_ids) == 1 else None
 
     @property
     def due(self) -> Money:

@@ -5,13 +5,11 @@ from decimal import Decimal
 
 from tallystick.accounts.model import Account
 from tallystick.documents.document import Party
-from tallystick.invoices import store
 from tallystick.invoices.derivation import Derivation, rated_amount
-from tallystick.invoices.finalize import finalize
+from tallystick.invoices.finalize import issue
 from tallystick.invoices.model import DraftLine, Invoice, InvoiceDraft, LineKind
 from tallystick.invoices.tax import taxes_on
 from tallystick.kernel.db import Connection
-from tallystick.kernel.ids import new_id
 from tallystick.money.amount import Money
 from tallystick.pricing.model import FlatPrice
 from tallystick.pricing.rate import rate
@@ -49,13 +47,7 @@ async def issue_one_off(
     conn: Connection, account: Account, draft: InvoiceDraft, *, seller: Party, at: datetime
 ) -> Invoice:
     """Write and finalize the invoice within the open transaction, of the writer's scope."""
-    invoice_id = new_id()
-    await store.insert_draft(
-        conn, account.account_id, draft, invoice_id=invoice_id, subscription_id=None, at=at
-    )
-    line_ids = [new_id() for _ in draft.lines]
-    await store.insert_lines(conn, account.account_id, invoice_id, draft.lines, line_ids)
-    return await finalize(conn, account, draft, invoice_id=invoice_id, seller=seller, at=at)
+    return await issue(conn, account, draft, seller=seller, at=at)
 
 
 def _line(kind: LineKind, amount: Money, description: str, code: str, at: datetime) -> DraftLine:

@@ -109,7 +109,7 @@ def _counted(
         if other is not line
         and its is not None
         and its.counted_minor is None
-        and other.price_code == line.price_code
+        and (other.subscription_id, other.price_code) == (line.subscription_id, line.price_code)
         and its.period_start == derivation.period_start
     )
 

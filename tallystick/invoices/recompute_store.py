@@ -11,7 +11,7 @@ from tallystick.kernel.db import Connection
 LINES: Final = """
 SELECT i.invoice_id, i.number, i.currency::text AS currency, i.subtotal_minor, i.total_minor,
     (i.document ->> 'total_minor')::bigint AS told_minor, l.position, l.kind, l.price_code,
-    l.amount_minor, l.derivation
+    l.amount_minor, l.derivation, l.subscription_id
 FROM invoices i LEFT JOIN invoice_lines l USING (account_id, invoice_id)
 WHERE i.number IS NOT NULL AND ($1::uuid IS NULL OR i.invoice_id = $1)
 ORDER BY i.account_id, i.invoice_id, l.position
@@ -41,6 +41,7 @@ class StoredLine(msgspec.Struct, frozen=True, kw_only=True):
     price_code: str | None
     amount_minor: int | None
     derivation: str | None
+    subscription_id: UUID | None
 
 
 async def invoice_count(conn: Connection, invoice_id: UUID | None) -> int:

@@ -48,9 +48,15 @@ async def draft_sums(conn: Connection, account_id: UUID) -> Mapping[str, int]:
     return await store.draft_sums(conn, account_id)
 
 
-async def open_credit(conn: Connection, account_id: UUID, currency: str) -> tuple[Adjustment, ...]:
-    """Return what earlier invoices gave back and the next ones will take off, oldest first."""
-    return await adjustment_store.open_credit(conn, account_id, currency)
+async def open_credit(
+    conn: Connection, account_id: UUID, currency: str | None = None
+) -> tuple[Adjustment, ...]:
+    """Return what earlier invoices gave back and the next ones will take off, oldest first.
+
+    In one currency; None: in each.
+    """
+    found = await adjustment_store.open_credit(conn, account_id)
+    return tuple(one for one in found if currency in {None, one.left.currency})
 
 
 async def invoice_numbers(

@@ -1,6 +1,6 @@
 """The SQL of invoices, their lines and their numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -9,27 +9,46 @@ import asyncpg
 import msgspec
 
 from tallystick.invoices.derivation import encode
-from tallystick.invoices.model import DraftLine, Invoice, InvoiceDraft, InvoiceLine, Status
+from tallystick.invoices.model import (
+    BillKey,
+    DraftLine,
+    Invoice,
+    InvoiceDraft,
+    InvoiceLine,
+    Status,
+)
 from tallystick.kernel.db import Connection
 from tallystick.kernel.paging import PageRequest
 from tallystick.money.amount import Money
 
-# One invoice for each bill of a subscription, however often a run is begun again.
 INSERT_DRAFT: Final = """
 INSERT INTO invoices (account_id, invoice_id, status, currency, subtotal_minor, tax_minor,
-    total_minor, subscription_id, period_start, period_end, created_at, bill_index)
-VALUES ($1, $2, 'draft', $3, $4, $5, $6, $7, $8, $9, $10, $11)
-ON CONFLICT (account_id, subscription_id, bill_index) DO NOTHING RETURNING invoice_id
+    total_minor, subscription_ids, period_start, period_end, created_at)
+VALUES ($1, $2, 'draft', $3, $4, $5, $6, $7, $8, $9, $10)
+"""
+# One invoice for each bill of a subscription, however often a run is begun again.
+INSERT_BILLS: Final = """
+INSERT INTO invoice_bills (account_id, subscription_id, bill_index, invoice_id)
+SELECT $1, b.subscription_id, b.bill_index, $2
+FROM unnest($3::uuid[], $4::integer[]) AS b (subscription_id, bill_index)
+"""
+INVOICED: Final = """
+SELECT i.account_id, i.subscription_id, i.bill_index
+FROM unnest($1::uuid[], $2::uuid[], $3::integer[]) AS b (account_id, subscription_id, bill_index)
+JOIN invoice_bills AS i USING (account_id, subscription_id, bill_index)
 """
 INSERT_LINES: Final = """
 INSERT INTO invoice_lines (account_id, invoice_id, invoice_line_id, position, kind, description,
-    price_code, meter_code, quantity, unit, period_start, period_end, amount_minor, derivation)
+    price_code, meter_code, quantity, unit, period_start, period_end, amount_minor, derivation,
+    subscription_id)
 SELECT $1, $2, l.id, l.position, l.kind, l.description, l.price_code, l.meter_code, l.quantity,
-    l.unit, l.period_start, l.period_end, l.amount_minor, l.derivation
+    l.unit, l.period_start, l.period_end, l.amount_minor, l.derivation, l.subscription_id
 FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::numeric[],
-            $9::text[], $10::timestamptz[], $11::timestamptz[], $12::bigint[], $13::jsonb[])
+            $9::text[], $10::timestamptz[], $11::timestamptz[], $12::bigint[], $13::jsonb[],
+            $14::uuid[])
      WITH ORDINALITY AS l (id, kind, description, price_code, meter_code, quantity, unit,
-                           period_start, period_end, amount_minor, derivation, position)
+                           period_start, period_end, amount_minor, derivation, subscription_id,
+                           position)
 """
 FINALIZE: Final = """
 UPDATE invoices SET status = $3, number = $4, issued_at = $5, due_at = $6, paid_at = $7,
@@ -59,7 +78,7 @@ WHERE account_id = $1 AND invoice_id = ANY($2::uuid[]) AND number IS NOT NULL
 """
 LINES: Final = """
 SELECT invoice_id, invoice_line_id, position, kind, description, price_code, meter_code, quantity,
-    unit, period_start, period_end, amount_minor
+    unit, period_start, period_end, amount_minor, subscription_id
 FROM invoice_lines WHERE account_id = $1 AND invoice_id = ANY($2::uuid[])
 ORDER BY invoice_id, position
 """
@@ -99,12 +118,14 @@ async def insert_draft(
     draft: InvoiceDraft,
     *,
     invoice_id: UUID,
-    subscription_id: UUID | None,
     at: datetime,
-    bill_index: int | None = None,
-) -> bool:
-    """Write the head of a draft; False if this bill of the subscription has its invoice."""
-    written = await conn.fetchval(
+) -> None:
+    """Write the head of a draft, and which bills it is for.
+
+    Raises asyncpg.UniqueViolationError if one of them has its invoice.
+    """
+    bills = draft.bills
+    await conn.execute(
         INSERT_DRAFT,
         account_id,
         invoice_id,
@@ -112,13 +133,27 @@ async def insert_draft(
         draft.subtotal.minor,
         draft.tax.minor,
         draft.total.minor,
-        subscription_id,
+        [bill.subscription_id for bill in bills],
         draft.period_start,
         draft.period_end,
         at,
-        bill_index,
     )
-    return written is not None
+    if bills:
+        ids, indexes = [one.subscription_id for one in bills], [one.bill_index for one in bills]
+        await conn.execute(INSERT_BILLS, account_id, invoice_id, ids, indexes)
+
+
+async def invoiced(
+    conn: Connection, bills: Collection[tuple[UUID, BillKey]]
+) -> set[tuple[UUID, BillKey]]:
+    """Return which of these bills of accounts have their invoice."""
+    rows = await conn.fetch(
+        INVOICED,
+        [account_id for account_id, _ in bills],
+        [bill.subscription_id for _, bill in bills],
+        [bill.bill_index for _, bill in bills],
+    )
+    return {(row["account_id"], BillKey(row["subscription_id"], row["bill_index"])) for row in rows}
 
 
 async def insert_lines(
@@ -144,6 +179,7 @@ async def insert_lines(
         [line.period_end for line in lines],
         [line.amount.minor for line in lines],
         [encode(line.derivation) for line in lines],
+        [line.subscription_id for line in lines],
     )
 
 

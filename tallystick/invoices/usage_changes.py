@@ -62,7 +62,7 @@ async def note_usage_change(
     conn: Connection, account_id: UUID, lines: Sequence[UsageLine], wall: datetime
 ) -> None:
     """Note that the usage behind these lines changed; the writer's scope."""
-    once = {(line.invoice_id, line.meter_code): line for line in lines}
+    once = {(line.invoice_id, line.subscription_id, line.meter_code): line for line in lines}
     if once:
         await store.note(conn, account_id, tuple(once.values()), wall)
 

@@ -12,8 +12,8 @@ from tallystick.invoices.model import LineKind
 from tallystick.money.amount import Money
 from tallystick.pricing.charges import Charge
 
-PriceKey = tuple[UUID, str]
-"""An invoice and the code of a price on it, whose lines are rated together."""
+PriceKey = tuple[UUID, UUID, str]
+"""An invoice, a subscription on it and the code of a price, whose lines are rated together."""
 Charges = Mapping[PriceKey, tuple[Charge, ...]]
 
 
@@ -43,8 +43,8 @@ class UsageLine(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def price_key(self) -> PriceKey:
-        """Which price of which invoice it belongs to."""
-        return self.invoice_id, self.derivation.price.code
+        """Which price of which subscription on which invoice it belongs to."""
+        return self.invoice_id, self.subscription_id, self.derivation.price.code
 
 
 class UsageChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,11 +11,11 @@ from tallystick.kernel.db import Connection
 from tallystick.money.amount import Money
 
 ISSUED_LINES: Final = """
-SELECT i.invoice_id, i.number, i.subscription_id, i.currency, l.invoice_line_id, l.position,
+SELECT i.invoice_id, i.number, l.subscription_id, i.currency, l.invoice_line_id, l.position,
     l.kind, l.description, l.meter_code, l.period_start, l.period_end, l.amount_minor, l.derivation
 FROM invoices i JOIN invoice_lines l USING (account_id, invoice_id)
 WHERE i.account_id = $1 AND i.status IN ('open', 'paid', 'uncollectible')
-  AND i.subscription_id IS NOT NULL AND l.kind IN ('usage', 'minimum', 'maximum')
+  AND l.subscription_id IS NOT NULL AND l.kind IN ('usage', 'minimum', 'maximum')
   AND l.meter_code = ANY ($2::text[]) AND l.period_end > $3
 ORDER BY l.period_start, i.invoice_id, l.position
 """
@@ -24,8 +24,9 @@ INSERT INTO invoice_usage_changes AS c (account_id, invoice_id, meter_code, subs
     period_start, period_end, changed_since, changed_at)
 SELECT $1, n.*, $7, $7
 FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::timestamptz[], $6::timestamptz[]) AS n
-ORDER BY 2, 3
-ON CONFLICT (account_id, invoice_id, meter_code) DO UPDATE SET changed_at = excluded.changed_at
+ORDER BY 2, 4, 3
+ON CONFLICT (account_id, invoice_id, subscription_id, meter_code)
+DO UPDATE SET changed_at = excluded.changed_at
 """
 CHANGES: Final = """
 SELECT account_id, invoice_id, meter_code, subscription_id, period_start, period_end,
@@ -35,7 +36,8 @@ FROM invoice_usage_changes WHERE period_end >= $1 ORDER BY period_end, account_i
 # A change that came after the rating stays, for the next one.
 SETTLE: Final = """
 DELETE FROM invoice_usage_changes
-WHERE account_id = $1 AND invoice_id = $2 AND meter_code = $3 AND changed_at <= $4
+WHERE account_id = $1 AND invoice_id = $2 AND subscription_id = $3 AND meter_code = $4
+  AND changed_at <= $5
 """
 
 
@@ -87,5 +89,10 @@ async def changes(conn: Connection, since: datetime, limit: int) -> tuple[UsageC
 async def settle(conn: Connection, change: UsageChange) -> None:
     """Drop a change, unless another one came since it was read."""
     await conn.execute(
-        SETTLE, change.account_id, change.invoice_id, change.meter_code, change.changed_at
+        SETTLE,
+        change.account_id,
+        change.invoice_id,
+        change.subscription_id,
+        change.meter_code,
+        change.changed_at,
     )

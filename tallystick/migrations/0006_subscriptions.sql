@@ -52,6 +52,8 @@ CREATE TABLE subscriptions (
     bill_try_count integer NOT NULL DEFAULT 0,
     bill_retry_at timestamptz,
     cancel_at_period_end boolean NOT NULL DEFAULT false,
+    -- Its bills have invoices of their own, whatever else of the account is due with them.
+    invoice_separately boolean NOT NULL DEFAULT false,
     -- From here on nothing is used; NULL: no end is known.
     ends_at timestamptz,
     created_at timestamptz NOT NULL,
@@ -65,8 +67,9 @@ CREATE TABLE subscriptions (
 -- Several plans at once, each of them once.
 CREATE UNIQUE INDEX subscriptions_live ON subscriptions (account_id, plan_id)
     WHERE status <> 'canceled';
--- Many are due at one midnight; with the id behind it a batch is read in order, not sorted anew.
-CREATE INDEX subscriptions_due ON subscriptions (next_bill_at, subscription_id)
+-- Many are due at one midnight; with the ids behind it a batch is read in order, not sorted anew,
+-- and those of one account stand together: one invoice bills them.
+CREATE INDEX subscriptions_due ON subscriptions (next_bill_at, account_id, subscription_id)
     WHERE next_bill_at IS NOT NULL;
 CALL protect_tenant_table('subscriptions');
 CALL audit_table('subscriptions');

@@ -13,9 +13,8 @@ CREATE TABLE invoices (
     -- What its credit notes come to, and how much of that came off what is due.
     credited_minor bigint NOT NULL DEFAULT 0 CHECK (credited_minor BETWEEN 0 AND total_minor),
     offset_minor bigint NOT NULL DEFAULT 0 CHECK (offset_minor BETWEEN 0 AND credited_minor),
-    subscription_id uuid,
-    -- Which of the subscription's bills it is.
-    bill_index integer,
+    -- Whose bills it is for (`invoice_bills` says which ones): several of an account, one, or none.
+    subscription_ids uuid[] NOT NULL DEFAULT '{}',
     period_start timestamptz,
     period_end timestamptz,
     issued_at timestamptz,
@@ -26,10 +25,6 @@ CREATE TABLE invoices (
     created_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, invoice_id),
     UNIQUE (issuer_id, number),
-    -- One subscription's bill is invoiced once, however often a billing run is begun again.
-    UNIQUE (account_id, subscription_id, bill_index),
-    CHECK ((subscription_id IS NULL) = (bill_index IS NULL)),
-    FOREIGN KEY (account_id, subscription_id) REFERENCES subscriptions,
     CHECK (total_minor = subtotal_minor + tax_minor),
     CHECK ((status = 'draft') = (number IS NULL)),
     CHECK ((number IS NULL) = (issuer_id IS NULL)),
@@ -41,6 +36,19 @@ CREATE TABLE invoices (
 CREATE INDEX invoices_by_time ON invoices (account_id, created_at DESC, invoice_id DESC);
 CALL protect_tenant_table('invoices');
 CALL audit_table('invoices', 'document');
+
+-- One bill of a subscription is invoiced once, however often a billing run is begun again.
+CREATE TABLE invoice_bills (
+    account_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    bill_index integer NOT NULL CHECK (bill_index >= 0),
+    invoice_id uuid NOT NULL,
+    PRIMARY KEY (account_id, subscription_id, bill_index),
+    FOREIGN KEY (account_id, subscription_id) REFERENCES subscriptions,
+    FOREIGN KEY (account_id, invoice_id) REFERENCES invoices
+);
+CALL protect_tenant_table('invoice_bills');
+CALL make_append_only('invoice_bills');
 
 CREATE TABLE invoice_lines (
     account_id uuid NOT NULL,
@@ -60,6 +68,8 @@ CREATE TABLE invoice_lines (
     amount_minor bigint NOT NULL,
     -- The inputs and steps from which the amount can be computed again, to the same cent.
     derivation jsonb NOT NULL,
+    -- NULL: it belongs to no subscription, such as credit that is taken off.
+    subscription_id uuid,
     PRIMARY KEY (account_id, invoice_id, invoice_line_id),
     UNIQUE (account_id, invoice_id, position),
     FOREIGN KEY (account_id, invoice_id) REFERENCES invoices

@@ -49,7 +49,7 @@ CREATE TABLE invoice_usage_changes (
     period_end timestamptz NOT NULL,
     changed_since timestamptz NOT NULL,
     changed_at timestamptz NOT NULL,
-    PRIMARY KEY (account_id, invoice_id, meter_code),
+    PRIMARY KEY (account_id, invoice_id, subscription_id, meter_code),
     FOREIGN KEY (account_id, invoice_id) REFERENCES invoices
 );
 CREATE INDEX invoice_usage_changes_by_end ON invoice_usage_changes (period_end, account_id);

@@ -1212,6 +1212,13 @@ CREATE TABLE public.invoice_adjustments (
     CONSTRAINT invoice_adjustments_check CHECK (((left_minor >= 0) AND (left_minor <= amount_minor))),
     CONSTRAINT invoice_adjustments_kind_check CHECK ((kind = ANY (ARRAY['credit'::text, 'refund'::text])))
 );
+CREATE TABLE public.invoice_bills (
+    account_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    bill_index integer NOT NULL,
+    invoice_id uuid NOT NULL,
+    CONSTRAINT invoice_bills_bill_index_check CHECK ((bill_index >= 0))
+);
 CREATE TABLE public.invoice_lines (
     account_id uuid NOT NULL,
     invoice_id uuid NOT NULL,
@@ -1227,6 +1234,7 @@ CREATE TABLE public.invoice_lines (
     period_end timestamp with time zone,
     amount_minor bigint NOT NULL,
     derivation jsonb NOT NULL,
+    subscription_id uuid,
     CONSTRAINT invoice_lines_kind_check CHECK ((kind = ANY (ARRAY['subscription'::text, 'usage'::text, 'adjustment'::text, 'minimum'::text, 'maximum'::text, 'one_off'::text, 'credit_purchase'::text, 'proration'::text, 'discount'::text]))),
     CONSTRAINT invoice_lines_position_check CHECK (("position" >= 1))
 );
@@ -1261,8 +1269,7 @@ CREATE TABLE public.invoices (
     paid_minor bigint DEFAULT 0 NOT NULL,
     credited_minor bigint DEFAULT 0 NOT NULL,
     offset_minor bigint DEFAULT 0 NOT NULL,
-    subscription_id uuid,
-    bill_index integer,
+    subscription_ids uuid[] DEFAULT '{}'::uuid[] NOT NULL,
     period_start timestamp with time zone,
     period_end timestamp with time zone,
     issued_at timestamp with time zone,
@@ -1273,13 +1280,12 @@ CREATE TABLE public.invoices (
     CONSTRAINT invoices_check CHECK (((paid_minor >= 0) AND (paid_minor <= total_minor))),
     CONSTRAINT invoices_check1 CHECK (((credited_minor >= 0) AND (credited_minor <= total_minor))),
     CONSTRAINT invoices_check2 CHECK (((offset_minor >= 0) AND (offset_minor <= credited_minor))),
-    CONSTRAINT invoices_check3 CHECK (((subscription_id IS NULL) = (bill_index IS NULL))),
-    CONSTRAINT invoices_check4 CHECK ((total_minor = (subtotal_minor + tax_minor))),
-    CONSTRAINT invoices_check5 CHECK (((status = 'draft'::text) = (number IS NULL))),
-    CONSTRAINT invoices_check6 CHECK (((number IS NULL) = (issuer_id IS NULL))),
-    CONSTRAINT invoices_check7 CHECK (((status <> 'paid'::text) OR ((paid_minor + offset_minor) = total_minor))),
-    CONSTRAINT invoices_check8 CHECK (((paid_minor + offset_minor) <= total_minor)),
-    CONSTRAINT invoices_check9 CHECK (((credited_minor - offset_minor) <= paid_minor)),
+    CONSTRAINT invoices_check3 CHECK ((total_minor = (subtotal_minor + tax_minor))),
+    CONSTRAINT invoices_check4 CHECK (((status = 'draft'::text) = (number IS NULL))),
+    CONSTRAINT invoices_check5 CHECK (((number IS NULL) = (issuer_id IS NULL))),
+    CONSTRAINT invoices_check6 CHECK (((status <> 'paid'::text) OR ((paid_minor + offset_minor) = total_minor))),
+    CONSTRAINT invoices_check7 CHECK (((paid_minor + offset_minor) <= total_minor)),
+    CONSTRAINT invoices_check8 CHECK (((credited_minor - offset_minor) <= paid_minor)),
     CONSTRAINT invoices_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'open'::text, 'paid'::text, 'void'::text, 'uncollectible'::text])))
 );
 CREATE TABLE public.issuers (
@@ -1694,6 +1700,7 @@ CREATE TABLE public.subscriptions (
     bill_try_count integer DEFAULT 0 NOT NULL,
     bill_retry_at timestamp with time zone,
     cancel_at_period_end boolean DEFAULT false NOT NULL,
+    invoice_separately boolean DEFAULT false NOT NULL,
     ends_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     revision integer DEFAULT 0 NOT NULL,
@@ -2183,6 +2190,8 @@ ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (account_id, caller, key);
 ALTER TABLE ONLY public.invoice_adjustments
     ADD CONSTRAINT invoice_adjustments_pkey PRIMARY KEY (account_id, invoice_id);
+ALTER TABLE ONLY public.invoice_bills
+    ADD CONSTRAINT invoice_bills_pkey PRIMARY KEY (account_id, subscription_id, bill_index);
 ALTER TABLE ONLY public.invoice_lines
     ADD CONSTRAINT invoice_lines_account_id_invoice_id_position_key UNIQUE (account_id, invoice_id, "position");
 ALTER TABLE ONLY public.invoice_lines
@@ -2190,9 +2199,7 @@ ALTER TABLE ONLY public.invoice_lines
 ALTER TABLE ONLY public.invoice_pdfs
     ADD CONSTRAINT invoice_pdfs_pkey PRIMARY KEY (account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_usage_changes
-    ADD CONSTRAINT invoice_usage_changes_pkey PRIMARY KEY (account_id, invoice_id, meter_code);
-ALTER TABLE ONLY public.invoices
-    ADD CONSTRAINT invoices_account_id_subscription_id_bill_index_key UNIQUE (account_id, subscription_id, bill_index);
+    ADD CONSTRAINT invoice_usage_changes_pkey PRIMARY KEY (account_id, invoice_id, subscription_id, meter_code);
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_issuer_id_number_key UNIQUE (issuer_id, number);
 ALTER TABLE ONLY public.invoices
@@ -2399,7 +2406,7 @@ CREATE INDEX plan_migrations_newest ON public.plan_migrations USING btree (creat
 CREATE INDEX plan_migrations_working ON public.plan_migrations USING btree (created_at) WHERE (finished_at IS NULL);
 CREATE UNIQUE INDEX plan_versions_active ON public.plan_versions USING btree (plan_id) WHERE (status = 'active'::text);
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
-CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, subscription_id) WHERE (next_bill_at IS NOT NULL);
+CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, account_id, subscription_id) WHERE (next_bill_at IS NOT NULL);
 CREATE UNIQUE INDEX subscriptions_live ON public.subscriptions USING btree (account_id, plan_id) WHERE (status <> 'canceled'::text);
 CREATE INDEX test_clocks_by_age ON public.test_clocks USING btree (created_at, test_clock_id) WHERE (deleted_at IS NULL);
 CREATE INDEX usage_alert_due_order ON public.usage_alert_due USING btree (due_at, due_id);
@@ -2485,6 +2492,7 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_cost_overrid
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_costs FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_usage_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.customer_credit_uses FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_bills FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_entries FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_postings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -2500,6 +2508,7 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_cost_overrides
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_costs FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_usage_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.customer_credit_uses FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_bills FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_lines FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_postings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -2619,6 +2628,10 @@ ALTER TABLE ONLY public.gateway_customers
     ADD CONSTRAINT gateway_customers_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.invoice_adjustments
     ADD CONSTRAINT invoice_adjustments_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
+ALTER TABLE ONLY public.invoice_bills
+    ADD CONSTRAINT invoice_bills_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
+ALTER TABLE ONLY public.invoice_bills
+    ADD CONSTRAINT invoice_bills_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
 ALTER TABLE ONLY public.invoice_lines
     ADD CONSTRAINT invoice_lines_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_pdfs
@@ -2627,8 +2640,6 @@ ALTER TABLE ONLY public.invoice_usage_changes
     ADD CONSTRAINT invoice_usage_changes_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
-ALTER TABLE ONLY public.invoices
-    ADD CONSTRAINT invoices_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
 ALTER TABLE ONLY public.invoices
     ADD CONSTRAINT invoices_issuer_id_fkey FOREIGN KEY (issuer_id) REFERENCES public.issuers(issuer_id);
 ALTER TABLE ONLY public.issuers
@@ -2712,6 +2723,7 @@ ALTER TABLE public.feature_overrides ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.gateway_customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_adjustments ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.invoice_bills ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_lines ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_pdfs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_usage_changes ENABLE ROW LEVEL SECURITY;
@@ -2743,6 +2755,7 @@ CREATE POLICY own_rows ON public.feature_overrides TO tallystick_account USING (
 CREATE POLICY own_rows ON public.gateway_customers TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.idempotency_keys TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_adjustments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.invoice_bills TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_lines TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_pdfs TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_usage_changes TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -2898,6 +2911,9 @@ GRANT SELECT ON TABLE public.idempotency_keys TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_adjustments TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_adjustments TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoice_adjustments TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.invoice_bills TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.invoice_bills TO tallystick_writer;
+GRANT SELECT ON TABLE public.invoice_bills TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.invoice_lines TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.invoice_lines TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoice_lines TO tallystick_staff;

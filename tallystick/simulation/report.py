@@ -52,11 +52,12 @@ class LineOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvoiceOut(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice."""
+    """An invoice; one over several subscriptions has `subscriptions` in place of `subscription`."""
 
     number: str | None
     status: str
     subscription: str | None
+    subscriptions: list[str | None] | msgspec.UnsetType = msgspec.UNSET
     issued_at: datetime | None
     due_at: datetime | None
     period: PeriodOut | None
@@ -188,6 +189,9 @@ def _invoice(
         number=one.number,
         status=one.status.value,
         subscription=names.get(str(one.subscription_id)),
+        subscriptions=[names.get(str(each)) for each in one.subscription_ids]
+        if len(one.subscription_ids) > 1
+        else msgspec.UNSET,
         issued_at=one.issued_at,
         due_at=one.due_at,
         period=_period(one.period_start, one.period_end),

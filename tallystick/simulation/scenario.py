@@ -77,9 +77,11 @@ class Subscribe(_Step, frozen=True, kw_only=True, tag="subscribe"):
     """Put the account on a plan; `as` is the subscription's name in later steps.
 
     `trial_days` (None: those of the plan), `starts_at` (None: at once), `ends_at`.
+    `invoice_separately`: not on one invoice with what else is due.
     """
 
     plan: str
+    invoice_separately: bool = False
     billing_time: BillingTime = "anniversary"
     quantity: int = 1
     trial_days: int | None = None

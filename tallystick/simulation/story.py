@@ -183,6 +183,7 @@ class Story:
                 quantity=step.quantity,
                 billing_time=step.billing_time,
                 trial_days=step.trial_days,
+                invoice_separately=step.invoice_separately,
                 ends_at=step.ends_at,
             )
             made = await subscriptions.subscribe(conn, self._account, plan, step.at, start)

@@ -96,7 +96,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     """How a subscription begins; what is None follows from the plan, the account and the present.
 
     `starts_at` may lie in the past (what is missed is billed) or in the future (it is pending).
-    `must_pay_first`: it is incomplete until its first invoice is paid.
+    `must_pay_first`: it is incomplete until its first invoice is paid. `invoice_separately`: its
+    bills have invoices of their own.
     """
 
     starts_at: datetime | None = None
@@ -109,6 +110,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     remainder: Remainder = "credit"
     schedule_owner: ScheduleOwner = "tallystick"
     must_pay_first: bool = False
+    invoice_separately: bool = False
 
 
 def next_status(status: Status, event: Event) -> Status:
@@ -164,6 +166,7 @@ def begin(
         trial_end=asked.trial_end,
         remainder=asked.remainder,
         ends_at=asked.ends_at,
+        invoice_separately=asked.invoice_separately,
         created_at=at,
     )
     made = _with_trial(made, plan, asked)

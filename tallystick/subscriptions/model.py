@@ -91,7 +91,8 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     None: nothing more to bill. `opens_at` is when flat prices in advance are billed first, None
     when they were. From `ends_at` on nothing is used; a canceled subscription may still wait for
     its last bill. `bill_error` says why it could not be billed; it is tried again at
-    `bill_retry_at` (wall time). `bill_index` counts its bills.
+    `bill_retry_at` (wall time). `bill_index` counts its bills. `invoice_separately`:
+    its bills stand on no invoice with other subscriptions'.
 
     Flat prices count from `flat_from` on, which by day is the first day that is the present terms',
     and those in advance are billed until `advance_until`. `used_from` is the instant from which it
@@ -133,6 +134,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     bill_try_count: int = 0
     bill_retry_at: datetime | None = None
     cancel_at_period_end: bool = False
+    invoice_separately: bool = False
     ends_at: datetime | None = None
     created_at: datetime
     revision: int = 0

@@ -96,10 +96,18 @@ async def claim_due(
 ) -> tuple[Subscription, ...]:
     """Return and lock what is to be billed by `now` on that clock (None: on no test clock).
 
-    What another worker has locked is left to it; what is parked waits for its `bill_retry_at`,
-    which is compared with `wall`. Under the writer's scope.
+    Each account's first due instant, with all that is due at it: what the account is due later
+    waits for the next claim. An account that another worker has begun is left to it; what is
+    parked waits for its `bill_retry_at`, which is compared with `wall`. At most `limit`, and what
+    is due with the last one. Under the writer's scope.
     """
-    return await store.lock_due(conn, now, wall, test_clock_id, limit)
+    due = await store.lock_due(conn, now, wall, test_clock_id, limit)
+    if len(due) == limit:
+        due = (*due, *await store.lock_due_with(conn, due[-1], wall))
+    first: dict[UUID, datetime | None] = {}
+    for one in due:
+        first.setdefault(one.account_id, one.next_bill_at)
+    return tuple(one for one in due if one.next_bill_at == first[one.account_id])
 
 
 async def next_due_at(conn: Connection, test_clock_id: UUID) -> datetime | None:

@@ -16,9 +16,10 @@ INSERT: Final = """
 INSERT INTO subscriptions (account_id, subscription_id, plan_version_id, plan_id, status,
     started_at, timezone, period_index, period_start, period_end, next_bill_at, created_at,
     quantity, billing_time, anchor_on, schedule_owner, flat_from, covered_from, opens_at,
-    trial_ends_at, trial_end, remainder, ends_at, currency, used_from)
+    trial_ends_at, trial_end, remainder, ends_at, currency, used_from,
+    invoice_separately)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25)
+    $21, $22, $23, $24, $25, $26)
 ON CONFLICT (account_id, plan_id) WHERE status <> 'canceled' DO NOTHING RETURNING subscription_id
 """
 INSERT_TERMS: Final = """
@@ -60,20 +61,31 @@ UPDATE subscriptions SET status = $3, period_index = $4, period_start = $5, peri
     resumes_at = $28, remainder = $29, used_from = $30, revision = revision + 1
 WHERE account_id = $1 AND subscription_id = $2 AND revision = $31 RETURNING subscription_id
 """
-# The accounts table says who lives by which clock. Another worker's rows are skipped, and so are
-# parked ones until their time (wall time) comes. Two statements, because one with IS NOT DISTINCT
-# FROM can use no index on the clock: one that stands in the future would read every subscription.
+# The accounts table says who lives by which clock. Another worker's accounts are skipped whole: the
+# account's row is locked first, so that no subscription of an account that is skipped is held.
+# Parked subscriptions are skipped until their time (wall time) comes. Two statements, because one
+# with IS NOT DISTINCT FROM can use no index on the clock: one that stands in the future would read
+# every subscription.
 CLAIM_DUE: Final = """
 SELECT s.* FROM subscriptions AS s JOIN accounts AS a USING (account_id)
 WHERE s.next_bill_at <= $1 AND a.test_clock_id IS NULL
   AND (s.bill_retry_at IS NULL OR s.bill_retry_at <= $2)
-ORDER BY s.next_bill_at, s.subscription_id LIMIT $3 FOR NO KEY UPDATE OF s SKIP LOCKED
+ORDER BY s.next_bill_at, s.account_id, s.subscription_id LIMIT $3
+FOR NO KEY UPDATE OF a, s SKIP LOCKED
 """
 CLAIM_DUE_ON_CLOCK: Final = """
 SELECT s.* FROM subscriptions AS s JOIN accounts AS a USING (account_id)
 WHERE s.next_bill_at <= $1 AND a.test_clock_id = $4
   AND (s.bill_retry_at IS NULL OR s.bill_retry_at <= $2)
-ORDER BY s.next_bill_at, s.subscription_id LIMIT $3 FOR NO KEY UPDATE OF s SKIP LOCKED
+ORDER BY s.next_bill_at, s.account_id, s.subscription_id LIMIT $3
+FOR NO KEY UPDATE OF a, s SKIP LOCKED
+"""
+# What the limit of a claim cut off of its last account.
+CLAIM_REST: Final = """
+SELECT s.* FROM subscriptions AS s
+WHERE s.account_id = $1 AND s.next_bill_at = $2 AND s.subscription_id > $3
+  AND (s.bill_retry_at IS NULL OR s.bill_retry_at <= $4)
+ORDER BY s.subscription_id FOR NO KEY UPDATE SKIP LOCKED
 """
 NEXT_DUE: Final = """
 SELECT min(s.next_bill_at) FROM subscriptions AS s JOIN accounts AS a USING (account_id)
@@ -89,6 +101,7 @@ async def insert(conn: Connection, new: Subscription) -> bool:
         new.next_bill_at, new.created_at, new.quantity, new.billing_time, new.anchor_on,
         new.schedule_owner, new.flat_from, new.covered_from, new.opens_at, new.trial_ends_at,
         new.trial_end, new.remainder, new.ends_at, new.currency, new.used_from,
+        new.invoice_separately,
     )  # fmt: skip
     return written is not None
 
@@ -155,11 +168,21 @@ async def save(conn: Connection, was: Subscription, now: Subscription) -> bool:
 async def lock_due(
     conn: Connection, now: datetime, wall: datetime, test_clock_id: UUID | None, limit: int
 ) -> tuple[Subscription, ...]:
-    """Return the subscriptions due longest on that clock, and lock them."""
+    """Return the subscriptions due longest on that clock, and lock them and their accounts."""
     if test_clock_id is None:
         rows = await conn.fetch(CLAIM_DUE, now, wall, limit)
     else:
         rows = await conn.fetch(CLAIM_DUE_ON_CLOCK, now, wall, limit, test_clock_id)
+    return tuple(_subscription(row) for row in rows)
+
+
+async def lock_due_with(
+    conn: Connection, last: Subscription, wall: datetime
+) -> tuple[Subscription, ...]:
+    """Return and lock what of its account is due with `last` and stands behind it."""
+    rows = await conn.fetch(
+        CLAIM_REST, last.account_id, last.next_bill_at, last.subscription_id, wall
+    )
     return tuple(_subscription(row) for row in rows)
 
 

@@ -26,8 +26,7 @@ from tallystick.payments.model import Payment, PaymentStatus
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.model import Status, Subscription
 from tallystick.subscriptions.periods import Period
-from tallystick.subscriptions.usage_dues import UsageDue
-from tallystick.timeline.walk import Planned, walk_of
+from tallystick.timeline.walk import PlannedInvoice, Stop, walk_of
 
 ITEMS_MAX: Final = 500
 
@@ -49,12 +48,13 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to come at `at` (UTC, the account's time).
 
     An invoice has its period, and its total as far as it is known; `has_usage`: usage up to `at`
-    comes on top. Credits say how many would go by then if none were used.
+    comes on top; one over several subscriptions has no plan. Credits say how many would go by then
+    if none were used.
     """
 
     at: datetime
     kind: Kind
-    subscription_id: UUID | None = None
+    subscription_ids: tuple[UUID, ...] = ()
     period: Period | None = None
     total: Money | None = None
     has_usage: bool = False
@@ -63,6 +63,11 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     credits: Decimal | None = None
     payment_id: UUID | None = None
     invoice_id: UUID | None = None
+
+    @property
+    def subscription_id(self) -> UUID | None:
+        """The one subscription that it is about; None: it is about several, or none."""
+        return self.subscription_ids[0] if len(self.subscription_ids) == 1 else None
 
 
 async def timeline(
@@ -85,34 +90,42 @@ async def timeline(
 async def _of_subscriptions(conn: Connection, account: Account, end: datetime) -> list[Item]:
     can_pay = await methods.default_method(conn, account.account_id) is not None
     walk = await walk_of(conn, account, can_pay=can_pay)
+    on = await subscriptions.list_subscriptions(conn, account.account_id)
     found: list[Item] = []
-    for one in reversed(await subscriptions.list_subscriptions(conn, account.account_id)):
-        async for planned in walk.until(one, end):
-            found += steps_shown(planned)
+    async for stop in walk.until(on[::-1], end):
+        found += stop_shown(stop)
+        if len(found) >= ITEMS_MAX:
+            break
     return found
 
 
-def steps_shown(planned: Planned) -> Iterator[Item]:
-    """Yield what a step ahead is to people: what becomes of the subscription, and an invoice."""
-    was, step = planned.was, planned.step
-    after = step.after
-    for kind in _turns(was, after):
-        yield Item(
-            at=step.at,
-            kind=kind,
-            subscription_id=was.subscription_id,
-            plan_code=planned.plan_after,
-        )
-    if planned.invoice is not None:
-        yield Item(
-            at=step.at,
-            kind="invoice",
-            subscription_id=was.subscription_id,
-            plan_code=planned.plan,
-            period=step.period,
-            total=planned.invoice.total,
-            has_usage=any(isinstance(due, UsageDue) for due in step.dues),
-        )
+def stop_shown(stop: Stop) -> Iterator[Item]:
+    """Yield what is ahead to people: what becomes of each subscription, and the invoices."""
+    for one in stop.steps:
+        for kind in _turns(one.was, one.step.after):
+            yield Item(
+                at=stop.at,
+                kind=kind,
+                subscription_ids=(one.was.subscription_id,),
+                plan_code=one.plan_after,
+            )
+    for planned in stop.invoices:
+        yield _invoice(planned)
+
+
+def _invoice(planned: PlannedInvoice) -> Item:
+    draft, plans = planned.invoice, {one.plan for one in planned.steps}
+    assert draft.period_start is not None  # noqa: S101 -- what subscriptions are billed has one
+    assert draft.period_end is not None  # noqa: S101
+    return Item(
+        at=planned.at,
+        kind="invoice",
+        subscription_ids=planned.subscription_ids,
+        plan_code=plans.pop() if len(plans) == 1 else None,
+        period=Period(draft.period_start, draft.period_end),
+        total=draft.total,
+        has_usage=planned.has_usage,
+    )
 
 
 def _turns(was: Subscription, after: Subscription) -> Iterator[Kind]:
@@ -166,4 +179,5 @@ def _attempt(payment: Payment) -> Iterator[Item]:
 
 
 def _order(item: Item) -> tuple[datetime, str, str]:
-    return item.at, item.kind, str(item.subscription_id or item.credit_grant_id or item.payment_id)
+    named = (*item.subscription_ids, item.credit_grant_id, item.payment_id)
+    return item.at, item.kind, str(next((one for one in named if one is not None), ""))

@@ -4,6 +4,7 @@ The change is the same pure function that the change itself calls (`lifecycle.be
 and what is billed of it is walked ahead as the billing run will go.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -23,7 +24,7 @@ from tallystick.subscriptions.changes import When
 from tallystick.subscriptions.lifecycle import Start
 from tallystick.subscriptions.model import Remainder, Status, Subscription
 from tallystick.subscriptions.sold import plan_of
-from tallystick.timeline.walk import Planned, Walk, walk_of
+from tallystick.timeline.walk import PlannedInvoice, Walk, walk_of
 
 NEXT_STEPS_MAX: Final = 24
 """Steps that bill nothing (a trial by the day) are passed over up to so many."""
@@ -81,8 +82,8 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     `next` has usage as far as it is known by now; None: nothing more would come.
     """
 
-    now: tuple[Planned, ...]
-    next: Planned | None
+    now: tuple[PlannedInvoice, ...]
+    next: PlannedInvoice | None
     subscription: Subscription
     plan: PlanVersion
 
@@ -94,7 +95,7 @@ async def preview(conn: Connection, account: Account, asked: Asked, now: datetim
     """
     can_pay = await methods.default_method(conn, account.account_id) is not None
     walk = await walk_of(conn, account, can_pay=can_pay)
-    billed: list[Planned] = []
+    billed: list[PlannedInvoice] = []
     if isinstance(asked, Subscribe):
         on = await _begun(conn, account, asked, now)
     else:
@@ -103,8 +104,8 @@ async def preview(conn: Connection, account: Account, asked: Asked, now: datetim
         on = await _changed(conn, was, asked, now)
     on = await _bill_up_to(walk, on, now, billed)
     return Preview(
-        now=tuple(one for one in billed if one.invoice is not None),
-        next=await _next_invoice(walk, on),
+        now=tuple(billed),
+        next=await _next_invoice(walk, on, await _due_with(conn, on)),
         subscription=on,
         plan=await plan_of(conn, on),
     )
@@ -161,20 +162,39 @@ async def _subscription(
 
 
 async def _bill_up_to(
-    walk: Walk, on: Subscription, now: datetime, billed: list[Planned]
+    walk: Walk, on: Subscription, now: datetime, billed: list[PlannedInvoice]
 ) -> Subscription:
     """Walk all that is due by `now`, and return the subscription behind it."""
-    async for planned in walk.until(on, now):
-        billed.append(planned)
-        on = planned.step.after
+    async for stop in walk.until([on], now):
+        billed += stop.invoices
+        on = stop.steps[0].step.after
     changes.require_settled(on, now)
     return on
 
 
-async def _next_invoice(walk: Walk, on: Subscription) -> Planned | None:
+async def _due_with(conn: Connection, on: Subscription) -> list[Subscription]:
+    """Return what else of the account is due at the instant at which this one is due next."""
+    known = await subscriptions.list_subscriptions(conn, on.account_id)
+    return [
+        one
+        for one in known
+        if one.next_bill_at is not None
+        and one.next_bill_at == on.next_bill_at
+        and one.subscription_id != on.subscription_id
+    ]
+
+
+async def _next_invoice(
+    walk: Walk, on: Subscription, others: Sequence[Subscription]
+) -> PlannedInvoice | None:
+    """Return the next invoice that bills `on`, with what else of the account is due then."""
+    standing = {one.subscription_id: one for one in (on, *others)}
     for _ in range(NEXT_STEPS_MAX):
-        planned = await walk.next(on)
-        if planned is None or planned.invoice is not None:
-            return planned
-        on = planned.step.after
+        stop = await walk.next(list(standing.values()))
+        if stop is None:
+            return None
+        for planned in stop.invoices:
+            if on.subscription_id in planned.subscription_ids:
+                return planned
+        standing |= {one.was.subscription_id: one.step.after for one in stop.steps}
     return None

@@ -1,45 +1,66 @@
-"""Walking ahead: the bills that follow from how a subscription stands, none of them written.
+"""Walking ahead: the bills that follow from how subscriptions stand, none of them written.
 
-The same steps as the billing run (`Biller.draft`, `balance`, `draft_of`), over values instead of
-rows: what it will do is what is shown, as far as usage is known by now.
+The same steps as the billing run (`Biller.draft`, `compose`), over values instead of rows: what it
+will do is what is shown, as far as usage is known by now.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import msgspec
-from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
 from tallystick.documents.document import Party
 from tallystick.invoices import service as invoices
-from tallystick.invoices.adjustments import Adjustment, balance
-from tallystick.invoices.biller import Bill, Biller, Book, read_book
-from tallystick.invoices.build import draft_of
+from tallystick.invoices.adjustments import Adjustment
+from tallystick.invoices.biller import Biller, Book, read_book
+from tallystick.invoices.compose import Bill, Composed, compose, taken_off
 from tallystick.invoices.model import InvoiceDraft
 from tallystick.kernel.db import Connection
 from tallystick.kernel.ids import new_id
-from tallystick.money.amount import Money
 from tallystick.subscriptions.bills import Step
-from tallystick.subscriptions.model import Status, Subscription
+from tallystick.subscriptions.model import Subscription
+from tallystick.subscriptions.usage_dues import UsageDue
 
 STEPS_MAX: Final = 400
+"""How far each subscription is walked."""
 _NOBODY: Final = Party("")
 
 
-class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """A step ahead, and the invoice that it would make; None: nothing would be billed.
-
-    `plan` and `plan_after` are the codes of the plans before and behind it.
-    """
+class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step ahead; `plan` and `plan_after` are the codes of the plans before and behind it."""
 
     was: Subscription
     step: Step
-    invoice: InvoiceDraft | None
     plan: str
     plan_after: str
+
+
+class PlannedInvoice(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice that would be issued at `at` over these steps.
+
+    `has_usage`: usage up to then comes on top of what is known by now.
+    """
+
+    at: datetime
+    invoice: InvoiceDraft
+    steps: tuple[PlannedStep, ...]
+    has_usage: bool
+
+    @property
+    def subscription_ids(self) -> tuple[UUID, ...]:
+        """Whose bills it is for."""
+        return tuple(bill.subscription_id for bill in self.invoice.bills)
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """All that comes at one instant: a step of each subscription that is due, and the invoices."""
+
+    at: datetime
+    steps: tuple[PlannedStep, ...]
+    invoices: tuple[PlannedInvoice, ...]
 
 
 class Walk:
@@ -57,65 +78,77 @@ class Walk:
         self._can_pay = can_pay
         self._book: Book | None = None
 
-    async def next(self, on: Subscription) -> Planned | None:
-        """Return what comes next, with usage as it is known by now; None when nothing does."""
-        at = on.next_bill_at
+    async def next(self, on: Sequence[Subscription]) -> Stop | None:
+        """Return what comes first for these subscriptions; None when nothing does.
+
+        Usage is as it is known by now.
+        """
+        at = min((one.next_bill_at for one in on if one.next_bill_at), default=None)
         if at is None:
             return None
-        book = await self._known(on)
-        biller = Biller(self._conn, at, _NOBODY, book, self._has_method)
-        bill = await biller.draft(on)
-        if bill is None:
+        due = [one for one in on if one.next_bill_at == at]
+        book = await self._known(due)
+        biller = Biller(self._conn, at, _NOBODY, self._has_method)
+        bills = [bill for one in due if (bill := await biller.draft(one, book)) is not None]
+        if not bills:
             return None
-        invoice = self._invoice(on, bill, at) if bill.lines else None
-        return Planned(
-            was=on,
-            step=bill.step,
-            invoice=invoice,
-            plan=book.plans[on.plan_version_id].plan_code,
-            plan_after=book.plans[bill.step.after.plan_version_id].plan_code,
-        )
+        steps = {bill.on.subscription_id: _planned(bill, book) for bill in bills}
+        made = compose(self._account, bills, self._credit, at)
+        for one in made:
+            self._settle(one)
+        found = tuple(_invoice(at, one.draft, steps) for one in made)
+        return Stop(at, tuple(steps.values()), found)
 
-    async def until(self, on: Subscription, end: datetime) -> AsyncIterator[Planned]:
-        """Yield what comes up to `end`, that instant included; 400 steps at most."""
-        for _ in range(STEPS_MAX):
-            if on.next_bill_at is None or on.next_bill_at > end:
-                return
-            planned = await self.next(on)
-            if planned is None:
-                return
-            yield planned
-            on = planned.step.after
+    async def until(self, on: Sequence[Subscription], end: datetime) -> AsyncIterator[Stop]:
+        """Yield what comes up to `end`, that instant included, in order of time."""
+        standing = {one.subscription_id: one for one in on}
+        taken = dict.fromkeys(standing, 0)
+        while (stop := await self._next_by(list(standing.values()), end)) is not None:
+            yield stop
+            for one in stop.steps:
+                named = one.was.subscription_id
+                standing[named] = one.step.after
+                taken[named] += 1
+                if taken[named] == STEPS_MAX:
+                    del standing[named]
 
-    def _invoice(self, on: Subscription, bill: Bill, at: datetime) -> InvoiceDraft:
-        balanced = balance(bill.lines, self._credit, self._account.currency, at)
-        self._take(dict(balanced.used))
-        is_refunded = bill.step.after.status is Status.CANCELED and on.remainder == "refund"
-        if not balanced.kept.is_zero() and not is_refunded:
-            self._credit.append(
-                Adjustment(invoice_id=new_id(), number="to come", left=balanced.kept)
-            )
-        currency = self._account.currency
-        return draft_of(self._account, currency, bill.step.period, balanced.lines)
+    async def _next_by(self, on: Sequence[Subscription], end: datetime) -> Stop | None:
+        soon = [one for one in on if one.next_bill_at is not None and one.next_bill_at <= end]
+        return await self.next(soon)
 
-    def _take(self, used: dict[UUID, Money]) -> None:
-        nothing = Money.zero(self._account.currency)
-        self._credit = [
-            replace(one, left=one.left - used.get(one.invoice_id, nothing)) for one in self._credit
-        ]
+    def _settle(self, made: Composed) -> None:
+        self._credit = taken_off(self._credit, made.used)
+        if not made.kept.is_zero() and made.kind_of_kept == "credit":
+            self._credit.append(Adjustment(invoice_id=new_id(), number="to come", left=made.kept))
 
-    async def _known(self, on: Subscription) -> Book:
-        """Return what the next bill needs to know, read when a plan is new on the way."""
-        wanted = {on.plan_version_id, on.next_plan_version_id} - {None}
+    async def _known(self, on: Sequence[Subscription]) -> Book:
+        """Return what the next bills need to know, read when a plan is new on the way."""
+        wanted = {one.plan_version_id for one in on}
+        wanted |= {one.next_plan_version_id for one in on if one.next_plan_version_id}
         if self._book is None or not wanted <= set(self._book.plans):
-            self._book = await read_book(self._conn, [on])
+            self._book = await read_book(self._conn, on)
         return self._book
 
     async def _has_method(self, _conn: Connection, _account_id: UUID) -> bool:
         return self._can_pay
 
 
+def _planned(bill: Bill, book: Book) -> PlannedStep:
+    return PlannedStep(
+        was=bill.on,
+        step=bill.step,
+        plan=book.plans[bill.on.plan_version_id].plan_code,
+        plan_after=book.plans[bill.step.after.plan_version_id].plan_code,
+    )
+
+
+def _invoice(at: datetime, draft: InvoiceDraft, steps: dict[UUID, PlannedStep]) -> PlannedInvoice:
+    billed = tuple(steps[bill.subscription_id] for bill in draft.bills)
+    has_usage = any(isinstance(due, UsageDue) for one in billed for due in one.step.dues)
+    return PlannedInvoice(at=at, invoice=draft, steps=billed, has_usage=has_usage)
+
+
 async def walk_of(conn: Connection, account: Account, *, can_pay: bool) -> Walk:
     """Return the way ahead of an account, with the credit that it has from earlier invoices."""
-    open_ = await invoices.open_credit(conn, account.account_id, account.currency)
+    open_ = await invoices.open_credit(conn, account.account_id)
     return Walk(conn, account, open_, can_pay=can_pay)

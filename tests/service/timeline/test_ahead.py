@@ -180,7 +180,7 @@ async def test_a_preview_is_what_the_change_then_invoices_to_the_cent(
     assert [(one.kind, one.amount) for one in shown] == [
         (one.kind, one.amount) for one in real_lines
     ]
-    assert (seen.next.step.at, seen.next.invoice.total) == (later[0].issued_at, later[0].total)
+    assert (seen.next.at, seen.next.invoice.total) == (later[0].issued_at, later[0].total)
 
 
 async def test_a_preview_of_a_beginning_shows_the_first_invoices(shop: Shop) -> None:
@@ -191,7 +191,7 @@ async def test_a_preview_of_a_beginning_shows_the_first_invoices(shop: Shop) -> 
     trial = await shop.preview(preview.Subscribe(plan="trial"), START)
     assert trial.now == ()
     assert trial.next is not None
-    assert trial.next.step.at == START + timedelta(days=14)
+    assert trial.next.at == START + timedelta(days=14)
     assert await shop.invoices() == []
 
 
