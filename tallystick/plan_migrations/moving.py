@@ -85,8 +85,8 @@ async def foresee(conn: Connection, move: Move) -> Row:
     need_movable(on, to)
     need_billable(move.account, to)
     walk = await walk_of(conn, move.account, can_pay=True)
-    async for planned in walk.until(on, move.now):
-        on = planned.step.after
+    async for stop in walk.until([on], move.now):
+        on = stop.steps[0].step.after
     at = replace(move, on=on).at
     moved = changes.change_terms(on, move.before, to, quantity=None, when=at, now=move.now)
     until = fee_period(on, to, at).end
@@ -150,8 +150,8 @@ def is_waiting(on: Subscription, row: Row, to: PlanVersion) -> bool:
 async def _invoiced(walk: Walk, on: Subscription, until: datetime, currency: str) -> Money:
     """Return what its invoices up to `until` come to for the time before, without credits."""
     total = Money.zero(currency)
-    async for planned in walk.until(on, until):
-        for line in planned.invoice.lines if planned.invoice else ():
+    async for stop in walk.until([on], until):
+        for line in (one for planned in stop.invoices for one in planned.invoice.lines):
             is_before = line.period_start is None or line.period_start < until
             if is_before and line.kind != "adjustment":
                 total += line.amount
