@@ -188,15 +188,24 @@ class InvoiceDocument(msgspec.Struct, frozen=True, omit_defaults=True):
 class PaymentState(msgspec.Struct, frozen=True):
     """How far an invoice is paid: all that is printed and may change after finalization.
 
-    `paid_minor` counts credit that was used as well as money,
-    `credited_minor` is what credit notes took off what is due. `paid_on` and `method` ("Visa ending
-    4242", "Prepaid credit") are those of the last payment.
+    `paid_minor` counts credit that was used as well as money. `paid_on` and `method` ("Visa ending
+    4242", "Prepaid credit") are those of the last payment. `credited_minor` is what credit notes
+    took off what is due.
     """
 
     status: PaymentStatus
     paid_minor: int = 0
-    credited_minor: int = 0
     paid_on: date | None = None
+    method: str | None = None
+    credited_minor: int = 0
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """A payment that came in, as its receipt says it; `number` is the public id of the payment."""
+
+    number: str
+    paid_on: date
+    amount_minor: int
     method: str | None = None
 
 

@@ -1,61 +1,71 @@
-"""An invoice as a PDF: tagged, archivable (PDF/A-3a, PDF/UA-1), the same bytes each time.
+"""A document as a PDF: tagged, archivable (PDF/A-3a, PDF/UA-1), the same bytes each time.
 
-`pdf_view.py` decides every word, number and date, `invoice.typ` how they look. What people wrote
+`page_view.py` decides every word, number and date, `document.typ` how they look. What people wrote
 crosses over as JSON strings and is shown as text, so no name can be read as markup.
 """
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
-from importlib.metadata import entry_points
 from importlib.resources import files
-from pathlib import Path
-from threading import Lock
-from typing import Literal, TypeAlias
+from importlib.resources.abc import Traversable
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
-import typst
 
-from tallystick.documents.document import InvoiceDocument, PaymentState
-from tallystick.documents.pdf_view import LANGUAGE, View, Writer, printed
-from tallystick.kernel.errors import SetupError
+import tallystick
+from tallystick.documents import fonts
+from tallystick.documents.document import InvoiceDocument, PaymentState, Receipt
+from tallystick.documents.labels import FALLBACK, words
+from tallystick.documents.line_view import View
+from tallystick.documents.page_view import printed
+from tallystick.documents.sheet import Sheet
+from tallystick.documents.typesetting import (
+    ARCHIVAL,
+    FAILURES,
+    compiled,
+    is_drawable,
+    without_glyph,
+)
+from tallystick.documents.writer import Writer
+from tallystick.kernel.errors import Unavailable
 
-Standard: TypeAlias = Literal["a-3a", "a-3b", "ua-1"]
-ARCHIVAL: tuple[Standard, ...] = ("a-3a", "ua-1")
-FONT = "Inter"
-FONT_GROUP = "fontpkg.family"  # the entry points under which font packages announce themselves
-LOCALES_CACHED_MAX = 256
-_UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+LOCALES_CACHED_MAX: Final = 256
+NO_GLYPH: Final = "\ufffd"  # what stands where no font has a letter
+_UNPRINTABLE: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_PNG: Final = b"\x89PNG"
 
 log = structlog.get_logger()
-_one_at_a_time = Lock()  # a typst compiler refuses a second caller with "Already borrowed"
 
 
-def render(document: InvoiceDocument, payment: PaymentState) -> bytes:
-    """Return the invoice as PDF bytes: A4, the same bytes for the same input and fonts.
+def render(
+    document: InvoiceDocument, payment: PaymentState | None, logo: bytes | None = None
+) -> bytes:
+    """Return the document as PDF bytes: A4, the same bytes for the same input and fonts.
 
-    It is archivable and tagged for screen readers. Where somebody's text has a character that no
-    installed font can draw this is impossible: then it is a plain tagged PDF 1.7 with a box in
-    its place, and the log says `invoice_pdf_not_archival`. Numbers and dates are never boxes:
-    where the fonts do not suffice for the locale they are written in English.
+    A credit note has no payment. `logo` is a PNG or an SVG; one that can not be drawn is left out
+    and logged. It is archivable and tagged for screen readers; a letter that no installed font
+    can draw is printed as U+FFFD.
 
     It keeps one core busy for 20 ms, with 500 lines for 400; call it in a thread.
-    Raises SetupError when the font package is missing, UnknownLocale and UnknownCurrency.
+    Raises Unavailable `rendering_failed`, SetupError, UnknownLocale and UnknownCurrency.
     """
-    zone = ZoneInfo(document.timezone)
-    locale = _legible(document.locale, document.currency)
-    view = printed(document, payment, Writer(document.currency, locale, zone))
-    inputs = {"invoice": msgspec.json.encode(_printable(view)).decode()}
-    try:
-        return _compile("invoice.typ", inputs, ARCHIVAL)
-    except typst.TypstError:  # its message quotes the customer's text, which no log should hold
-        log.warning(
-            "invoice_pdf_not_archival", number=document.number, account_id=document.account_id
-        )
-        return _compile("invoice.typ", inputs, ())
+    return _rendered(document, payment, None, logo, None)
+
+
+def render_receipt(document: InvoiceDocument, receipt: Receipt, logo: bytes | None = None) -> bytes:
+    """Return the receipt of a payment for this invoice; as `render` does."""
+    return _rendered(document, None, receipt, logo, None)
+
+
+def render_with_xml(
+    document: InvoiceDocument, payment: PaymentState | None, logo: bytes | None, xml: bytes
+) -> bytes:
+    """Return the document as `render` does, with the XML in it under the name of Factur-X."""
+    return _rendered(document, payment, None, logo, xml)
 
 
 def pdf_etag(pdf: bytes) -> str:
@@ -63,71 +73,101 @@ def pdf_etag(pdf: bytes) -> str:
     return f'"{hashlib.sha256(pdf).hexdigest()}"'
 
 
+@cache
+def look_version() -> bytes:
+    """Return a hash of all that decides the look: a new template renders old invoices anew."""
+    digest = hashlib.sha256(f"{tallystick.__version__} {fonts.versions()}".encode())
+    _digest_folder(digest, files("tallystick.documents"))
+    return digest.digest()
+
+
+def _digest_folder(digest: "hashlib._Hash", folder: Traversable) -> None:
+    for file in sorted(folder.iterdir(), key=lambda one: one.name):
+        if file.is_dir() and file.name != "__pycache__":
+            _digest_folder(digest, file)
+        elif file.name.endswith((".py", ".typ", ".json")):
+            digest.update(file.read_bytes())
+
+
+def _rendered(
+    document: InvoiceDocument,
+    payment: PaymentState | None,
+    receipt: Receipt | None,
+    logo: bytes | None,
+    xml: bytes | None,
+) -> bytes:
+    locale = _legible(document.locale, document.currency)
+    write = Writer(document.currency, locale, ZoneInfo(document.timezone))
+    view = _printable(printed(Sheet(document, payment, receipt, words(locale), write)))
+    countries = (document.customer.country, document.seller.country)
+    inputs = {"fonts": fonts.families(document.locale, countries)}
+    if xml is not None:
+        inputs["xml"] = xml.decode()
+    try:
+        return _compile(view, inputs, logo)
+    except FAILURES:  # its message quotes the customer's text, which no log should hold
+        log.warning("document_drawn_again", number=document.number, account=document.account_id)
+    return _compile_again(view, inputs, logo)
+
+
+def _compile(view: View, inputs: Mapping[str, str], logo: bytes | None) -> bytes:
+    given = {**inputs, "document": msgspec.json.encode(view).decode()}
+    if logo is None:
+        return compiled("document.typ", given, ARCHIVAL)
+    name = "logo.png" if logo.startswith(_PNG) else "logo.svg"
+    return compiled("document.typ", {**given, "logo": name}, ARCHIVAL, (name, logo))
+
+
+def _compile_again(view: View, inputs: Mapping[str, str], logo: bytes | None) -> bytes:
+    """Return it without the letters that have no glyph, if need be without the logo too."""
+    missing = without_glyph(msgspec.json.encode(view).decode())
+    if missing:
+        view = _replaced(view, str.maketrans(dict.fromkeys(missing, NO_GLYPH)))
+    try:
+        return _compile(view, inputs, logo)
+    except FAILURES as error:
+        if logo is None:
+            raise rendering_failed() from error
+    try:
+        return _compile(view, inputs, None)
+    except FAILURES as error:
+        raise rendering_failed() from error
+
+
+def rendering_failed() -> Unavailable:
+    """Return the error of a document that could not be drawn; why is in the log."""
+    return Unavailable(
+        "rendering_failed",
+        "The document could not be drawn; it is unchanged. Try again later, and if it stays so"
+        " tell whoever runs this installation to look in the log.",
+    )
+
+
 @lru_cache(maxsize=LOCALES_CACHED_MAX)
 def _legible(locale: str, currency: str) -> str:
-    """Return the locale if the fonts have its letters, else English (Japanese needs 年 and ￥)."""
-    sample = Writer(currency, locale, ZoneInfo("UTC")).sample()
-    try:
-        _compile("glyphs.typ", {"sample": sample}, ("a-3b",))
-    except typst.TypstError:
-        log.warning("invoice_locale_without_font", locale=locale, currency=currency)
-        return LANGUAGE
-    return locale
-
-
-def _compile(template: str, inputs: Mapping[str, str], standards: Sequence[Standard]) -> bytes:
-    with _one_at_a_time:
-        pdf = _compiler().compile(
-            _templates() / template,
-            format="pdf",
-            sys_inputs={**inputs, "fonts": _font_names()},
-            pdf_standards=[*standards],
-            timestamp=0,  # never the clock: the template dates the file by the day of issue
-        )
-    if not isinstance(pdf, bytes):
-        raise TypeError("typst gave no bytes for a PDF")
-    return pdf
-
-
-@cache
-def _compiler() -> typst.Compiler:
-    """Return the compiler with its fonts read, 30 ms of work: one for the life of the process.
-
-    No system font takes part, or two machines would make two different files. Typst brings a few
-    fonts of its own (among them some for Hebrew and Arabic), asked where the packages have none.
-    """
-    fonts = typst.Fonts(
-        include_system_fonts=False, include_embedded_fonts=True, font_paths=_font_folders()
-    )
-    return typst.Compiler(root=_templates(), font_paths=fonts, ignore_system_fonts=True)
-
-
-@cache
-def _font_names() -> str:
-    """Return the families of the installed packages as JSON, the house font first."""
-    fonts = typst.Fonts(
-        include_system_fonts=False, include_embedded_fonts=False, font_paths=_font_folders()
-    )
-    return msgspec.json.encode(sorted(fonts.families(), key=lambda name: name != FONT)).decode()
-
-
-def _font_folders() -> list[str]:
-    packages = {entry.name: entry for entry in entry_points(group=FONT_GROUP)}
-    if FONT.lower() not in packages:
-        raise SetupError("font_missing", "Install the package fontpkg-inter to print invoices.")
-    return [str(files(packages[name].load())) for name in sorted(packages)]
-
-
-def _templates() -> Path:
-    return Path(str(files("tallystick.documents")))
+    """Return the locale if the fonts have its letters, else English (nobody has Tibetan)."""
+    if is_drawable(Writer(currency, locale, ZoneInfo("UTC")).sample()):
+        return locale
+    log.warning("document_locale_without_font", locale=locale, currency=currency)
+    return FALLBACK
 
 
 def _printable(value: View) -> View:
     """Return the same data with a space for each control character: PDF/A and XML allow none."""
     if isinstance(value, str):
         return _UNPRINTABLE.sub(" ", value)
+    return _mapped(value, _printable)
+
+
+def _replaced(value: View, table: dict[int, str]) -> View:
+    if isinstance(value, str):
+        return value.translate(table)
+    return _mapped(value, lambda item: _replaced(item, table))
+
+
+def _mapped(value: View, change: Callable[[View], View]) -> View:
     if isinstance(value, list):
-        return [_printable(item) for item in value]
+        return [change(item) for item in value]
     if isinstance(value, dict):
-        return {key: _printable(item) for key, item in value.items()}
+        return {key: change(item) for key, item in value.items()}
     return value

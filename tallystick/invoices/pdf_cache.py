@@ -2,14 +2,11 @@
 
 import asyncio
 import hashlib
-from functools import cache
-from importlib.resources import files
-from typing import Final, cast
+from typing import cast
 from uuid import UUID
 
 import msgspec
 
-import tallystick
 from tallystick.documents.document import (
     InvoiceDocument,
     PaymentState,
@@ -17,7 +14,7 @@ from tallystick.documents.document import (
     decode,
     encode,
 )
-from tallystick.documents.pdf import pdf_etag, render
+from tallystick.documents.pdf import look_version, pdf_etag, render
 from tallystick.invoices import pdf_store, store
 from tallystick.invoices.model import Invoice
 from tallystick.invoices.pdf_store import InvoicePdf
@@ -25,8 +22,6 @@ from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import unknown
 from tallystick.subscriptions.periods import local_day
-
-LOOK_FILES: Final = (".typ", "pdf.py", "pdf_view.py")
 
 
 class _Printable(msgspec.Struct, frozen=True):
@@ -74,7 +69,7 @@ async def _printable(conn: Connection, account_id: UUID, invoice_id: UUID) -> _P
         raise Conflict("invoice_not_final", "A draft has no PDF; finalize the invoice first.")
     document = decode(stored)
     payment = payment_state(invoice, document.timezone)
-    digest = hashlib.sha256(_look_version())
+    digest = hashlib.sha256(look_version())
     digest.update(encode(document))
     digest.update(msgspec.json.encode(payment))
     return _Printable(document, payment, digest.digest())
@@ -88,14 +83,3 @@ def payment_state(invoice: Invoice, timezone: str) -> PaymentState:
         credited_minor=invoice.offset.minor,
         paid_on=local_day(invoice.paid_at, timezone) if invoice.paid_at else None,
     )
-
-
-@cache
-def _look_version() -> bytes:
-    """Return a hash of all that decides the look: a new template renders old invoices anew."""
-    digest = hashlib.sha256(tallystick.__version__.encode())
-    folder = files("tallystick.documents")
-    for file in sorted(folder.iterdir(), key=lambda one: one.name):
-        if file.name.endswith(LOOK_FILES):
-            digest.update(file.read_bytes())
-    return digest.digest()

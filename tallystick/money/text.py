@@ -26,6 +26,9 @@ LOCALES_CACHED_MAX = 64  # locales come from requests, so what is remembered is 
 
 _SPACES = str.maketrans(dict.fromkeys("\u00a0\u202f\u2009\t", " "))
 _BIDI_MARKS = str.maketrans(dict.fromkeys("\u200e\u200f\u061c"))
+_CODE_AND_DIGIT = re.compile(
+    "([A-Z])([0-9])"
+)  # "KWD1.234": CLDR wants a space there, Babel forgets
 _MINUS = "-\u2212"
 
 
@@ -82,7 +85,7 @@ def show_price(amount: Decimal, currency: str, locale: str) -> str:
     unit, style = look_up(currency), _style(locale)
     decimals = "." + "0" * unit.exponent if unit.exponent else ""
     pattern = parse_pattern(style.currency_pattern.replace("0.00", f"0{decimals}"))
-    return _apply(pattern, amount, style, unit.code)
+    return _CODE_AND_DIGIT.sub("\\1\u00a0\\2", _apply(pattern, amount, style, unit.code))
 
 
 def show_decimal(value: Decimal, locale: str) -> str:

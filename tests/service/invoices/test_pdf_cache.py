@@ -85,7 +85,7 @@ async def test_a_new_look_renders_old_invoices_anew(
     _, invoice = await world.billed_account()
     await read(world, invoice)
     (before,) = await world.rows("SELECT source FROM invoice_pdfs")
-    monkeypatch.setattr(pdf_cache, "_look_version", lambda: b"another template")
+    monkeypatch.setattr(pdf_cache, "look_version", lambda: b"another template")
     await read(world, invoice)
     (after,) = await world.rows("SELECT source FROM invoice_pdfs")
     assert after["source"] != before["source"]
