@@ -37,6 +37,8 @@ from tallystick.subscriptions.periods import zone
 from tallystick.subscriptions.terms import FlatDue
 from tallystick.subscriptions.usage_dues import CommitmentDue, UsageDue
 from tallystick.subscriptions.usage_share import days_of, part_of, usage_share
+from tallystick.taxes import service as taxes
+from tallystick.taxes.model import TaxTerms
 
 STEPS_MAX: Final = 400
 """How many bills one change may catch up with; the billing run does the rest."""
@@ -51,6 +53,7 @@ class Book(msgspec.Struct, frozen=True):
     accounts: dict[UUID, Account]
     plans: dict[UUID, PlanVersion]
     meters: dict[str, Meter]
+    terms: dict[UUID, TaxTerms]
 
 
 class Biller:
@@ -76,16 +79,18 @@ class Biller:
         ]
         return Bill(on=due, step=step, lines=tuple(lines), plan_name=plan.plan_name)
 
-    async def issue(self, account: Account, bills: Sequence[Bill]) -> tuple[Subscription, ...]:
+    async def issue(
+        self, account: Account, bills: Sequence[Bill], terms: TaxTerms
+    ) -> tuple[Subscription, ...]:
         """Issue the invoices over these bills of an account, and move its subscriptions on.
 
-        A bill that has its invoice gets no other.
+        `terms` are those of its taxes. A bill that has its invoice gets no other.
         """
         keys = [(account.account_id, bill.key) for bill in bills]
         invoiced = await store.invoiced(self._conn, keys)
         new = [bill for bill in bills if (account.account_id, bill.key) not in invoiced]
         open_ = await adjustment_store.lock_open(self._conn, account.account_id)
-        for one in compose(account, new, open_, self._now):
+        for one in compose(account, new, open_, self._now, terms):
             await self._issue(one)
         return tuple(
             [await subscriptions.advance_period(self._conn, bill.on, bill.step) for bill in bills]
@@ -187,7 +192,8 @@ async def bill_now(
         bill = await biller.draft(on, book)
         if bill is None:
             return on
-        (on,) = await biller.issue(book.accounts[account_id], [bill])
+        account, terms = book.accounts[account_id], book.terms[account_id]
+        (on,) = await biller.issue(account, [bill], terms)
     raise Conflict(
         "subscription_billing_behind",
         "Much of what is due is not billed yet; try again when the worker has done so.",
@@ -203,8 +209,10 @@ async def read_book(conn: Connection, due: Sequence[Subscription]) -> Book:
     }
     plans = {one: await catalog.get_plan_version(conn, one) for one in sorted(wanted)}
     codes = {code for plan in plans.values() for code in metered_codes(plan)}
+    billed = {account_id: found[name] for account_id, name in names.items()}
     return Book(
-        accounts={account_id: found[name] for account_id, name in names.items()},
+        accounts=billed,
         plans=plans,
         meters=dict(await catalog.meters_by_codes(conn, codes)),
+        terms=await taxes.read_terms(conn, billed.values()),
     )

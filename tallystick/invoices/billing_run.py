@@ -22,6 +22,7 @@ from tallystick.kernel.errors import TallystickError
 from tallystick.money.errors import MoneyError
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.model import Subscription
+from tallystick.taxes.model import TaxTerms
 
 BATCH_MAX: Final = 50
 NAME: Final = "billing"
@@ -89,17 +90,18 @@ class _Batch:
             if bill is not None:
                 by_account.setdefault(each.account_id, []).append(bill)
         for account_id, bills in by_account.items():
-            await self._issue(self._book.accounts[account_id], bills)
+            book = self._book
+            await self._issue(book.accounts[account_id], bills, book.terms[account_id])
 
-    async def _issue(self, account: Account, bills: Sequence[Bill]) -> None:
+    async def _issue(self, account: Account, bills: Sequence[Bill], terms: TaxTerms) -> None:
         """Issue what an account is due; if that can not be done at once, one bill by one."""
         if len(bills) > 1:
             with suppress(Exception):
                 async with self._conn.transaction():
-                    await self._biller.issue(account, bills)
+                    await self._biller.issue(account, bills, terms)
                 return
         for bill in bills:
-            await self._or_park(bill.on, self._biller.issue(account, [bill]))
+            await self._or_park(bill.on, self._biller.issue(account, [bill], terms))
 
     async def _or_park(self, due: Subscription, work: Awaitable[T]) -> T | None:
         try:

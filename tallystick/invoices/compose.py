@@ -18,6 +18,7 @@ from tallystick.money.amount import Money
 from tallystick.subscriptions.bills import Step
 from tallystick.subscriptions.model import Status, Subscription
 from tallystick.subscriptions.periods import Period
+from tallystick.taxes.model import TaxTerms
 
 
 class Bill(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,17 +54,21 @@ class Composed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compose(
-    account: Account, bills: Sequence[Bill], open_: Sequence[Adjustment], at: datetime
+    account: Account,
+    bills: Sequence[Bill],
+    open_: Sequence[Adjustment],
+    at: datetime,
+    terms: TaxTerms,
 ) -> tuple[Composed, ...]:
     """Return the invoices over the bills of one account that are due at one instant.
 
-    `open_` is what can be taken off, oldest first; `at` is the account's present. Bills without
-    lines have no invoice.
+    `open_` is what can be taken off, oldest first; `at` is the account's present, `terms` are
+    those of its taxes. Bills without lines have no invoice. Raises Conflict as `taxes_on` does.
     """
     made: list[Composed] = []
     left = list(open_)
     for together in _together(bills):
-        one = _composed(account, together, left, at)
+        one = _composed(account, together, left, at, terms)
         left = taken_off(left, one.used)
         made.append(one)
     return tuple(made)
@@ -94,13 +99,17 @@ def _together(bills: Sequence[Bill]) -> Iterable[Sequence[Bill]]:
 
 
 def _composed(
-    account: Account, bills: Sequence[Bill], open_: Sequence[Adjustment], at: datetime
+    account: Account,
+    bills: Sequence[Bill],
+    open_: Sequence[Adjustment],
+    at: datetime,
+    terms: TaxTerms,
 ) -> Composed:
     lines = tuple(_lines(bills))
     currency = lines[0].amount.currency
     can_take = [one for one in open_ if one.left.currency == currency]
     balanced = balance(lines, can_take, currency, at)
-    draft = draft_of(account, currency, _span(bills), balanced.lines)
+    draft = draft_of(account, currency, _span(bills), balanced.lines, terms=terms, at=at)
     return Composed(
         account=account,
         draft=replace(draft, bills=tuple(bill.key for bill in bills)),

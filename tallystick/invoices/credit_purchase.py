@@ -17,6 +17,7 @@ from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import BadInput, Conflict
 from tallystick.kernel.ids import unknown
 from tallystick.money.amount import Money
+from tallystick.taxes import service as taxes
 
 
 async def purchase(
@@ -93,7 +94,13 @@ async def _buy(
     amount = Money(package.amount_minor, package.currency)
     description = f"{package.name} ({shown(package.credits)} credits)"
     draft = one_off_draft(
-        account, "credit_purchase", amount, description=description, code=package.code, at=at
+        account,
+        "credit_purchase",
+        amount,
+        description=description,
+        code=package.code,
+        at=at,
+        terms=(await taxes.read_terms(conn, [account]))[account.account_id],
     )
     invoice = await issue_one_off(conn, account, draft, seller=seller, at=at)
     made = await packages.record_purchase(

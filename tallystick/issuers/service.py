@@ -134,12 +134,21 @@ async def issuers_of(
 
     Under the writer's scope: the default is made of the settings where there is none.
     """
+    known = await known_issuers(conn, accounts)
+    default = None
+    if None in known.values():
+        default = await follow_settings(conn, told, now)
+    return {account_id: issuer or _known(default) for account_id, issuer in known.items()}
+
+
+async def known_issuers(
+    conn: Connection, accounts: Collection[Account]
+) -> dict[UUID, Issuer | None]:
+    """Return who would issue for each of these accounts; None while no default was made."""
     named = {account.issuer_id for account in accounts if account.issuer_id is not None}
     found = await store.by_ids(conn, sorted(named))
     known = {issuer.issuer_id: issuer for issuer in found}
     default = next((issuer for issuer in found if issuer.is_default), None)
-    if default is None:
-        default = await follow_settings(conn, told, now)
     return {
         account.account_id: known[account.issuer_id] if account.issuer_id else default
         for account in accounts

@@ -58,6 +58,8 @@ PREFIXES: Final = {
     "what_if": "wif",
     "plan_migration": "pmig",
     "request": "req",
+    "tax_rate": "tr",
+    "tax_exemption": "tx",
 }
 
 

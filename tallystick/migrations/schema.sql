@@ -313,6 +313,17 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+CREATE FUNCTION public.keep_but_for_the_end() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP <> 'UPDATE' OR OLD.valid_until IS NOT NULL
+        OR to_jsonb(OLD) - 'valid_until' <> to_jsonb(NEW) - 'valid_until' THEN
+        RAISE EXCEPTION 'a row of % is only ended, once', TG_TABLE_NAME
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
 CREATE PROCEDURE public.keep_versions(IN versions regclass)
     LANGUAGE plpgsql
     AS $$
@@ -1719,6 +1730,55 @@ CREATE TABLE public.subscriptions (
     CONSTRAINT subscriptions_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'incomplete'::text, 'trialing'::text, 'active'::text, 'past_due'::text, 'paused'::text, 'canceled'::text]))),
     CONSTRAINT subscriptions_trial_end_check CHECK ((trial_end = ANY (ARRAY['bill'::text, 'pause'::text, 'cancel'::text])))
 );
+CREATE TABLE public.tax_exemptions (
+    account_id uuid NOT NULL,
+    tax_exemption_id uuid NOT NULL,
+    reason text NOT NULL,
+    certificate text,
+    country character(2),
+    region text,
+    valid_from date NOT NULL,
+    valid_until date,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT tax_exemptions_check CHECK ((valid_until >= valid_from)),
+    CONSTRAINT tax_exemptions_check1 CHECK (((region IS NULL) OR (country IS NOT NULL))),
+    CONSTRAINT tax_exemptions_country_check CHECK (((country)::text = upper((country)::text))),
+    CONSTRAINT tax_exemptions_region_check CHECK ((region ~ '^[A-Z0-9]{1,3}$'::text))
+);
+CREATE TABLE public.tax_number_checks (
+    account_id uuid NOT NULL,
+    tax_number text NOT NULL,
+    outcome text NOT NULL,
+    checked_at timestamp with time zone NOT NULL,
+    try_count integer NOT NULL,
+    next_check_at timestamp with time zone NOT NULL,
+    CONSTRAINT tax_number_checks_outcome_check CHECK ((outcome = ANY (ARRAY['confirmed'::text, 'refused'::text, 'unknown'::text]))),
+    CONSTRAINT tax_number_checks_try_count_check CHECK ((try_count >= 0))
+);
+CREATE TABLE public.tax_rates (
+    tax_rate_id uuid NOT NULL,
+    country character(2) NOT NULL,
+    region text,
+    tax_code text NOT NULL,
+    name text NOT NULL,
+    percent numeric NOT NULL,
+    category text NOT NULL,
+    reason text,
+    inclusive boolean NOT NULL,
+    replaces_national boolean NOT NULL,
+    valid_from date NOT NULL,
+    valid_until date,
+    source text NOT NULL,
+    looked_up_on date NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT tax_rates_category_check CHECK ((category = ANY (ARRAY['S'::text, 'Z'::text, 'E'::text, 'AE'::text, 'K'::text, 'G'::text, 'O'::text]))),
+    CONSTRAINT tax_rates_check CHECK (((NOT replaces_national) OR (region IS NOT NULL))),
+    CONSTRAINT tax_rates_check1 CHECK ((valid_until >= valid_from)),
+    CONSTRAINT tax_rates_country_check CHECK (((country)::text = upper((country)::text))),
+    CONSTRAINT tax_rates_percent_check CHECK (((percent >= (0)::numeric) AND (percent <= (100)::numeric))),
+    CONSTRAINT tax_rates_region_check CHECK ((region ~ '^[A-Z0-9]{1,3}$'::text)),
+    CONSTRAINT tax_rates_tax_code_check CHECK ((tax_code ~ '^[a-z][a-z0-9_]{0,62}$'::text))
+);
 CREATE TABLE public.test_clocks (
     test_clock_id uuid NOT NULL,
     name text NOT NULL,
@@ -2276,6 +2336,14 @@ ALTER TABLE ONLY public.subscription_terms
     ADD CONSTRAINT subscription_terms_pkey PRIMARY KEY (account_id, subscription_id, bill_index);
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_pkey PRIMARY KEY (account_id, subscription_id);
+ALTER TABLE ONLY public.tax_exemptions
+    ADD CONSTRAINT tax_exemptions_pkey PRIMARY KEY (account_id, tax_exemption_id);
+ALTER TABLE ONLY public.tax_number_checks
+    ADD CONSTRAINT tax_number_checks_pkey PRIMARY KEY (account_id);
+ALTER TABLE ONLY public.tax_rates
+    ADD CONSTRAINT tax_rates_apart EXCLUDE USING gist (int8range(hashtextextended((((((((country)::text || '/'::text) || COALESCE(region, ''::text)) || '/'::text) || tax_code) || '/'::text) || name), (0)::bigint), hashtextextended((((((((country)::text || '/'::text) || COALESCE(region, ''::text)) || '/'::text) || tax_code) || '/'::text) || name), (0)::bigint), '[]'::text) WITH &&, daterange(valid_from, valid_until) WITH &&);
+ALTER TABLE ONLY public.tax_rates
+    ADD CONSTRAINT tax_rates_pkey PRIMARY KEY (tax_rate_id);
 ALTER TABLE ONLY public.test_clocks
     ADD CONSTRAINT test_clocks_pkey PRIMARY KEY (test_clock_id);
 ALTER TABLE ONLY public.usage_alert_due
@@ -2408,6 +2476,8 @@ CREATE UNIQUE INDEX plan_versions_active ON public.plan_versions USING btree (pl
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, account_id, subscription_id) WHERE (next_bill_at IS NOT NULL);
 CREATE UNIQUE INDEX subscriptions_live ON public.subscriptions USING btree (account_id, plan_id) WHERE (status <> 'canceled'::text);
+CREATE INDEX tax_number_checks_due ON public.tax_number_checks USING btree (next_check_at);
+CREATE INDEX tax_rates_by_country ON public.tax_rates USING btree (country, valid_from);
 CREATE INDEX test_clocks_by_age ON public.test_clocks USING btree (created_at, test_clock_id) WHERE (deleted_at IS NULL);
 CREATE INDEX usage_alert_due_order ON public.usage_alert_due USING btree (due_at, due_id);
 CREATE INDEX usage_alerts_by_time ON public.usage_alerts USING btree (account_id, fired_at, usage_alert_id);
@@ -2556,6 +2626,8 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plan_versions 
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plans FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.write_audit('token_hash');
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.subscriptions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.tax_exemptions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.tax_rates FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.test_clocks FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.usage_alert_rules FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.usage_budgets FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -2571,6 +2643,8 @@ CREATE TRIGGER final BEFORE DELETE OR UPDATE ON public.invoices FOR EACH ROW EXE
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.add_ons FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_status();
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.coupons FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_status();
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.plan_versions FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_status();
+CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.tax_exemptions FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_the_end();
+CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.tax_rates FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_the_end();
 CREATE TRIGGER kept_whole BEFORE TRUNCATE ON public.add_ons FOR EACH STATEMENT EXECUTE FUNCTION public.keep_but_for_status();
 CREATE TRIGGER kept_whole BEFORE TRUNCATE ON public.coupons FOR EACH STATEMENT EXECUTE FUNCTION public.keep_but_for_status();
 CREATE TRIGGER kept_whole BEFORE TRUNCATE ON public.plan_versions FOR EACH STATEMENT EXECUTE FUNCTION public.keep_but_for_status();
@@ -2688,6 +2762,10 @@ ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.plans(plan_id);
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_plan_version_id_fkey FOREIGN KEY (plan_version_id) REFERENCES public.plan_versions(plan_version_id);
+ALTER TABLE ONLY public.tax_exemptions
+    ADD CONSTRAINT tax_exemptions_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.tax_number_checks
+    ADD CONSTRAINT tax_number_checks_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.usage_alert_rules
     ADD CONSTRAINT usage_alert_rules_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.usage_alert_rules
@@ -2776,6 +2854,8 @@ CREATE POLICY own_rows ON public.payments TO tallystick_account USING ((account_
 CREATE POLICY own_rows ON public.plan_migration_rows TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscription_terms TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscriptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.tax_exemptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.tax_number_checks TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_alert_due TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_alert_rules TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_alerts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -2802,6 +2882,8 @@ ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.plan_migration_rows ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscription_terms ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscriptions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tax_exemptions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tax_number_checks ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_alert_due ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_alert_rules ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_alerts ENABLE ROW LEVEL SECURITY;
@@ -3006,6 +3088,17 @@ GRANT SELECT ON TABLE public.subscription_terms TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscriptions TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscriptions TO tallystick_writer;
 GRANT SELECT ON TABLE public.subscriptions TO tallystick_staff;
+GRANT SELECT ON TABLE public.tax_exemptions TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.tax_exemptions TO tallystick_writer;
+GRANT SELECT ON TABLE public.tax_exemptions TO tallystick_staff;
+GRANT UPDATE(valid_until) ON TABLE public.tax_exemptions TO tallystick_writer;
+GRANT SELECT ON TABLE public.tax_number_checks TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tax_number_checks TO tallystick_writer;
+GRANT SELECT ON TABLE public.tax_number_checks TO tallystick_staff;
+GRANT SELECT ON TABLE public.tax_rates TO tallystick_account;
+GRANT SELECT ON TABLE public.tax_rates TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.tax_rates TO tallystick_writer;
+GRANT UPDATE(valid_until) ON TABLE public.tax_rates TO tallystick_writer;
 GRANT SELECT ON TABLE public.test_clocks TO tallystick_account;
 GRANT SELECT ON TABLE public.test_clocks TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.test_clocks TO tallystick_writer;

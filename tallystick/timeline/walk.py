@@ -92,8 +92,9 @@ class Walk:
         bills = [bill for one in due if (bill := await biller.draft(one, book)) is not None]
         if not bills:
             return None
+        terms = book.terms[self._account.account_id]
         steps = {bill.on.subscription_id: _planned(bill, book) for bill in bills}
-        made = compose(self._account, bills, self._credit, at)
+        made = compose(self._account, bills, self._credit, at, terms)
         for one in made:
             self._settle(one)
         found = tuple(_invoice(at, one.draft, steps) for one in made)

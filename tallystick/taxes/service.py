@@ -1,0 +1,171 @@
+"""Rates and exemptions: made, ended, listed; and the terms that invoices are taxed by.
+
+Functions that write run under the writer's scope.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from itertools import groupby
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec.structs import replace
+
+from tallystick.accounts.model import Account
+from tallystick.catalog.faults import raise_any
+from tallystick.issuers import service as issuers
+from tallystick.issuers.model import Issuer
+from tallystick.kernel.db import Connection
+from tallystick.kernel.errors import BadInput, Conflict
+from tallystick.kernel.ids import new_id, unknown
+from tallystick.taxes import store
+from tallystick.taxes.checks import exemption_problems, rate_problems
+from tallystick.taxes.model import (
+    NO_TAXES,
+    Exemption,
+    NewExemption,
+    NewTaxRate,
+    Place,
+    Seller,
+    TaxRate,
+    TaxTerms,
+)
+
+
+async def add_rate(conn: Connection, new: NewTaxRate, now: datetime) -> TaxRate:
+    """Let a rate be known; the one that the tax had until then ends on its first day.
+
+    Raises BadInput naming every bad field, Conflict `tax_rate_overlaps` where the tax has another
+    rate in that time.
+    """
+    raise_any(list(rate_problems(new)))
+    await store.lock_all(conn)
+    rate = TaxRate(tax_rate_id=new_id(), created_at=now, **msgspec.structs.asdict(new))
+    before = await store.of_same_tax(conn, rate.country, rate.region, rate.tax_code, rate.name)
+    if before and before[-1].valid_until is None and before[-1].valid_from < rate.valid_from:
+        await store.end(conn, before[-1].tax_rate_id, rate.valid_from)
+    try:
+        async with conn.transaction():
+            await store.insert(conn, rate)
+    except asyncpg.ExclusionViolationError as error:
+        raise Conflict(
+            "tax_rate_overlaps",
+            f"{rate.name} of {Place(rate.country, rate.region)} has a rate in that time already; "
+            "end it first, or let this one begin later.",
+        ) from error
+    return rate
+
+
+async def end_rate(conn: Connection, tax_rate_id: UUID, on: date) -> TaxRate:
+    """Let a rate hold until that day, which it does not hold on any more.
+
+    On its first day it never held. Raises NotFound, BadInput for a day before, Conflict
+    `tax_rate_ended`.
+    """
+    known = await store.find(conn, tax_rate_id)
+    if known is None:
+        raise unknown("tax_rate")
+    if on < known.valid_from:
+        message = f"must not be before {known.valid_from}, when it begins"
+        raise BadInput.field("valid_until", "ends_before_start", message)
+    ended = await store.end(conn, tax_rate_id, on)
+    if ended is None:
+        raise Conflict("tax_rate_ended", f"It ends on {known.valid_until} already.")
+    return ended
+
+
+async def list_rates(
+    conn: Connection, country: str | None, day: date | None, *, limit: int, offset: int
+) -> tuple[tuple[TaxRate, ...], int]:
+    """Return rates by place and tax, the newest of each first, and how many there are in all."""
+    found = await store.rates(conn, country, day, limit, offset)
+    return found, await store.count(conn, country, day)
+
+
+async def rates_of(conn: Connection, new: NewTaxRate) -> tuple[TaxRate, ...]:
+    """Return what is known of the tax that this rate is one of, oldest first."""
+    return await store.of_same_tax(conn, new.country, new.region, new.tax_code, new.name)
+
+
+async def add_exemption(
+    conn: Connection, account_id: UUID, new: NewExemption, now: datetime
+) -> Exemption:
+    """Free an account from taxes; the account must exist. Raises BadInput."""
+    raise_any(list(exemption_problems(new)))
+    exemption = Exemption(
+        account_id=account_id,
+        tax_exemption_id=new_id(),
+        created_at=now,
+        **msgspec.structs.asdict(new),
+    )
+    await store.insert_exemption(conn, exemption)
+    return exemption
+
+
+async def end_exemption(
+    conn: Connection, account_id: UUID, exemption_id: UUID, on: date
+) -> Exemption:
+    """Let an exemption hold until that day, exclusive.
+
+    Raises NotFound, BadInput for a day before its first, Conflict `tax_exemption_ended`.
+    """
+    known = await store.find_exemption(conn, account_id, exemption_id)
+    if known is None:
+        raise unknown("tax_exemption")
+    if on < known.valid_from:
+        message = f"must not be before {known.valid_from}, when it begins"
+        raise BadInput.field("valid_until", "ends_before_start", message)
+    ended = await store.end_exemption(conn, account_id, exemption_id, on)
+    if ended is None:
+        raise Conflict("tax_exemption_ended", f"It ends on {known.valid_until} already.")
+    return ended
+
+
+async def list_exemptions(conn: Connection, account_id: UUID) -> tuple[Exemption, ...]:
+    """Return an account's exemptions, oldest first."""
+    return await store.exemptions(conn, [account_id])
+
+
+async def read_terms(conn: Connection, accounts: Collection[Account]) -> dict[UUID, TaxTerms]:
+    """Return what the taxes of these accounts' invoices need to know, by account.
+
+    One query for each sort of thing, and none beside the issuers' where nobody sells taxed.
+    """
+    sellers = {
+        account_id: seller_of(issuer)
+        for account_id, issuer in (await issuers.known_issuers(conn, accounts)).items()
+    }
+    taxed = [one for one in accounts if sellers[one.account_id].is_registered]
+    if not taxed:
+        return {account.account_id: NO_TAXES for account in accounts}
+    ids = [account.account_id for account in taxed]
+    countries = {one.country for one in taxed} | {
+        seller.country for seller in sellers.values() if seller.country is not None
+    }
+    terms = TaxTerms(
+        rates=_by_country(await store.of_countries(conn, countries)),
+        exemptions=_by_account(await store.exemptions(conn, ids)),
+        refused=await store.refused(conn, ids),
+    )
+    return {account_id: replace(terms, seller=seller) for account_id, seller in sellers.items()}
+
+
+def seller_of(issuer: Issuer | None) -> Seller:
+    """Return an issuer as taxes see it."""
+    if issuer is None:
+        return Seller()
+    return Seller(
+        country=issuer.country,
+        region=issuer.region,
+        tax_number=issuer.vat_number,
+        registrations=tuple(Place(one.country, one.region) for one in issuer.tax_registrations),
+    )
+
+
+def _by_country(rates: Sequence[TaxRate]) -> Mapping[str, Sequence[TaxRate]]:
+    return {country: tuple(those) for country, those in groupby(rates, lambda one: one.country)}
+
+
+def _by_account(exemptions: Sequence[Exemption]) -> Mapping[UUID, Sequence[Exemption]]:
+    return {owner: tuple(those) for owner, those in groupby(exemptions, lambda one: one.account_id)}

@@ -1,0 +1,154 @@
+"""SQL of tax rates, exemptions, and what is known of tax numbers."""
+
+from collections.abc import Collection
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from tallystick.kernel.db import Connection
+from tallystick.taxes.model import Exemption, TaxRate
+
+INSERT: Final = """
+INSERT INTO tax_rates (tax_rate_id, country, region, tax_code, name, percent, category, reason,
+    inclusive, replaces_national, valid_from, valid_until, source, looked_up_on, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+"""
+# Two changes of one tax must not pass each other; there are few of them.
+LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('tax_rates', 0))"
+FIND: Final = "SELECT * FROM tax_rates WHERE tax_rate_id = $1"
+SAME_TAX: Final = """
+SELECT * FROM tax_rates
+WHERE country = $1 AND region IS NOT DISTINCT FROM $2 AND tax_code = $3 AND name = $4
+  AND (valid_until IS NULL OR valid_until > valid_from)
+ORDER BY valid_from
+"""
+END: Final = """
+UPDATE tax_rates SET valid_until = $2 WHERE tax_rate_id = $1 AND valid_until IS NULL RETURNING *
+"""
+LIST: Final = """
+SELECT * FROM tax_rates
+WHERE ($1::text IS NULL OR country = $1)
+  AND ($2::date IS NULL OR (valid_from <= $2 AND (valid_until IS NULL OR valid_until > $2)))
+ORDER BY country, region NULLS FIRST, tax_code, name, valid_from DESC, tax_rate_id
+LIMIT $3 OFFSET $4
+"""
+COUNT: Final = """
+SELECT count(*) FROM tax_rates
+WHERE ($1::text IS NULL OR country = $1)
+  AND ($2::date IS NULL OR (valid_from <= $2 AND (valid_until IS NULL OR valid_until > $2)))
+"""
+OF_COUNTRIES: Final = """
+SELECT * FROM tax_rates WHERE country = ANY ($1::text[])
+ORDER BY country, region NULLS FIRST, tax_code, name, valid_from
+"""
+INSERT_EXEMPTION: Final = """
+INSERT INTO tax_exemptions (account_id, tax_exemption_id, reason, certificate, country, region,
+    valid_from, valid_until, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+"""
+END_EXEMPTION: Final = """
+UPDATE tax_exemptions SET valid_until = $3
+WHERE account_id = $1 AND tax_exemption_id = $2 AND valid_until IS NULL RETURNING *
+"""
+FIND_EXEMPTION: Final = """
+SELECT * FROM tax_exemptions WHERE account_id = $1 AND tax_exemption_id = $2
+"""
+EXEMPTIONS: Final = """
+SELECT * FROM tax_exemptions WHERE account_id = ANY ($1::uuid[])
+ORDER BY account_id, valid_from, tax_exemption_id
+"""
+REFUSED: Final = """
+SELECT c.account_id FROM tax_number_checks c JOIN accounts a USING (account_id)
+WHERE c.account_id = ANY ($1::uuid[]) AND c.outcome = 'refused' AND a.tax_number = c.tax_number
+"""
+
+
+async def lock_all(conn: Connection) -> None:
+    """Let no other transaction change rates before this one ends."""
+    await conn.execute(LOCK)
+
+
+async def insert(conn: Connection, rate: TaxRate) -> None:
+    """Write a rate; asyncpg.ExclusionViolationError where another one holds."""
+    await conn.execute(
+        INSERT, rate.tax_rate_id, rate.country, rate.region, rate.tax_code, rate.name,
+        rate.percent, rate.category, rate.reason, rate.inclusive, rate.replaces_national,
+        rate.valid_from, rate.valid_until, rate.source, rate.looked_up_on, rate.created_at,
+    )  # fmt: skip
+
+
+async def find(conn: Connection, tax_rate_id: UUID) -> TaxRate | None:
+    """Return one rate."""
+    row = await conn.fetchrow(FIND, tax_rate_id)
+    return None if row is None else msgspec.convert(dict(row), TaxRate)
+
+
+async def of_same_tax(
+    conn: Connection, country: str, region: str | None, tax_code: str, name: str
+) -> tuple[TaxRate, ...]:
+    """Return the rates that one tax has had, oldest first; not those that never held."""
+    rows = await conn.fetch(SAME_TAX, country, region, tax_code, name)
+    return tuple(msgspec.convert(dict(row), TaxRate) for row in rows)
+
+
+async def end(conn: Connection, tax_rate_id: UUID, on: date) -> TaxRate | None:
+    """Say when a rate ends; None when that is said already."""
+    row = await conn.fetchrow(END, tax_rate_id, on)
+    return None if row is None else msgspec.convert(dict(row), TaxRate)
+
+
+async def rates(
+    conn: Connection, country: str | None, day: date | None, limit: int, offset: int
+) -> tuple[TaxRate, ...]:
+    """Return rates by place and tax, the newest of each first."""
+    rows = await conn.fetch(LIST, country, day, limit, offset)
+    return tuple(msgspec.convert(dict(row), TaxRate) for row in rows)
+
+
+async def count(conn: Connection, country: str | None, day: date | None) -> int:
+    """Return how many rates that are."""
+    return int(await conn.fetchval(COUNT, country, day))
+
+
+async def of_countries(conn: Connection, countries: Collection[str]) -> tuple[TaxRate, ...]:
+    """Return all rates of these countries."""
+    rows = await conn.fetch(OF_COUNTRIES, sorted(countries))
+    return tuple(msgspec.convert(dict(row), TaxRate) for row in rows)
+
+
+async def insert_exemption(conn: Connection, new: Exemption) -> None:
+    """Write an exemption."""
+    await conn.execute(
+        INSERT_EXEMPTION, new.account_id, new.tax_exemption_id, new.reason, new.certificate,
+        new.country, new.region, new.valid_from, new.valid_until, new.created_at,
+    )  # fmt: skip
+
+
+async def end_exemption(
+    conn: Connection, account_id: UUID, exemption_id: UUID, on: date
+) -> Exemption | None:
+    """Say when an exemption ends; None when that is said already, or there is none."""
+    row = await conn.fetchrow(END_EXEMPTION, account_id, exemption_id, on)
+    return None if row is None else msgspec.convert(dict(row), Exemption)
+
+
+async def find_exemption(
+    conn: Connection, account_id: UUID, exemption_id: UUID
+) -> Exemption | None:
+    """Return one exemption of an account."""
+    row = await conn.fetchrow(FIND_EXEMPTION, account_id, exemption_id)
+    return None if row is None else msgspec.convert(dict(row), Exemption)
+
+
+async def exemptions(conn: Connection, account_ids: Collection[UUID]) -> tuple[Exemption, ...]:
+    """Return the exemptions of these accounts, oldest first."""
+    rows = await conn.fetch(EXEMPTIONS, list(account_ids))
+    return tuple(msgspec.convert(dict(row), Exemption) for row in rows)
+
+
+async def refused(conn: Connection, account_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Return which of these accounts have a tax number that its authority does not know."""
+    rows = await conn.fetch(REFUSED, list(account_ids))
+    return frozenset(row["account_id"] for row in rows)
