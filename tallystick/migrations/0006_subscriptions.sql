@@ -15,7 +15,11 @@ CREATE TABLE subscriptions (
     billing_time text NOT NULL CHECK (billing_time IN ('anniversary', 'calendar')),
     -- The day that periods are counted from; NULL: as `billing_time` says.
     anchor_on date,
-    schedule_owner text NOT NULL CHECK (schedule_owner IN ('tallystick', 'gateway')),
+    schedule_owner text NOT NULL CHECK (schedule_owner IN ('tallystick', 'ccbill', 'stripe')),
+    -- The gateway's id of a subscription that it renews.
+    external_id text CHECK (length(external_id) BETWEEN 1 AND 255),
+    -- When to look whether it was paid: a first invoice in time, or any by its due date.
+    standing_at timestamptz,
     -- The period that is billed next; all before it are billed.
     period_index integer NOT NULL CHECK (period_index >= 0),
     period_start timestamptz NOT NULL,
@@ -60,6 +64,7 @@ CREATE TABLE subscriptions (
     -- Grows with each change: who changes it says which one was read.
     revision integer NOT NULL DEFAULT 0,
     PRIMARY KEY (account_id, subscription_id),
+    CHECK ((schedule_owner = 'tallystick') = (external_id IS NULL)),
     CHECK ((bill_error IS NULL) = (bill_retry_at IS NULL)),
     CHECK (ends_at IS NOT NULL OR (status <> 'canceled' AND NOT cancel_at_period_end)),
     CHECK (num_nonnulls(change_at, next_plan_version_id, next_plan_id, next_quantity) IN (0, 4))
@@ -71,6 +76,10 @@ CREATE UNIQUE INDEX subscriptions_live ON subscriptions (account_id, plan_id)
 -- and those of one account stand together: one invoice bills them.
 CREATE INDEX subscriptions_due ON subscriptions (next_bill_at, account_id, subscription_id)
     WHERE next_bill_at IS NOT NULL;
+CREATE INDEX subscriptions_standing ON subscriptions (standing_at, subscription_id)
+    WHERE standing_at IS NOT NULL;
+CREATE UNIQUE INDEX subscriptions_external ON subscriptions (schedule_owner, external_id)
+    WHERE external_id IS NOT NULL;
 CALL protect_tenant_table('subscriptions');
 CALL audit_table('subscriptions');
 

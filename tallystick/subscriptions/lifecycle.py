@@ -38,6 +38,10 @@ from tallystick.subscriptions.terms import (
 QUANTITY_MAX: Final = 1_000_000
 BACKDATED_MAX: Final = timedelta(days=3660)
 TRIAL_DAYS_MAX: Final = 3650
+EXTERNAL_ID_LENGTH_MAX: Final = 255
+PAY_WITHIN: Final = timedelta(hours=23)
+"""How long an incomplete subscription waits for its first payment: as long as Stripe's does
+(docs.stripe.com/billing/subscriptions/overview, subscription lifecycle)."""
 
 TRANSITIONS: Final[Mapping[tuple[Status, Event], Status]] = MappingProxyType(
     {
@@ -109,8 +113,10 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: datetime | None = None
     remainder: Remainder = "credit"
     schedule_owner: ScheduleOwner = "tallystick"
+    external_id: str | None = None
     must_pay_first: bool = False
     invoice_separately: bool = False
+    pay_within: timedelta = PAY_WITHIN
 
 
 def next_status(status: Status, event: Event) -> Status:
@@ -163,12 +169,15 @@ def begin(
         billing_time=asked.billing_time,
         anchor_on=asked.anchor_on,
         schedule_owner=asked.schedule_owner,
+        external_id=asked.external_id,
         trial_end=asked.trial_end,
         remainder=asked.remainder,
         ends_at=asked.ends_at,
         invoice_separately=asked.invoice_separately,
         created_at=at,
     )
+    if made.status is Status.INCOMPLETE:
+        made = replace(made, standing_at=at + asked.pay_within)
     made = _with_trial(made, plan, asked)
     is_opened = made.status is Status.ACTIVE and not bills_in_advance(plan)
     opens_at = None if is_opened else made.started_at
@@ -219,7 +228,7 @@ def natural_period(subscription: Subscription, plan: PlanVersion) -> Period:
 
 def _due_at(subscription: Subscription, stop: datetime) -> datetime | None:
     is_waiting = subscription.status is Status.INCOMPLETE and subscription.opens_at is None
-    if subscription.schedule_owner == "gateway" or is_waiting:
+    if subscription.schedule_owner != "tallystick" or is_waiting:
         return None
     return min(stop, subscription.opens_at or stop)
 
@@ -229,7 +238,8 @@ def _first_status(plan: PlanVersion, start: Start, at: datetime) -> Status:
         return Status.PENDING
     if _trial_days(plan, start):
         return Status.TRIALING
-    must_wait = start.must_pay_first and bills_in_advance(plan)
+    is_ours = start.schedule_owner == "tallystick"
+    must_wait = start.must_pay_first and is_ours and bills_in_advance(plan)
     return Status.INCOMPLETE if must_wait else Status.ACTIVE
 
 
@@ -253,8 +263,21 @@ def _check(start: Start, at: datetime) -> None:
     began = start.starts_at or at
     if began < at - BACKDATED_MAX or began > at + BACKDATED_MAX:
         raise BadInput.field("starts_at", "out_of_range", "must lie within ten years of today.")
+    _check_owner(start)
     if start.ends_at is not None and start.ends_at <= began:
         raise BadInput.field("ends_at", "before_start", "must be after the start.")
+
+
+def _check_owner(start: Start) -> None:
+    if (start.schedule_owner == "tallystick") != (start.external_id is None):
+        raise BadInput.field(
+            "external_id", "one_of", "goes with a gateway as `schedule_owner`, and is needed then"
+        )
+    if start.external_id is not None and not (
+        1 <= len(start.external_id) <= EXTERNAL_ID_LENGTH_MAX and start.external_id.isprintable()
+    ):
+        message = f"must have 1 to {EXTERNAL_ID_LENGTH_MAX} printable characters"
+        raise BadInput.field("external_id", "length", message)
 
 
 def _refuse_unbillable(account: Account, plan: PlanVersion) -> None:

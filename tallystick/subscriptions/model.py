@@ -14,8 +14,8 @@ BillingTime = Literal["anniversary", "calendar"]
 """Periods are counted from the day of the start, or are weeks, months ... of the calendar."""
 Remainder = Literal["credit", "refund", "none"]
 """What becomes of what was paid in advance and is not used: credited, paid back, or kept by us."""
-ScheduleOwner = Literal["tallystick", "gateway"]
-"""Who says when it is billed; a gateway's own subscription is told by the gateway."""
+ScheduleOwner = Literal["tallystick", "ccbill", "stripe"]
+"""Who says when it is billed: our billing run, or the gateway that renews it by itself."""
 TrialEnd = Literal["bill", "pause", "cancel"]
 """What the end of a trial does to an account without a payment method."""
 
@@ -94,6 +94,9 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     `bill_retry_at` (wall time). `bill_index` counts its bills. `invoice_separately`:
     its bills stand on no invoice with other subscriptions'.
 
+    `external_id` is the gateway's id of a subscription that it renews. `standing_at` is when to look
+    whether an incomplete one was not paid in time, or an invoice is overdue.
+
     Flat prices count from `flat_from` on, which by day is the first day that is the present terms',
     and those in advance are billed until `advance_until`. `used_from` is the instant from which it
     is used on these terms, `covered_from` since when it was used without a pause.
@@ -120,6 +123,8 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     billing_time: BillingTime = "anniversary"
     anchor_on: date | None = None
     schedule_owner: ScheduleOwner = "tallystick"
+    external_id: str | None = None
+    standing_at: datetime | None = None
     trial_ends_at: datetime | None = None
     trial_end: TrialEnd = "bill"
     change_at: datetime | None = None
