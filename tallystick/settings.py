@@ -45,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     event_ahead_seconds_max: int = 3600
     event_parked_days_max: int = 400
     correction_window_days: int = 400
+    incomplete_hours: int = 23
     redis_url: str | None = None
     usage_store_url: str | None = None
     seller_name: str = "Your company"
@@ -111,6 +112,11 @@ def read_count(text: str) -> int:
 def read_days(text: str) -> int:
     """Read a whole number of days, a century of them at most."""
     return _in_range(text, 1, 36_525)
+
+
+def read_hours(text: str) -> int:
+    """Read a whole number of hours, a year of them at most."""
+    return _in_range(text, 1, 8_784)
 
 
 def read_keep_days(text: str) -> int:
@@ -200,6 +206,8 @@ VARIABLES: Final = (
              "how long unmatched events and conflicts are kept"),
     Variable("TALLYSTICK_CORRECTION_WINDOW_DAYS", "correction_window_days", read_days,
              "for how long after a period's end changed usage is billed"),
+    Variable("TALLYSTICK_INCOMPLETE_HOURS", "incomplete_hours", read_hours,
+             "how long a subscription waits for its first payment"),
     Variable("REDIS_URL", "redis_url", read_redis_url, "counters of limits on Redis"),
     Variable("USAGE_STORE_URL", "usage_store_url", read_usage_store_url, "usage in ClickHouse"),
     Variable("TALLYSTICK_SELLER_NAME", "seller_name", str, "who invoices, as printed"),

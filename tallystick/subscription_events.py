@@ -1,24 +1,55 @@
-"""What follows for a subscription from what others tell: its first invoice was paid."""
+"""What follows for a subscription from what others tell of its invoices and their payments."""
+
+from uuid import UUID
 
 import msgspec
 
 from tallystick.invoices import service as invoices
-from tallystick.invoices.events import InvoicePaid
-from tallystick.kernel.db import WRITER, Database
+from tallystick.invoices.events import InvoiceFinalized, InvoicePaid
+from tallystick.kernel.clock import Clock, account_now
+from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.outbox import Event
+from tallystick.payments.events import PaymentFailed
+from tallystick.subscription_standing import look
 from tallystick.subscriptions import changing
+from tallystick.subscriptions import service as subscriptions
 
 
 class SubscriptionEvents:
     """Handles outbox events; each may come twice, and changes a subscription once."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
+        self._clock = clock
 
     async def on_invoice_paid(self, event: Event) -> None:
-        """Let the subscription begin that waited for this invoice."""
+        """Let the subscription begin that waited for this invoice, or catch up."""
         told = msgspec.json.decode(event.payload, type=InvoicePaid)
         async with self._db.transaction(WRITER) as conn:
             invoice = await invoices.get_invoice(conn, event.account_id, told.invoice_id)
             for subscription_id in invoice.subscription_ids:
                 await changing.complete_if_waiting(conn, event.account_id, subscription_id)
+            await self._look(conn, event.account_id, invoice.subscription_ids)
+
+    async def on_invoice_finalized(self, event: Event) -> None:
+        """Note when the invoice has to be paid."""
+        told = msgspec.json.decode(event.payload, type=InvoiceFinalized)
+        await self._look_at_invoice(event.account_id, told.invoice_id)
+
+    async def on_payment_failed(self, event: Event) -> None:
+        """Let the subscription fall behind whose invoice could not be collected."""
+        told = msgspec.json.decode(event.payload, type=PaymentFailed)
+        if told.invoice_id is not None:
+            await self._look_at_invoice(event.account_id, told.invoice_id)
+
+    async def _look_at_invoice(self, account_id: UUID, invoice_id: UUID) -> None:
+        async with self._db.transaction(WRITER) as conn:
+            invoice = await invoices.get_invoice(conn, account_id, invoice_id)
+            await self._look(conn, account_id, invoice.subscription_ids)
+
+    async def _look(
+        self, conn: Connection, account_id: UUID, subscription_ids: tuple[UUID, ...]
+    ) -> None:
+        now = await account_now(conn, account_id, self._clock())
+        for subscription_id in subscription_ids:
+            await look(conn, await subscriptions.lock(conn, account_id, subscription_id), now)

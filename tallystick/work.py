@@ -30,6 +30,7 @@ from tallystick.payments import methods
 from tallystick.payments.autopay import Autopay
 from tallystick.payments.events import (
     GATEWAY_CUSTOMER_LINKED,
+    PAYMENT_FAILED,
     PAYMENT_METHOD_REMOVED,
     PAYMENT_METHOD_SAVED,
     GatewayCustomerLinked,
@@ -39,6 +40,7 @@ from tallystick.payments.jobs import Resolver, attempts_kind, payments_kind
 from tallystick.payments.news import GatewayNews
 from tallystick.plan_migrations.jobs import PlanMigrations
 from tallystick.subscription_events import SubscriptionEvents
+from tallystick.subscription_standing import Standings
 from tallystick.subscriptions.events import (
     SUBSCRIPTION_CHANGED,
     SUBSCRIPTION_RENEWED,
@@ -63,7 +65,9 @@ def account_kinds(services: Services) -> tuple[AccountKind, ...]:
     )
     lapses = CreditLapses(services.db)
     alerts = AlertWork(services.db, services.clock)
-    return billing.kind, payments_kind(services.collector), lapses.kind, alerts.kind
+    standing = Standings(services.db)
+    payments = payments_kind(services.collector)
+    return billing.kind, payments, standing.kind, lapses.kind, alerts.kind
 
 
 def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
@@ -118,7 +122,7 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
         await services.inbox.on_customer_linked(linked, services.clock())
 
     giver = CreditEvents(services.db, services.clock, services.seller)
-    starter = SubscriptionEvents(services.db)
+    standing = SubscriptionEvents(services.db, services.clock)
     migrations = PlanMigrations(services.db, services.seller)
 
     async def on_subscription_changed(event: Event) -> None:
@@ -127,10 +131,15 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
 
     async def on_invoice_paid(event: Event) -> None:
         await giver.on_invoice_paid(event)
-        await starter.on_invoice_paid(event)
+        await standing.on_invoice_paid(event)
+
+    async def on_invoice_finalized(event: Event) -> None:
+        await autopay.on_invoice_finalized(event)
+        await standing.on_invoice_finalized(event)
 
     return {
-        INVOICE_FINALIZED: autopay.on_invoice_finalized,
+        INVOICE_FINALIZED: on_invoice_finalized,
+        PAYMENT_FAILED: standing.on_payment_failed,
         INVOICE_PAID: on_invoice_paid,
         SUBSCRIPTION_STARTED: giver.on_period_began,
         SUBSCRIPTION_RENEWED: giver.on_period_began,

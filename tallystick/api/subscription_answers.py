@@ -11,7 +11,7 @@ from tallystick.api.answers import major
 from tallystick.api.plans import fee_minor
 from tallystick.catalog.model import PlanVersion
 from tallystick.kernel import ids
-from tallystick.subscriptions.model import Change, Subscription
+from tallystick.subscriptions.model import Change, ScheduleOwner, Subscription
 
 FREE_TIER: Final = "free"
 
@@ -27,6 +27,7 @@ class ScheduledChange(msgspec.Struct, frozen=True, kw_only=True):
 class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The account's subscription; without one: tier `free`, status `none`.
 
+    `schedule_owner` renews it: our billing run, or the gateway that knows it as `external_id`.
     `amount` is that of a period before usage. `ends_at` is known once it is canceled, now or later.
     """
 
@@ -50,6 +51,8 @@ class SubscriptionAnswer(msgspec.Struct, frozen=True, kw_only=True):
     interval: str | None
     interval_count: int | None
     currency: str
+    schedule_owner: ScheduleOwner
+    external_id: str | None
     invoice_separately: bool
 
 
@@ -86,6 +89,8 @@ def subscription_answer(subscription: Subscription, plan: PlanVersion) -> Subscr
         interval_count=plan.interval_count,
         currency=plan.currency.lower(),
         invoice_separately=subscription.invoice_separately,
+        schedule_owner=subscription.schedule_owner,
+        external_id=subscription.external_id,
     )
 
 
@@ -121,4 +126,6 @@ def free_tier(account: Account) -> SubscriptionAnswer:
         interval_count=None,
         currency=account.currency.lower(),
         invoice_separately=False,
+        schedule_owner="tallystick",
+        external_id=None,
     )

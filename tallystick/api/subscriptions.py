@@ -5,7 +5,7 @@ answer comes.
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -32,8 +32,14 @@ from tallystick.payments import methods
 from tallystick.subscriptions import changing
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.changes import When
-from tallystick.subscriptions.lifecycle import Start
-from tallystick.subscriptions.model import BillingTime, Remainder, Subscription, TrialEnd
+from tallystick.subscriptions.lifecycle import EXTERNAL_ID_LENGTH_MAX, Start
+from tallystick.subscriptions.model import (
+    BillingTime,
+    Remainder,
+    ScheduleOwner,
+    Subscription,
+    TrialEnd,
+)
 from tallystick.subscriptions.sold import plan_of
 
 TAGS: Final = ["Subscriptions"]
@@ -41,6 +47,17 @@ WRITE: Final = {"permission": "billing:write"}
 ONE: Final = "/subscriptions/{subscription_id:str}"
 
 Work = Callable[[Connection, UUID, datetime], Awaitable[object]]
+GatewayId = Annotated[
+    str,
+    Meta(
+        extra_json_schema={
+            "minLength": 1,
+            "maxLength": EXTERNAL_ID_LENGTH_MAX,
+            "pattern": "^[!-~]+$",
+            "description": "The gateway's id of the subscription.",
+        }
+    ),
+]
 Moment = Annotated[
     str,
     Meta(
@@ -59,7 +76,8 @@ class Subscribe(Body, frozen=True, kw_only=True):
     incomplete until its first invoice is paid. `invoice_separately`: its bills have invoices of
     their own, else one invoice bills all that the account is due at one instant. `trial_end` says
     what the end of a trial does without a payment method. For staff alone: `trial_days` other than
-    the plan's, a start in the past, and `anchor_on`, a day that periods are counted from.
+    the plan's, a start in the past, `anchor_on`, a day that periods are counted from, and a
+    gateway as `schedule_owner`, which renews it by itself as `external_id`.
     """
 
     plan: fields.Code
@@ -72,6 +90,8 @@ class Subscribe(Body, frozen=True, kw_only=True):
     trial_end: TrialEnd = "bill"
     must_pay_first: bool = False
     invoice_separately: bool = False
+    schedule_owner: ScheduleOwner = "tallystick"
+    external_id: GatewayId | None = None
 
 
 class ChangeTerms(Body, frozen=True, kw_only=True):
@@ -145,7 +165,7 @@ async def subscribe(
 ) -> SubscriptionAnswer:
     """Put the account on a plan; what is due in advance is billed at once."""
     now = principal.now(services.clock())
-    start = _start(data, principal, now)
+    start = _start(data, principal, now, timedelta(hours=services.settings.incomplete_hours))
     async with services.db.transaction(WRITER) as conn:
         plan = await catalog.current_plan_version(conn, data.plan)
         made = await subscriptions.subscribe(conn, account, plan, now, start)
@@ -279,12 +299,14 @@ async def _bill(
     )
 
 
-def _start(data: Subscribe, principal: Principal, now: datetime) -> Start:
+def _start(data: Subscribe, principal: Principal, now: datetime, pay_within: timedelta) -> Start:
     is_past = data.starts_at is not None and data.starts_at < now
     for name, is_asked in (
         ("trial_days", data.trial_days is not None),
         ("anchor_on", data.anchor_on is not None),
         ("starts_at", is_past),
+        ("schedule_owner", data.schedule_owner != "tallystick"),
+        ("external_id", data.external_id is not None),
     ):
         if is_asked:
             _require_staff(principal, name)
@@ -298,6 +320,9 @@ def _start(data: Subscribe, principal: Principal, now: datetime) -> Start:
         ends_at=data.ends_at,
         must_pay_first=data.must_pay_first,
         invoice_separately=data.invoice_separately,
+        schedule_owner=data.schedule_owner,
+        external_id=data.external_id,
+        pay_within=pay_within,
     )
 
 

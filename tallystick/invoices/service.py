@@ -17,6 +17,7 @@ from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import unknown
 from tallystick.kernel.paging import After, Page, PageRequest, make_page
 from tallystick.money.amount import Money
+from tallystick.subscriptions.standing import OpenBill
 
 log = structlog.get_logger()
 
@@ -46,6 +47,13 @@ async def list_invoices(
 async def draft_sums(conn: Connection, account_id: UUID) -> Mapping[str, int]:
     """Return what is on drafts and not owed yet: minor units by currency."""
     return await store.draft_sums(conn, account_id)
+
+
+async def open_bills(
+    conn: Connection, account_id: UUID, subscription_id: UUID
+) -> tuple[OpenBill, ...]:
+    """Return the open invoices of a subscription, and until when each is to be paid."""
+    return await store.open_bills(conn, account_id, subscription_id)
 
 
 async def open_credit(

@@ -20,6 +20,7 @@ from tallystick.invoices.model import (
 from tallystick.kernel.db import Connection
 from tallystick.kernel.paging import PageRequest
 from tallystick.money.amount import Money
+from tallystick.subscriptions.standing import OpenBill
 
 INSERT_DRAFT: Final = """
 INSERT INTO invoices (account_id, invoice_id, status, currency, subtotal_minor, tax_minor,
@@ -67,6 +68,10 @@ ORDER BY created_at DESC, invoice_id DESC LIMIT $5 OFFSET $6
 """
 COUNT: Final = """
 SELECT count(*) FROM invoices WHERE account_id = $1 AND ($2::text IS NULL OR status = $2)
+"""
+OPEN_BILLS: Final = """
+SELECT invoice_id, due_at FROM invoices
+WHERE account_id = $1 AND status = 'open' AND $2::uuid = ANY (subscription_ids) ORDER BY due_at
 """
 DRAFT_SUMS: Final = """
 SELECT currency::text AS currency, sum(total_minor)::bigint AS minor FROM invoices
@@ -235,6 +240,14 @@ async def count(conn: Connection, account_id: UUID, status: Status | None) -> in
     """Return how many invoices the account has in this status, or in all."""
     found: int = await conn.fetchval(COUNT, account_id, status)
     return found
+
+
+async def open_bills(
+    conn: Connection, account_id: UUID, subscription_id: UUID
+) -> tuple[OpenBill, ...]:
+    """Return the open invoices of a subscription, the one that is due first before others."""
+    rows = await conn.fetch(OPEN_BILLS, account_id, subscription_id)
+    return tuple(OpenBill(row["invoice_id"], row["due_at"]) for row in rows)
 
 
 async def draft_sums(conn: Connection, account_id: UUID) -> Mapping[str, int]:

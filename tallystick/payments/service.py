@@ -1,6 +1,6 @@
 """Reading payments and their attempts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
@@ -41,6 +41,13 @@ async def list_attempts(
 ) -> tuple[Attempt, ...]:
     """Return all tries of a payment, the first one first."""
     return tuple(await attempt_store.of_payment(conn, account_id, payment_id))
+
+
+async def declined_invoices(
+    conn: Connection, account_id: UUID, invoice_ids: Sequence[UUID]
+) -> frozenset[UUID]:
+    """Return those of the invoices for which a payment was declined, whatever came of it since."""
+    return await store.declined(conn, account_id, invoice_ids)
 
 
 async def pending_sums(conn: Connection, account_id: UUID) -> Mapping[str, int]:

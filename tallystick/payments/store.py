@@ -28,6 +28,12 @@ FIND_LIVE: Final = """
 SELECT * FROM payments WHERE account_id = $1 AND invoice_id = $2
     AND status IN ('pending', 'pending_approval', 'processing')
 """
+# A person who rejects what never came by hand says nothing of the payer's means.
+DECLINED: Final = """
+SELECT DISTINCT invoice_id FROM payments
+WHERE account_id = $1 AND invoice_id = ANY ($2::uuid[]) AND status = 'failed'
+    AND failure_code <> 'rejected'
+"""
 PAGE: Final = """
 SELECT * FROM payments
 WHERE account_id = $1 AND ($2::timestamptz IS NULL OR (created_at, payment_id) < ($2, $3::uuid))
@@ -93,6 +99,14 @@ async def find_by_key(conn: Connection, account_id: UUID, request_key: str) -> P
 async def find_live(conn: Connection, account_id: UUID, invoice_id: UUID) -> Payment | None:
     """Return the payment of this invoice that may still bring money."""
     return _payment(await conn.fetchrow(FIND_LIVE, account_id, invoice_id))
+
+
+async def declined(
+    conn: Connection, account_id: UUID, invoice_ids: Sequence[UUID]
+) -> frozenset[UUID]:
+    """Return those of the invoices for which a payment was declined."""
+    rows = await conn.fetch(DECLINED, account_id, list(invoice_ids))
+    return frozenset(row["invoice_id"] for row in rows)
 
 
 async def page(conn: Connection, account_id: UUID, request: PageRequest) -> list[Payment]:

@@ -100,7 +100,7 @@ def cancel_now(
         resumes_at=None,
     )
     if subscription.status in {Status.PENDING, Status.INCOMPLETE} or _is_resting(subscription):
-        return replace(without_change(ended), next_bill_at=None, opens_at=None)
+        return replace(without_change(ended), next_bill_at=None, opens_at=None, standing_at=None)
     opens_at = ended.opens_at if ended.opens_at and ended.opens_at < at else None
     cut = replace(ended, opens_at=opens_at)
     return scheduled(cut, natural_period(cut, plan))
@@ -188,7 +188,7 @@ def reactivate(subscription: Subscription, plan: PlanVersion, now: datetime) -> 
 def complete(subscription: Subscription, plan: PlanVersion) -> Subscription:
     """Let it begin: the first invoice was paid. Raises Conflict unless it waited for that."""
     status = next_status(subscription.status, Event.COMPLETE)
-    active = replace(subscription, status=status)
+    active = replace(subscription, status=status, standing_at=None)
     return scheduled(active, natural_period(active, plan))
 
 

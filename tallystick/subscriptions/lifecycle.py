@@ -3,6 +3,7 @@
 `TRANSITIONS` is the whole machine: what is not in it is refused with a reason.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -39,6 +40,7 @@ QUANTITY_MAX: Final = 1_000_000
 BACKDATED_MAX: Final = timedelta(days=3660)
 TRIAL_DAYS_MAX: Final = 3650
 EXTERNAL_ID_LENGTH_MAX: Final = 255
+_EXTERNAL_ID: Final = re.compile(rf"[!-~]{{1,{EXTERNAL_ID_LENGTH_MAX}}}")
 PAY_WITHIN: Final = timedelta(hours=23)
 """How long an incomplete subscription waits for its first payment: as long as Stripe's does
 (docs.stripe.com/billing/subscriptions/overview, subscription lifecycle)."""
@@ -273,11 +275,9 @@ def _check_owner(start: Start) -> None:
         raise BadInput.field(
             "external_id", "one_of", "goes with a gateway as `schedule_owner`, and is needed then"
         )
-    if start.external_id is not None and not (
-        1 <= len(start.external_id) <= EXTERNAL_ID_LENGTH_MAX and start.external_id.isprintable()
-    ):
-        message = f"must have 1 to {EXTERNAL_ID_LENGTH_MAX} printable characters"
-        raise BadInput.field("external_id", "length", message)
+    if start.external_id is not None and not _EXTERNAL_ID.fullmatch(start.external_id):
+        message = f"must have 1 to {EXTERNAL_ID_LENGTH_MAX} letters, digits or signs of ASCII"
+        raise BadInput.field("external_id", "invalid", message)
 
 
 def _refuse_unbillable(account: Account, plan: PlanVersion) -> None:

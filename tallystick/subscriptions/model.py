@@ -94,8 +94,8 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     `bill_retry_at` (wall time). `bill_index` counts its bills. `invoice_separately`:
     its bills stand on no invoice with other subscriptions'.
 
-    `external_id` is the gateway's id of a subscription that it renews. `standing_at` is when to look
-    whether an incomplete one was not paid in time, or an invoice is overdue.
+    `external_id` is the gateway's id of a subscription that it renews. `standing_at` is when to
+    look whether an incomplete one was not paid in time, or an invoice is overdue.
 
     Flat prices count from `flat_from` on, which by day is the first day that is the present terms',
     and those in advance are billed until `advance_until`. `used_from` is the instant from which it

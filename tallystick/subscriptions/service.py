@@ -44,15 +44,26 @@ async def subscribe(
     """Put the account on the plan's version, as `start` says; `at` is its present.
 
     Raises Conflict `already_subscribed` (an account is on a plan once), `plan_not_in_currency`,
-    `plan_version_not_active`, `plan_not_billable`; BadInput.
+    `plan_version_not_active`, `plan_not_billable`, `external_id_taken`; BadInput.
     """
     new = lifecycle.begin(account, plan_version, new_id(), at, start)
-    if not await store.insert(conn, new):
-        raise _already_subscribed()
+    await _insert(conn, new)
     await store.insert_terms(conn, new, new.started_at)
     if new.status not in {Status.PENDING, Status.INCOMPLETE}:
         await tell_started(conn, new)
     return new
+
+
+async def _insert(conn: Connection, new: Subscription) -> None:
+    try:
+        async with conn.transaction():
+            is_written = await store.insert(conn, new)
+    except asyncpg.UniqueViolationError as error:
+        raise Conflict(
+            "external_id_taken", "Another subscription has this id of the gateway already."
+        ) from error
+    if not is_written:
+        raise _already_subscribed()
 
 
 async def current_subscription(conn: Connection, account_id: UUID) -> Subscription | None:
@@ -116,6 +127,30 @@ async def next_due_at(conn: Connection, test_clock_id: UUID) -> datetime | None:
     What is parked does not count: it would hide everything that comes after it.
     """
     return await store.next_due_at(conn, test_clock_id)
+
+
+async def claim_standing(
+    conn: Connection, now: datetime, test_clock_id: UUID | None, limit: int
+) -> tuple[Subscription, ...]:
+    """Return and lock those whose standing is to be looked at by `now` on that clock."""
+    return await store.lock_standing(conn, now, test_clock_id, limit)
+
+
+async def next_standing_at(conn: Connection, test_clock_id: UUID) -> datetime | None:
+    """Return when the next standing on that clock is to be looked at."""
+    return await store.next_standing_at(conn, test_clock_id)
+
+
+async def find_by_external_id(
+    conn: Connection, schedule_owner: str, external_id: str
+) -> Subscription | None:
+    """Return what a gateway renews under its id, whosever it is; the writer's scope."""
+    return await store.find_by_external_id(conn, schedule_owner, external_id)
+
+
+async def tell_ended(conn: Connection, now: Subscription) -> None:
+    """Tell that nothing more is billed of it."""
+    await _tell(conn, SUBSCRIPTION_ENDED, now)
 
 
 async def advance_period(conn: Connection, was: Subscription, step: Step) -> Subscription:

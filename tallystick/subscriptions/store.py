@@ -17,9 +17,9 @@ INSERT INTO subscriptions (account_id, subscription_id, plan_version_id, plan_id
     started_at, timezone, period_index, period_start, period_end, next_bill_at, created_at,
     quantity, billing_time, anchor_on, schedule_owner, flat_from, covered_from, opens_at,
     trial_ends_at, trial_end, remainder, ends_at, currency, used_from,
-    invoice_separately)
+    invoice_separately, external_id, standing_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26)
+    $21, $22, $23, $24, $25, $26, $27, $28)
 ON CONFLICT (account_id, plan_id) WHERE status <> 'canceled' DO NOTHING RETURNING subscription_id
 """
 INSERT_TERMS: Final = """
@@ -58,8 +58,9 @@ UPDATE subscriptions SET status = $3, period_index = $4, period_start = $5, peri
     quantity = $15, anchor_on = $16, bill_index = $17, flat_from = $18, covered_from = $19,
     advance_until = $20, opens_at = $21, trial_ends_at = $22, change_at = $23,
     next_plan_version_id = $24, next_plan_id = $25, next_quantity = $26, paused_at = $27,
-    resumes_at = $28, remainder = $29, used_from = $30, revision = revision + 1
-WHERE account_id = $1 AND subscription_id = $2 AND revision = $31 RETURNING subscription_id
+    resumes_at = $28, remainder = $29, used_from = $30, standing_at = $31,
+    revision = revision + 1
+WHERE account_id = $1 AND subscription_id = $2 AND revision = $32 RETURNING subscription_id
 """
 # The accounts table says who lives by which clock. Another worker's accounts are skipped whole: the
 # account's row is locked first, so that no subscription of an account that is skipped is held.
@@ -87,6 +88,24 @@ WHERE s.account_id = $1 AND s.next_bill_at = $2 AND s.subscription_id > $3
   AND (s.bill_retry_at IS NULL OR s.bill_retry_at <= $4)
 ORDER BY s.subscription_id FOR NO KEY UPDATE SKIP LOCKED
 """
+# The same way to those whose standing is to be looked at.
+CLAIM_STANDING: Final = """
+SELECT s.* FROM subscriptions AS s JOIN accounts AS a USING (account_id)
+WHERE s.standing_at <= $1 AND a.test_clock_id IS NULL
+ORDER BY s.standing_at, s.subscription_id LIMIT $2 FOR NO KEY UPDATE OF s SKIP LOCKED
+"""
+CLAIM_STANDING_ON_CLOCK: Final = """
+SELECT s.* FROM subscriptions AS s JOIN accounts AS a USING (account_id)
+WHERE s.standing_at <= $1 AND a.test_clock_id = $3
+ORDER BY s.standing_at, s.subscription_id LIMIT $2 FOR NO KEY UPDATE OF s SKIP LOCKED
+"""
+NEXT_STANDING: Final = """
+SELECT min(s.standing_at) FROM subscriptions AS s JOIN accounts AS a USING (account_id)
+WHERE a.test_clock_id = $1
+"""
+BY_EXTERNAL_ID: Final = """
+SELECT * FROM subscriptions WHERE schedule_owner = $1 AND external_id = $2
+"""
 NEXT_DUE: Final = """
 SELECT min(s.next_bill_at) FROM subscriptions AS s JOIN accounts AS a USING (account_id)
 WHERE a.test_clock_id = $1 AND s.bill_error IS NULL
@@ -101,7 +120,7 @@ async def insert(conn: Connection, new: Subscription) -> bool:
         new.next_bill_at, new.created_at, new.quantity, new.billing_time, new.anchor_on,
         new.schedule_owner, new.flat_from, new.covered_from, new.opens_at, new.trial_ends_at,
         new.trial_end, new.remainder, new.ends_at, new.currency, new.used_from,
-        new.invoice_separately,
+        new.invoice_separately, new.external_id, new.standing_at,
     )  # fmt: skip
     return written is not None
 
@@ -160,7 +179,7 @@ async def save(conn: Connection, was: Subscription, now: Subscription) -> bool:
         now.anchor_on, now.bill_index, now.flat_from, now.covered_from, now.advance_until,
         now.opens_at, now.trial_ends_at, now.change_at, now.next_plan_version_id,
         now.next_plan_id, now.next_quantity, now.paused_at, now.resumes_at, now.remainder,
-        now.used_from, was.revision,
+        now.used_from, now.standing_at, was.revision,
     )  # fmt: skip
     return written is not None
 
@@ -190,6 +209,31 @@ async def next_due_at(conn: Connection, test_clock_id: UUID) -> datetime | None:
     """Return when the next subscription on that clock is billed; parked ones do not count."""
     at: datetime | None = await conn.fetchval(NEXT_DUE, test_clock_id)
     return at
+
+
+async def lock_standing(
+    conn: Connection, now: datetime, test_clock_id: UUID | None, limit: int
+) -> tuple[Subscription, ...]:
+    """Return the subscriptions on that clock whose standing is to be looked at, and lock them."""
+    if test_clock_id is None:
+        rows = await conn.fetch(CLAIM_STANDING, now, limit)
+    else:
+        rows = await conn.fetch(CLAIM_STANDING_ON_CLOCK, now, limit, test_clock_id)
+    return tuple(_subscription(row) for row in rows)
+
+
+async def next_standing_at(conn: Connection, test_clock_id: UUID) -> datetime | None:
+    """Return when the next standing on that clock is to be looked at."""
+    at: datetime | None = await conn.fetchval(NEXT_STANDING, test_clock_id)
+    return at
+
+
+async def find_by_external_id(
+    conn: Connection, schedule_owner: str, external_id: str
+) -> Subscription | None:
+    """Return what a gateway renews under its id, whosever it is: the writer's scope."""
+    row = await conn.fetchrow(BY_EXTERNAL_ID, schedule_owner, external_id)
+    return _subscription(row) if row else None
 
 
 def _subscription(row: asyncpg.Record) -> Subscription:

@@ -301,7 +301,9 @@ def keep_rate_rules(body: Json, _: Known) -> Json:
 def keep_subscription_rules(body: Json, _: Known) -> Json:
     """It begins now and ends, resumes or changes in the future."""
     dates = dict.fromkeys({"starts_at", "ends_at", "resumes_at", "at"} & set(body))
-    return {**body, **dates}
+    ours = {"schedule_owner": "tallystick"} if "schedule_owner" in body else {}
+    named = {"external_id": None} if "external_id" in body else {}
+    return {**body, **dates, **ours, **named}
 
 
 def keep_tax_rules(body: Json, _: Known) -> Json:

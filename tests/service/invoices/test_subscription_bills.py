@@ -280,7 +280,7 @@ async def test_one_that_must_be_paid_first_begins_with_the_payment(world: World)
     async def no_handler(_: Event) -> None:
         pass
 
-    starter = SubscriptionEvents(world.db)
+    starter = SubscriptionEvents(world.db, lambda: day(1, 2))
     handlers = {INVOICE_PAID: starter.on_invoice_paid, INVOICE_FINALIZED: no_handler}
     await Teller(world.db, handlers).run_due(datetime(2126, 1, 1, tzinfo=UTC))
     active = await world.subscription(waiting)

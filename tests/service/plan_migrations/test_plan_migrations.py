@@ -233,7 +233,7 @@ async def test_what_can_not_be_moved_is_listed_with_the_reason_and_the_others_go
 ) -> None:
     _, fine = await world.member()
     paused, changed, ending = [(await world.member())[1] for _ in range(3)]
-    _, owned = await world.member(Start(schedule_owner="gateway"))
+    _, owned = await world.member(Start(schedule_owner="ccbill", external_id="0123"))
     other = await world.version("20", "other")
     new = await world.version("12")
     async with world.db.transaction(WRITER) as conn:

@@ -2,7 +2,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-import pytest
 from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
