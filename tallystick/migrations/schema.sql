@@ -1688,6 +1688,8 @@ CREATE TABLE public.subscriptions (
     billing_time text NOT NULL,
     anchor_on date,
     schedule_owner text NOT NULL,
+    external_id text,
+    standing_at timestamp with time zone,
     period_index integer NOT NULL,
     period_start timestamp with time zone NOT NULL,
     period_end timestamp with time zone NOT NULL,
@@ -1718,15 +1720,17 @@ CREATE TABLE public.subscriptions (
     CONSTRAINT subscriptions_bill_index_check CHECK ((bill_index >= 0)),
     CONSTRAINT subscriptions_billing_time_check CHECK ((billing_time = ANY (ARRAY['anniversary'::text, 'calendar'::text]))),
     CONSTRAINT subscriptions_check CHECK ((period_end > period_start)),
-    CONSTRAINT subscriptions_check1 CHECK (((bill_error IS NULL) = (bill_retry_at IS NULL))),
-    CONSTRAINT subscriptions_check2 CHECK (((ends_at IS NOT NULL) OR ((status <> 'canceled'::text) AND (NOT cancel_at_period_end)))),
-    CONSTRAINT subscriptions_check3 CHECK ((num_nonnulls(change_at, next_plan_version_id, next_plan_id, next_quantity) = ANY (ARRAY[0, 4]))),
+    CONSTRAINT subscriptions_check1 CHECK (((schedule_owner = 'tallystick'::text) = (external_id IS NULL))),
+    CONSTRAINT subscriptions_check2 CHECK (((bill_error IS NULL) = (bill_retry_at IS NULL))),
+    CONSTRAINT subscriptions_check3 CHECK (((ends_at IS NOT NULL) OR ((status <> 'canceled'::text) AND (NOT cancel_at_period_end)))),
+    CONSTRAINT subscriptions_check4 CHECK ((num_nonnulls(change_at, next_plan_version_id, next_plan_id, next_quantity) = ANY (ARRAY[0, 4]))),
     CONSTRAINT subscriptions_currency_check CHECK (((currency)::text = upper((currency)::text))),
+    CONSTRAINT subscriptions_external_id_check CHECK (((length(external_id) >= 1) AND (length(external_id) <= 255))),
     CONSTRAINT subscriptions_next_quantity_check CHECK (((next_quantity >= 1) AND (next_quantity <= 1000000))),
     CONSTRAINT subscriptions_period_index_check CHECK ((period_index >= 0)),
     CONSTRAINT subscriptions_quantity_check CHECK (((quantity >= 1) AND (quantity <= 1000000))),
     CONSTRAINT subscriptions_remainder_check CHECK ((remainder = ANY (ARRAY['credit'::text, 'refund'::text, 'none'::text]))),
-    CONSTRAINT subscriptions_schedule_owner_check CHECK ((schedule_owner = ANY (ARRAY['tallystick'::text, 'gateway'::text]))),
+    CONSTRAINT subscriptions_schedule_owner_check CHECK ((schedule_owner = ANY (ARRAY['tallystick'::text, 'ccbill'::text, 'stripe'::text]))),
     CONSTRAINT subscriptions_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'incomplete'::text, 'trialing'::text, 'active'::text, 'past_due'::text, 'paused'::text, 'canceled'::text]))),
     CONSTRAINT subscriptions_trial_end_check CHECK ((trial_end = ANY (ARRAY['bill'::text, 'pause'::text, 'cancel'::text])))
 );
@@ -2475,7 +2479,9 @@ CREATE INDEX plan_migrations_working ON public.plan_migrations USING btree (crea
 CREATE UNIQUE INDEX plan_versions_active ON public.plan_versions USING btree (plan_id) WHERE (status = 'active'::text);
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, account_id, subscription_id) WHERE (next_bill_at IS NOT NULL);
+CREATE UNIQUE INDEX subscriptions_external ON public.subscriptions USING btree (schedule_owner, external_id) WHERE (external_id IS NOT NULL);
 CREATE UNIQUE INDEX subscriptions_live ON public.subscriptions USING btree (account_id, plan_id) WHERE (status <> 'canceled'::text);
+CREATE INDEX subscriptions_standing ON public.subscriptions USING btree (standing_at, subscription_id) WHERE (standing_at IS NOT NULL);
 CREATE INDEX tax_number_checks_due ON public.tax_number_checks USING btree (next_check_at);
 CREATE INDEX tax_rates_by_country ON public.tax_rates USING btree (country, valid_from);
 CREATE INDEX test_clocks_by_age ON public.test_clocks USING btree (created_at, test_clock_id) WHERE (deleted_at IS NULL);
