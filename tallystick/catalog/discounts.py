@@ -8,6 +8,7 @@ off lines of 20.00, 20.00 and 20.00 takes 3.34, 3.33 and 3.33. No line goes belo
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -68,6 +69,25 @@ def covers(coupon: Coupon, line: DiscountableLine) -> bool:
     return line.price in coupon.prices or line.meter in coupon.meters
 
 
+def taken_off(percent: Decimal | None, worth_minor: int, covered_minor: int, currency: str) -> int:
+    """Return what a coupon takes off lines that come to this much together, in minor units.
+
+    A percent of it, rounded once, or the coupon's worth as far as there is something to take.
+    """
+    if percent is None:
+        return min(worth_minor, covered_minor)
+    whole = Money(covered_minor, currency).to_decimal()
+    return round_decimal(shift(multiply(whole, percent), _PERCENT_PLACES), currency).minor
+
+
+def worth_minor(one: Redemption, currency: str) -> int:
+    """Return what a coupon of an amount can take off one invoice; of a percent, nothing."""
+    if one.amount_left_minor is not None:
+        return one.amount_left_minor
+    amounts = one.coupon.amounts or {}
+    return round_decimal(amounts[currency], currency).minor if currency in amounts else 0
+
+
 def after_invoice(one: Redemption, used: Sequence[Discount], at: datetime) -> Redemption:
     """Return what is left of the coupon after an invoice at `at` that it lowered by `used`.
 
@@ -110,15 +130,16 @@ def redeem(
     """Return the coupon as the account has it, unused."""
     carried = coupon.amounts is not None and coupon.duration == "once"
     periods = 1 if coupon.duration == "once" and not carried else coupon.periods
-    return Redemption(
+    made = Redemption(
         account_id=account_id,
         redemption_id=redemption_id,
         coupon=coupon,
         redeemed_at=at,
         periods_left=periods,
-        amount_left_minor=_worth(coupon, currency) if carried else None,
+        amount_left_minor=None,
         ended_at=None,
     )
+    return replace(made, amount_left_minor=worth_minor(made, currency)) if carried else made
 
 
 def _split(
@@ -127,27 +148,12 @@ def _split(
     covered = sum(weights)
     if not covered:
         return
-    taken = Money(_taken(one, covered, lines[0].amount.currency), lines[0].amount.currency)
+    currency = lines[0].amount.currency
+    minor = taken_off(one.coupon.percent, worth_minor(one, currency), covered, currency)
+    taken = Money(minor, currency)
     for at, part in enumerate(allocate(taken, weights)):
         if part.minor:
             yield Discount(redemption_id=one.redemption_id, line=at, amount=part)
-
-
-def _taken(one: Redemption, covered: int, currency: str) -> int:
-    """Return what is taken off lines of `covered` minor units together, never more than that."""
-    if one.coupon.percent is not None:
-        whole = Money(covered, currency).to_decimal()
-        part = shift(multiply(whole, one.coupon.percent), _PERCENT_PLACES)
-        return round_decimal(part, currency).minor
-    if one.amount_left_minor is not None:
-        return min(one.amount_left_minor, covered)
-    return min(_worth(one.coupon, currency), covered)
-
-
-def _worth(coupon: Coupon, currency: str) -> int:
-    """Return the amount of a coupon in minor units; one without this currency is worth nothing."""
-    amounts = coupon.amounts or {}
-    return round_decimal(amounts[currency], currency).minor if currency in amounts else 0
 
 
 def _order(one: Redemption) -> tuple[int, datetime, UUID]:

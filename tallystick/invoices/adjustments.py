@@ -1,8 +1,11 @@
-"""What is given back beyond what an invoice bills: kept, and taken off later invoices. Pure.
+"""What an invoice leaves to later ones: credit that it can not hold, or too small an amount. Pure.
 
 An invoice is never below zero. Where the unused rest of a period is worth more than what is due, a
 line takes the difference back in, and it is kept for the account: a credit comes off its next
 invoices before tax, so that the tax on it comes back too; a refund waits for somebody who pays it.
+
+What is less than the least that an invoice asks for is carried: a line takes it out, and the next
+invoice bills it. Before tax as well: tax is reckoned once, where the amount is asked for.
 """
 
 from collections.abc import Sequence
@@ -20,13 +23,14 @@ from tallystick.pricing.model import FlatPrice
 from tallystick.pricing.rate import rate
 from tallystick.subscriptions.proration import Share
 
-Kind = Literal["credit", "refund"]
+Kind = Literal["credit", "refund", "carried"]
 CODE = "credit"
+CARRIED = "carried_forward"
 _ONCE = Decimal(1)
 
 
 class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
-    """What an invoice gave back and is left of it; `number` is that invoice's."""
+    """What an invoice gave back, or carried, and is left of it; `number` is that invoice's."""
 
     invoice_id: UUID
     number: str
@@ -72,15 +76,28 @@ def balance(
     return Balanced(lines=(*lines, *taken), used=tuple(used), kept=nothing)
 
 
-def _line(description: str, amount: Money, at: datetime) -> DraftLine:
+def carried_in(carried: Sequence[Adjustment], at: datetime) -> tuple[DraftLine, ...]:
+    """Return the lines of what earlier invoices carried, all of it."""
+    return tuple(
+        _line(f"Carried forward from invoice {one.number}", one.left, at, CARRIED)
+        for one in carried
+    )
+
+
+def carried_on(amount: Money, at: datetime) -> DraftLine:
+    """Return the line that takes an amount out, for a later invoice."""
+    return _line("Carried forward to the next invoice", -amount, at, CARRIED)
+
+
+def _line(description: str, amount: Money, at: datetime, code: str = CODE) -> DraftLine:
     """Return the line of an amount kept (above zero) or taken off (below): all of it, or back."""
     size = max(amount, -amount)
-    price = FlatPrice(currency=amount.currency, code=CODE, amount=size.to_decimal())
+    price = FlatPrice(currency=amount.currency, code=code, amount=size.to_decimal())
     share = Share("period", 0, 1, 1, 1 if amount == size else -1)
     return DraftLine(
         kind="adjustment",
         description=description,
-        price_code=CODE,
+        price_code=code,
         meter_code=None,
         quantity=_ONCE,
         unit=None,

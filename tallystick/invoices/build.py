@@ -1,16 +1,33 @@
-"""From a plan's version and what was used to the lines and sums of an invoice. Pure.
+"""An invoice from all that goes into it, in one order of operations. Pure.
 
-The billing run, previews and what-ifs take what is due one by one (`due_lines`); `build` takes a
-whole period of a plan at once.
+The billing run, previews, the timeline and stories call `build`; there is no second way to a total.
+
+1. Fees and usage, with what is missing to the minimums of prices and plans.
+2. Adjustments for usage of closed periods that changed.
+3. Coupons, each a line that names what it covers.
+4. What earlier invoices carried forward; then credit that they gave back and could not hold. What
+   is below zero now is kept for later invoices.
+5. The least that is asked for: what is less is carried forward, unless nothing comes after it.
+6. Tax, rounded once for each rate, on the sum of the lines that it applies to.
+7. What is on the account pays (`settlement`): credit of credit notes, then prepaid money.
+
+Each line was rounded once before it came here. The subtotal is the sum of the lines, the total the
+subtotal plus the taxes; neither is ever below zero.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
+
+import msgspec
 
 from tallystick.accounts.model import Account
-from tallystick.catalog.model import Meter, PlanVersion
-from tallystick.invoices.commitment import commitment_line
-from tallystick.invoices.flat_lines import flat_lines, share_line
+from tallystick.catalog.model import Meter
+from tallystick.catalog.offer_model import Redemption
+from tallystick.invoices.adjustments import Adjustment, balance, carried_in, carried_on
+from tallystick.invoices.customer_credit_model import CustomerCredit, Use
+from tallystick.invoices.discount_lines import discounted
+from tallystick.invoices.flat_lines import share_line
 from tallystick.invoices.model import DraftLine, InvoiceDraft
 from tallystick.invoices.tax import taxes_on
 from tallystick.invoices.usage_lines import usage_lines
@@ -24,26 +41,75 @@ from tallystick.subscriptions.usage_dues import UsageDue
 from tallystick.taxes.model import NO_TAXES, TaxTerms
 
 
-def build(
-    account: Account,
-    plan: PlanVersion,
-    meters: Mapping[str, Meter],
-    period: Period,
-    uses: Uses,
-) -> InvoiceDraft:
-    """Return the invoice for one period: the lines of each price, in the plan's order.
+class Ingredients(msgspec.Struct, frozen=True, kw_only=True):
+    """What an invoice is made from, all in `currency`; `at` is the account's present.
 
-    `meters` go by their code, `uses` (`metering.price_uses.read_uses`) by the price's. A price has
-    a line for each group of its usage; one that was not used has a line with an amount of zero, so
-    that the customer sees it. A price with a minimum that is not reached has one more line for
-    what is missing. Each line is rounded once, each tax once.
-
-    Raises Conflict for a price whose meter does not exist.
+    `fees` are the lines of what is due, `late` those of usage that changed. `coupons` are those of
+    the account, `carried` and `credit` what earlier invoices left, oldest first. `least` is the
+    least that an invoice asks for, `terms` those of its taxes; `is_final`: no other follows, so
+    nothing is carried.
     """
-    lines = tuple(_lines(plan, meters, period, uses))
-    counted = _sum((line.amount for line in lines), plan.currency)
-    lines += tuple(commitment_line(plan, period, counted, None))
-    return draft_of(account, plan.currency, period, lines)
+
+    account: Account
+    currency: str
+    period: Period
+    at: datetime
+    fees: tuple[DraftLine, ...]
+    late: tuple[DraftLine, ...] = ()
+    coupons: tuple[Redemption, ...] = ()
+    carried: tuple[Adjustment, ...] = ()
+    credit: tuple[Adjustment, ...] = ()
+    least: Money | None = None
+    terms: TaxTerms = NO_TAXES
+    is_final: bool = False
+
+
+class Built(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice, and what making it does to what went into it.
+
+    `coupons` are what is left of those that lower it; `used` is what it takes of each earlier
+    invoice's credit or carried amount; `kept` and `carried` are what it leaves to later ones.
+    """
+
+    draft: InvoiceDraft
+    coupons: tuple[Redemption, ...]
+    used: tuple[tuple[UUID, Money], ...]
+    kept: Money
+    carried: Money
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """How what is on the account pays a total: credit of credit notes, then prepaid money."""
+
+    credit: tuple[Use, ...]
+    prepaid: Money
+    due: Money
+
+
+def build(given: Ingredients) -> Built:
+    """Return the invoice, in the order that the module's text gives.
+
+    Raises Conflict as `taxes_on` does.
+    """
+    nothing = Money.zero(given.currency)
+    billed = (*given.fees, *given.late)
+    lowered = discounted(billed, given.coupons, given.at)
+    lines = (*billed, *lowered.lines, *carried_in(given.carried, given.at))
+    balanced = balance(lines, given.credit, given.currency, given.at)
+    lines, subtotal = balanced.lines, _sum(balanced.lines, given.currency)
+    carried = nothing
+    if given.least is not None and nothing < subtotal < given.least and not given.is_final:
+        carried = subtotal
+        lines = (*lines, carried_on(carried, given.at))
+    return Built(
+        draft=draft_of(
+            given.account, given.currency, given.period, lines, terms=given.terms, at=given.at
+        ),
+        coupons=lowered.used,
+        used=(*((one.invoice_id, one.left) for one in given.carried), *balanced.used),
+        kept=balanced.kept,
+        carried=carried,
+    )
 
 
 def draft_of(
@@ -73,6 +139,19 @@ def draft_of(
     )
 
 
+def settlement(total: Money, credit: Sequence[CustomerCredit], prepaid: Money) -> Settlement:
+    """Return what pays a total as far as it reaches: the oldest credit first, then the money."""
+    nothing, due = Money.zero(total.currency), total
+    uses: list[Use] = []
+    for one in credit:
+        part = min(one.left, due)
+        if part > nothing:
+            uses.append(Use(one.customer_credit_id, part))
+            due -= part
+    paid = max(min(prepaid, due), nothing)
+    return Settlement(credit=tuple(uses), prepaid=paid, due=due - paid)
+
+
 def due_lines(
     due: FlatDue | UsageDue, meters: Mapping[str, Meter], uses: Uses, part: Part | None = None
 ) -> Iterator[DraftLine]:
@@ -89,18 +168,5 @@ def due_lines(
             yield from usage_lines(due.plan, price, meters, due.period, used, part=part)
 
 
-def _lines(
-    plan: PlanVersion,
-    meters: Mapping[str, Meter],
-    period: Period,
-    uses: Uses,
-) -> Iterator[DraftLine]:
-    for price in plan.prices:
-        if isinstance(price, FlatPrice):
-            yield from flat_lines(plan, price, period)
-        else:
-            yield from usage_lines(plan, price, meters, period, uses.get(price.code, ()))
-
-
-def _sum(amounts: Iterable[Money], currency: str) -> Money:
-    return sum(amounts, Money.zero(currency))
+def _sum(lines: Iterable[DraftLine], currency: str) -> Money:
+    return sum((line.amount for line in lines), Money.zero(currency))

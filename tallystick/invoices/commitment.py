@@ -44,6 +44,7 @@ def commitment_line(
         period_start=period.start,
         period_end=period.end,
         amount=round_decimal(step.amount, plan.currency),
+        plan_code=plan.plan_code,
         derivation=Derivation(
             kind="commitment",
             plan_version_id=plan.plan_version_id,

@@ -7,6 +7,8 @@ from uuid import UUID
 
 import msgspec
 
+from tallystick.invoices.coupon_use import CouponUse, discount_of
+from tallystick.invoices.usage_change import ChangedUsage, difference
 from tallystick.money.amount import Money
 from tallystick.money.rounding import round_decimal
 from tallystick.pricing.charges import Part, bound, charge_for
@@ -28,9 +30,12 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
     same of the plan's fees and usage. `custom` is the amount in
     the price's own unit. Kind `share` is a part of a flat price: the steps say the whole, for
     `quantity` of them, `share` what part of it is billed, and `exact` has 12 decimals.
+
+    Kind `discount` is what a `coupon` took off lines of the invoice; kind `change` what `changed`
+    usage of a closed period costs now, by the price as it was sold, less what was billed for it.
     """
 
-    kind: Literal["rated", "minimum", "maximum", "commitment", "share"]
+    kind: Literal["rated", "minimum", "maximum", "commitment", "share", "discount", "change"]
     plan_version_id: UUID | None  # None: sold once, outside any plan
     price: Price
     quantity: Decimal
@@ -45,6 +50,8 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
     counted_minor: int | None = None
     custom: CustomAmount | None = None
     share: Share | None = None
+    coupon: CouponUse | None = None
+    changed: ChangedUsage | None = None
 
     @property
     def group(self) -> dict[str, str | None]:
@@ -63,7 +70,14 @@ def rated_amount(rated: Rated) -> Money:
 
 
 def recompute(derivation: Derivation) -> Money:
-    """Return the amount that follows from the stored inputs: price, quantity and rules alone."""
+    """Return the amount that follows from the stored inputs: price, quantity and rules alone.
+
+    Raises ValueError where the parts of a discount do not follow.
+    """
+    if derivation.coupon is not None:
+        return discount_of(derivation.coupon, derivation.currency)
+    if derivation.changed is not None:
+        return difference(derivation.price, derivation.changed, derivation.part)
     if derivation.share is not None:
         whole = rate(derivation.price, derivation.quantity).amount * derivation.quantity
         return amount_of(whole, derivation.currency, derivation.share)

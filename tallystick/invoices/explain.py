@@ -15,6 +15,7 @@ from tallystick.invoices.model import Invoice, InvoiceLine
 from tallystick.kernel.db import Connection
 from tallystick.kernel.ids import unknown
 from tallystick.money.amount import Money
+from tallystick.money.text import show_decimal, show_money
 from tallystick.pricing.explain import explain_step
 from tallystick.pricing.model import Step
 
@@ -75,6 +76,8 @@ def _explained(line: InvoiceLine, stored: str, document: InvoiceDocument) -> Lin
         steps=(
             *(_sentence(step, derivation, document.locale) for step in derivation.steps),
             *_share_sentences(derivation),
+            *_coupon_sentences(derivation, document.locale),
+            *_change_sentences(derivation, document.locale),
         ),
         recomputed=recompute(derivation),
         taxes=document.taxes,
@@ -88,6 +91,32 @@ def _sentence(step: Step, derivation: Derivation, locale: str) -> str:
     if step.kind == "conversion" and derivation.custom is not None:
         return f"from {derivation.custom.code} to {derivation.currency}: {sentence}"
     return sentence
+
+
+def _coupon_sentences(derivation: Derivation, locale: str) -> Iterator[str]:
+    """Yield in words what a coupon takes off which lines."""
+    use, currency = derivation.coupon, derivation.currency
+    if use is None:
+        return
+    found = show_money(Money(use.found_minor, currency), locale)
+    if use.percent is None:
+        yield f"{show_money(Money(use.worth_minor, currency), locale)} at most, off {found}"
+    else:
+        yield f"{show_decimal(use.percent, locale)}% of {found}"
+    for part in use.covered:
+        yield f"{show_money(Money(part.taken_minor, currency), locale)} off line {part.position}"
+
+
+def _change_sentences(derivation: Derivation, locale: str) -> Iterator[str]:
+    """Yield in words what changed usage costs now, and what was billed for it."""
+    changed, currency = derivation.changed, derivation.currency
+    if changed is None:
+        return
+    billed = Money(changed.billed_minor, currency)
+    now = billed + recompute(derivation)
+    yield f"{show_money(now, locale)} for {show_decimal(changed.new_quantity, locale)}"
+    was = show_decimal(changed.old_quantity, locale)
+    yield f"less {show_money(billed, locale)} billed for {was}, by invoice {changed.number}"
 
 
 def _share_sentences(derivation: Derivation) -> Iterator[str]:

@@ -49,6 +49,7 @@ def share_line(due: FlatDue) -> DraftLine:
         period_start=due.part.start,
         period_end=due.part.end,
         amount=amount_of(whole, due.price.currency, due.share),
+        plan_code=due.plan.plan_code,
         derivation=Derivation(
             kind="share",
             plan_version_id=due.plan.plan_version_id,

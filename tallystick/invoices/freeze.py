@@ -59,6 +59,7 @@ def _document_line(line: DraftLine) -> DocumentLine:
         unit_price=_unit_price(line) if is_usage else None,
         details=_details(line) if is_usage else (),
         heading=line.heading,
+        role="allowance" if line.kind == "discount" else "line",
     )
 
 

@@ -55,7 +55,8 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line before its invoice is written; `derivation` says how the amount came.
 
     `subscription_id` None: it belongs to no subscription. `heading` is the plan under whose name it
-    is printed where the invoice bills several subscriptions.
+    is printed where the invoice bills several subscriptions, `plan_code` the one
+    by which coupons cover it; None: it is of no plan.
     """
 
     kind: LineKind
@@ -70,6 +71,7 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     derivation: Derivation
     subscription_id: UUID | None = None
     heading: str | None = None
+    plan_code: str | None = None
 
 
 class InvoiceDraft(msgspec.Struct, frozen=True, kw_only=True):

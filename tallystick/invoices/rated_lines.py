@@ -46,6 +46,7 @@ def charge_line(common: PriceLines, charge: Charge) -> DraftLine:
         period_end=common.period.end,
         amount=charge.amount,
         derivation=_derivation(common, charge),
+        plan_code=common.plan.plan_code,
     )
 
 

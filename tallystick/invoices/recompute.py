@@ -7,6 +7,7 @@ import msgspec
 
 from tallystick.invoices import recompute_store as store
 from tallystick.invoices.derivation import Derivation, decode, recompute
+from tallystick.invoices.discount_lines import coverable, left_to_cover
 from tallystick.invoices.recompute_store import StoredLine
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import TallystickError
@@ -20,7 +21,8 @@ class InvoiceDifference(msgspec.Struct, frozen=True, kw_only=True):
     """What an invoice says and what follows from its stored inputs, in minor units.
 
     `what` is `amount` (of a line), `counted` (what a minimum or maximum counted is not the sum of
-    the price's lines), `subtotal` or `document` (the total on paper). `position` is the line's;
+    the price's lines), `covered` (what a coupon found is not what its lines had left), `subtotal`
+    or `document` (the total on paper). `position` is the line's;
     `expected_minor` None: its inputs can not be rated.
     """
 
@@ -78,6 +80,7 @@ def differences_of(invoice: Sequence[StoredLine]) -> Iterator[InvoiceDifference]
             counted = _counted(line, derivation, read)
             if counted != derivation.counted_minor:
                 yield _difference(line, "counted", derivation.counted_minor, counted)
+    yield from _uncovered(read, first.currency)
     total = sum(line.amount_minor or 0 for line in lines)
     if total != first.subtotal_minor:
         yield _difference(first, "subtotal", first.subtotal_minor, total)
@@ -95,7 +98,7 @@ def _read(line: StoredLine) -> Derivation | None:
 def _expected(derivation: Derivation) -> int | None:
     try:
         return recompute(derivation).minor
-    except (TallystickError, MoneyError, LookupError, TypeError):
+    except (TallystickError, MoneyError, LookupError, TypeError, ValueError):
         return None
 
 
@@ -114,10 +117,27 @@ def _counted(
     )
 
 
+def _uncovered(
+    read: Sequence[tuple[StoredLine, Derivation | None]], currency: str
+) -> Iterator[InvoiceDifference]:
+    """Yield the coupons that did not find what the lines before them had left."""
+    known = [(line, its) for line, its in read if its is not None]
+    parts = {line.position: coverable(its, line.amount_minor or 0) for line, its in known}
+    left = dict(zip(parts, left_to_cover(list(parts.values()), currency), strict=True))
+    for line, its in known:
+        if its.coupon is None:
+            continue
+        expected = sum(left.get(part.position, 0) for part in its.coupon.covered)
+        if expected != its.coupon.found_minor:
+            yield _difference(line, "covered", its.coupon.found_minor, expected)
+        for part in its.coupon.covered:
+            left[part.position] = left.get(part.position, 0) - part.taken_minor
+
+
 def _difference(
     line: StoredLine, what: str, stored: int, expected: int | None
 ) -> InvoiceDifference:
-    is_line = what in ("amount", "counted")
+    is_line = what in ("amount", "counted", "covered")
     return InvoiceDifference(
         invoice_id=line.invoice_id,
         number=line.number,

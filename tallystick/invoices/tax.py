@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from tallystick.accounts.model import Account
+from tallystick.invoices.discount_lines import net_of_coupons
 from tallystick.invoices.model import DraftLine
+from tallystick.money.amount import Money
 from tallystick.subscriptions.periods import local_day
 from tallystick.taxes.amounts import Taxed, taxed
 from tallystick.taxes.model import STANDARD, Buyer, ManualRate, Supply, TaxTerms
@@ -20,11 +22,16 @@ def taxes_on(
 
     The day of supply is that of the invoice, or the last of the line's period when that has ended
     before (Directive 2006/112/EC, articles 64 to 66): usage of August billed on 1 September has
-    the rate of August, a fee for September billed that day the one of September.
+    the rate of August, a fee for September billed that day the one of September. What a coupon took
+    off a line lowers what is taxed by that line's rate.
 
     Raises Conflict `tax_rate_missing`, `tax_region_missing`.
     """
-    supplies = [_supply(line, account, at) for line in lines]
+    supplies = [
+        _supply(line, net, account, at)
+        for line, net in zip(lines, net_of_coupons(lines), strict=True)
+        if line.derivation.coupon is None
+    ]
     return taxed(supplies, buyer_of(account, terms), determine(terms), currency)
 
 
@@ -43,11 +50,11 @@ def buyer_of(account: Account, terms: TaxTerms) -> Buyer:
     )
 
 
-def _supply(line: DraftLine, account: Account, at: datetime) -> Supply:
+def _supply(line: DraftLine, net: Money, account: Account, at: datetime) -> Supply:
     ends = at if line.period_end is None else min(at, line.period_end - _INSTANT)
     price = line.derivation.price
     return Supply(
-        amount=line.amount,
+        amount=net,
         on=local_day(ends, account.timezone),
         tax_code=price.tax_code or (None if _belongs_to_all(line) else STANDARD),
         inclusive=price.tax_inclusive,
@@ -55,5 +62,5 @@ def _supply(line: DraftLine, account: Account, at: datetime) -> Supply:
 
 
 def _belongs_to_all(line: DraftLine) -> bool:
-    """Tell whether it lowers, or raises, the invoice as a whole: a discount, or kept credit."""
-    return line.kind == "discount" or (line.kind == "adjustment" and line.period_end is None)
+    """Tell whether it lowers, or raises, the invoice as a whole: credit, or what is carried."""
+    return line.kind == "adjustment" and line.period_end is None

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import Meter, PlanVersion
-from tallystick.invoices.build import build
 from tallystick.invoices.derivation import decode, encode, recompute
 from tallystick.invoices.entries import issued_entry
 from tallystick.ledger.posting import check_entry
 from tallystick.pricing.charges import uses_of_totals
 from tallystick.pricing.model import FlatPrice, GraduatedPrice, PerUnitPrice, Price, Tier
 from tallystick.subscriptions.periods import Period
+from tests.invoice_drafts import period_draft
 
 AT = datetime(2026, 1, 31, tzinfo=UTC)
 PERIOD = Period(AT, datetime(2026, 2, 28, tzinfo=UTC))
@@ -69,7 +69,7 @@ def test_lines_sum_up_and_are_recomputed_to_the_cent(
 ) -> None:
     sold = data.draw(prices(currency))
     used: Mapping[str, Decimal] = {price.code: data.draw(QUANTITIES) for price in sold}
-    made = build(
+    made = period_draft(
         account(currency, percent),
         plan(sold, currency),
         meters(sold),
@@ -97,7 +97,7 @@ def test_lines_sum_up_and_are_recomputed_to_the_cent(
 @given(percent=decimals("0", "100", 4), minor=st.integers(0, 10**12))
 def test_tax_is_the_nearest_minor_unit_to_the_exact_share(percent: Decimal, minor: int) -> None:
     fee = FlatPrice(currency="EUR", code="fee", amount=Decimal(minor).scaleb(-2))
-    made = build(account("EUR", percent), plan((fee,), "EUR"), {}, PERIOD, {})
+    made = period_draft(account("EUR", percent), plan((fee,), "EUR"), {}, PERIOD, {})
     exact = Decimal(minor) * percent / 100
     assert abs(made.tax.minor - exact) <= Decimal("0.5")
     assert made.taxes[0].base_minor == minor

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.documents.document import TaxLine
-from tallystick.invoices.build import build
 from tallystick.invoices.derivation import decode, encode, recompute
 from tallystick.invoices.model import InvoiceDraft
 from tallystick.invoices.usage_lines import metered_codes
@@ -18,6 +17,7 @@ from tallystick.money.amount import Money
 from tallystick.pricing.charges import uses_of_totals
 from tallystick.pricing.model import FlatPrice, GraduatedPrice, PerUnitPrice, Price, Tier
 from tallystick.subscriptions.periods import Period
+from tests.invoice_drafts import period_draft
 
 AT = datetime(2026, 1, 31, tzinfo=UTC)
 PERIOD = Period(AT, datetime(2026, 2, 28, tzinfo=UTC))
@@ -87,7 +87,7 @@ def draft(
 ) -> InvoiceDraft:
     quantities = {code: Decimal(quantity) for code, quantity in (totals or {}).items()}
     uses = uses_of_totals(prices, quantities)
-    return build(account, plan(*prices, currency=currency), METERS, PERIOD, uses)
+    return period_draft(account, plan(*prices, currency=currency), METERS, PERIOD, uses)
 
 
 def test_each_price_has_a_line_in_the_plans_order() -> None:

@@ -7,7 +7,6 @@ from msgspec.structs import replace
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.documents.document import InvoiceDocument, Party, decode, encode
-from tallystick.invoices.build import build
 from tallystick.invoices.entries import issued_entry
 from tallystick.invoices.freeze import freeze
 from tallystick.invoices.model import InvoiceDraft
@@ -17,6 +16,7 @@ from tallystick.pricing.charges import uses_of_totals
 from tallystick.pricing.model import FlatPrice, PerUnitPrice, Price, PriceFilter
 from tallystick.pricing.use import Use, Uses
 from tallystick.subscriptions.periods import Period
+from tests.invoice_drafts import period_draft
 
 AT = datetime(2026, 1, 31, tzinfo=UTC)
 PERIOD = Period(AT, datetime(2026, 2, 28, tzinfo=UTC))
@@ -65,7 +65,7 @@ def draft(*prices: Price, quantity: str = "150", uses: Uses | None = None) -> In
         limits={},
         created_at=AT,
     )
-    return build(
+    return period_draft(
         ACCOUNT,
         version,
         {"calls": METER},

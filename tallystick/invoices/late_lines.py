@@ -1,0 +1,88 @@
+"""From usage that changed after it was billed to the lines that put it right. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+
+from tallystick.catalog.model import Meter
+from tallystick.invoices.derivation import Derivation
+from tallystick.invoices.model import DraftLine
+from tallystick.invoices.usage_change import Billed, ChangedUsage, difference
+from tallystick.invoices.usage_lines_model import PriceKey, UsageLine
+from tallystick.money.amount import Money
+from tallystick.money.exact import canonical, plain, subtract, total
+from tallystick.pricing.use import Use
+
+
+def late_lines(
+    lines: Sequence[UsageLine],
+    earlier: Mapping[PriceKey, Billed],
+    uses: Mapping[PriceKey, Sequence[Use]],
+    meters: Mapping[str, Meter],
+    plans: Mapping[PriceKey, str],
+) -> Iterator[DraftLine]:
+    """Yield a line for each price of each invoice that comes to another amount now.
+
+    `lines` are all that invoices billed for usage, `earlier` what later ones added or gave back,
+    `uses` what was used as it is known now. `meters` go by code, `plans` are the codes of the plans
+    that were billed.
+    """
+    for key, own in _by_price(lines).items():
+        first = own[0]
+        nothing = Money.zero(first.amount.currency)
+        was = earlier.get(key)
+        billed = sum((line.amount for line in own), nothing)
+        changed = ChangedUsage(
+            invoice_id=first.invoice_id,
+            number=first.number,
+            billed_minor=billed.minor + (was.minor if was else 0),
+            old_quantity=was.quantity if was else _quantity(own),
+            new_quantity=canonical(total(use.quantity for use in uses[key])),
+            uses=tuple(uses[key]),
+        )
+        amount = difference(first.derivation.price, changed, first.derivation.part)
+        if not amount.is_zero():
+            yield _line(first, changed, amount, meters[first.meter_code], plans.get(key))
+
+
+def _by_price(lines: Sequence[UsageLine]) -> dict[PriceKey, list[UsageLine]]:
+    found: dict[PriceKey, list[UsageLine]] = {}
+    for line in lines:
+        found.setdefault(line.price_key, []).append(line)
+    return found
+
+
+def _quantity(lines: Sequence[UsageLine]) -> Decimal:
+    return canonical(total(line.quantity for line in lines if line.kind == "usage"))
+
+
+def _line(
+    first: UsageLine, changed: ChangedUsage, amount: Money, meter: Meter, plan_code: str | None
+) -> DraftLine:
+    was = first.derivation
+    old, new = plain(changed.old_quantity), plain(changed.new_quantity)
+    return DraftLine(
+        kind="adjustment",
+        description=f"{meter.name}: {new} instead of {old}, billed by invoice {changed.number}",
+        price_code=was.price.code,
+        meter_code=meter.code,
+        quantity=canonical(subtract(changed.new_quantity, changed.old_quantity)),
+        unit=meter.unit,
+        period_start=first.period_start,
+        period_end=first.period_end,
+        amount=amount,
+        plan_code=plan_code,
+        derivation=Derivation(
+            kind="change",
+            plan_version_id=was.plan_version_id,
+            price=was.price,
+            quantity=changed.new_quantity,
+            period_start=first.period_start,
+            period_end=first.period_end,
+            steps=(),
+            exact=amount.to_decimal(),
+            currency=amount.currency,
+            rounding="half_away_from_zero",
+            part=was.part,
+            changed=changed,
+        ),
+    )
