@@ -63,6 +63,32 @@ WHERE r.account_id = $1 ORDER BY r.redeemed_at, r.redemption_id
 """
 
 
+# What can lower an invoice. Whoever issues one locks it, so that no amount is used twice.
+OPEN_REDEMPTIONS: Final = """
+SELECT r.*, to_jsonb(c) || jsonb_build_object('percent', c.percent::text) AS coupon
+FROM coupon_redemptions r JOIN coupons c USING (coupon_id)
+WHERE r.account_id = ANY ($1::uuid[]) AND r.ended_at IS NULL
+ORDER BY r.account_id, r.redeemed_at, r.redemption_id
+"""
+LOCK_REDEMPTIONS: Final = f"{OPEN_REDEMPTIONS} FOR NO KEY UPDATE OF r"
+USE_REDEMPTIONS: Final = """
+UPDATE coupon_redemptions AS r
+SET periods_left = u.periods_left, amount_left_minor = u.amount_left_minor, ended_at = u.ended_at
+FROM unnest($2::uuid[], $3::integer[], $4::bigint[], $5::timestamptz[])
+     AS u (redemption_id, periods_left, amount_left_minor, ended_at)
+WHERE r.account_id = $1 AND r.redemption_id = u.redemption_id
+"""
+# One that an invoice used up lowers others again; one that staff ended stays ended.
+GIVE_BACK: Final = """
+UPDATE coupon_redemptions AS r
+SET periods_left = r.periods_left + 1, amount_left_minor = r.amount_left_minor + u.minor,
+    ended_at = CASE WHEN r.periods_left = 0 OR r.amount_left_minor = 0 THEN NULL
+                    ELSE r.ended_at END
+FROM unnest($2::uuid[], $3::bigint[]) AS u (redemption_id, minor)
+WHERE r.account_id = $1 AND r.redemption_id = u.redemption_id
+"""
+
+
 async def lock_code(conn: Connection, kind: str, code: str) -> None:
     """Let versions of one add-on or coupon be written one after the other."""
     await conn.execute(LOCK_CODE, f"{kind}:{code}")
@@ -140,6 +166,28 @@ async def end_redemption(
 async def redemptions(conn: Connection, account_id: UUID) -> tuple[Redemption, ...]:
     """Return the account's coupons, oldest first, also those that have ended."""
     return tuple(_redemption(row) for row in await conn.fetch(REDEMPTIONS, account_id))
+
+
+async def open_redemptions(
+    conn: Connection, account_ids: Sequence[UUID], *, lock: bool
+) -> tuple[Redemption, ...]:
+    """Return the coupons of these accounts that have not ended, oldest first, locked or not."""
+    statement = LOCK_REDEMPTIONS if lock else OPEN_REDEMPTIONS
+    return tuple(_redemption(row) for row in await conn.fetch(statement, list(account_ids)))
+
+
+async def use_redemptions(conn: Connection, account_id: UUID, left: Sequence[Redemption]) -> None:
+    """Write what is left of coupons of an account."""
+    await conn.execute(
+        USE_REDEMPTIONS, account_id, [one.redemption_id for one in left],
+        [one.periods_left for one in left], [one.amount_left_minor for one in left],
+        [one.ended_at for one in left],
+    )  # fmt: skip
+
+
+async def give_back(conn: Connection, account_id: UUID, taken: Mapping[UUID, int]) -> None:
+    """Give coupons back what an invoice took of them, in minor units, and the period it used."""
+    await conn.execute(GIVE_BACK, account_id, list(taken), list(taken.values()))
 
 
 def _json(value: object) -> str:

@@ -1,5 +1,6 @@
 """Selling add-ons and coupons, and giving coupons to accounts."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -99,3 +100,36 @@ async def end_redemption(
 async def list_redemptions(conn: Connection, account_id: UUID) -> tuple[Redemption, ...]:
     """Return the account's coupons, oldest first, also those that have ended."""
     return await store.redemptions(conn, account_id)
+
+
+async def open_redemptions(
+    conn: Connection, account_ids: Sequence[UUID]
+) -> Mapping[UUID, tuple[Redemption, ...]]:
+    """Return the coupons that can lower invoices of these accounts, oldest first; many at once."""
+    return _by_account(await store.open_redemptions(conn, account_ids, lock=False))
+
+
+async def lock_redemptions(
+    conn: Connection, account_ids: Sequence[UUID]
+) -> Mapping[UUID, tuple[Redemption, ...]]:
+    """Return the same, locked until the transaction ends: for who issues the invoices."""
+    return _by_account(await store.open_redemptions(conn, account_ids, lock=True))
+
+
+async def use_redemptions(conn: Connection, account_id: UUID, left: Sequence[Redemption]) -> None:
+    """Keep what an invoice left of the account's coupons (`discounts.after_invoice`)."""
+    if left:
+        await store.use_redemptions(conn, account_id, left)
+
+
+async def give_back(conn: Connection, account_id: UUID, taken: Mapping[UUID, int]) -> None:
+    """Give coupons back what an invoice that is void took of them: minor units by redemption."""
+    if taken:
+        await store.give_back(conn, account_id, taken)
+
+
+def _by_account(found: Iterable[Redemption]) -> Mapping[UUID, tuple[Redemption, ...]]:
+    grouped: dict[UUID, list[Redemption]] = {}
+    for one in found:
+        grouped.setdefault(one.account_id, []).append(one)
+    return {account_id: tuple(own) for account_id, own in grouped.items()}

@@ -1,4 +1,4 @@
-"""SQL of what invoices gave back beyond what they billed."""
+"""SQL of what invoices left to later ones: credit beyond what they billed, too small amounts."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from tallystick.invoices.adjustments import Adjustment, Kept
+from tallystick.invoices.adjustments import Adjustment, Kept, OpenAdjustment
 from tallystick.kernel.db import Connection
 from tallystick.money.amount import Money
 
@@ -16,16 +16,34 @@ INSERT INTO invoice_adjustments (account_id, invoice_id, currency, kind, amount_
 VALUES ($1, $2, $3, $4, $5, $5, $6)
 """
 OPEN: Final = """
-SELECT a.invoice_id, i.number, a.left_minor, a.currency::text AS currency
+SELECT a.account_id, a.invoice_id, a.kind, i.number, a.left_minor, a.currency::text AS currency
 FROM invoice_adjustments a JOIN invoices i USING (account_id, invoice_id)
-WHERE a.account_id = $1 AND a.left_minor > 0 AND a.kind = 'credit'
-ORDER BY a.created_at, a.invoice_id
+WHERE a.account_id = ANY ($1::uuid[]) AND a.left_minor > 0 AND a.kind IN ('credit', 'carried')
+ORDER BY a.account_id, a.created_at, a.invoice_id
 """
 LOCK_OPEN: Final = f"{OPEN} FOR NO KEY UPDATE OF a"
 USE: Final = """
-UPDATE invoice_adjustments a SET left_minor = a.left_minor - u.minor
-FROM unnest($2::uuid[], $3::bigint[]) AS u (invoice_id, minor)
-WHERE a.account_id = $1 AND a.invoice_id = u.invoice_id
+WITH used AS (
+    INSERT INTO invoice_adjustment_uses (account_id, invoice_id, source_invoice_id, amount_minor)
+    SELECT $1, $2, u.invoice_id, u.minor FROM unnest($3::uuid[], $4::bigint[])
+        AS u (invoice_id, minor)
+    RETURNING source_invoice_id, amount_minor)
+UPDATE invoice_adjustments a SET left_minor = a.left_minor - used.amount_minor
+FROM used WHERE a.account_id = $1 AND a.invoice_id = used.source_invoice_id
+"""
+# Only what is whole: what a later invoice used stays used.
+WITHDRAW: Final = """
+UPDATE invoice_adjustments SET left_minor = 0
+WHERE account_id = $1 AND invoice_id = $2 AND left_minor = amount_minor RETURNING invoice_id
+"""
+HAS_LEFT: Final = """
+SELECT EXISTS (SELECT FROM invoice_adjustments WHERE account_id = $1 AND invoice_id = $2)
+"""
+GIVE_BACK: Final = """
+UPDATE invoice_adjustments a SET left_minor = a.left_minor + u.amount_minor
+FROM invoice_adjustment_uses u
+WHERE u.account_id = $1 AND u.invoice_id = $2
+  AND a.account_id = u.account_id AND a.invoice_id = u.source_invoice_id
 """
 
 
@@ -37,22 +55,34 @@ async def keep(conn: Connection, account_id: UUID, invoice_id: UUID, kept: Kept)
     )
 
 
-async def lock_open(conn: Connection, account_id: UUID) -> tuple[Adjustment, ...]:
-    """Return what can be taken off the account's invoices, oldest first, and lock it."""
-    return tuple(_adjustment(row) for row in await conn.fetch(LOCK_OPEN, account_id))
+async def open_adjustments(
+    conn: Connection, account_ids: Sequence[UUID], *, lock: bool
+) -> tuple[OpenAdjustment, ...]:
+    """Return what later invoices of these accounts take off or bill, oldest first."""
+    rows = await conn.fetch(LOCK_OPEN if lock else OPEN, list(account_ids))
+    return tuple(OpenAdjustment(row["account_id"], row["kind"], _adjustment(row)) for row in rows)
 
 
-async def open_credit(conn: Connection, account_id: UUID) -> tuple[Adjustment, ...]:
-    """Return the same without a lock, for who takes nothing."""
-    return tuple(_adjustment(row) for row in await conn.fetch(OPEN, account_id))
-
-
-async def use(conn: Connection, account_id: UUID, used: Sequence[tuple[UUID, Money]]) -> None:
-    """Take off what an invoice used."""
+async def use(
+    conn: Connection, account_id: UUID, invoice_id: UUID, used: Sequence[tuple[UUID, Money]]
+) -> None:
+    """Take off, or bill, what an invoice used, and note it."""
     if not used:
         return
-    ids = [invoice_id for invoice_id, _ in used]
-    await conn.execute(USE, account_id, ids, [amount.minor for _, amount in used])
+    ids = [source for source, _ in used]
+    await conn.execute(USE, account_id, invoice_id, ids, [amount.minor for _, amount in used])
+
+
+async def withdraw(conn: Connection, account_id: UUID, invoice_id: UUID) -> bool:
+    """Take back what an invoice left to later ones; False if one of them used some of it."""
+    if not await conn.fetchval(HAS_LEFT, account_id, invoice_id):
+        return True
+    return await conn.fetchval(WITHDRAW, account_id, invoice_id) is not None
+
+
+async def give_back(conn: Connection, account_id: UUID, invoice_id: UUID) -> None:
+    """Leave to later invoices again what this one used."""
+    await conn.execute(GIVE_BACK, account_id, invoice_id)
 
 
 def _adjustment(row: asyncpg.Record) -> Adjustment:

@@ -37,8 +37,16 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
     left: Money
 
 
+class OpenAdjustment(msgspec.Struct, frozen=True):
+    """Whose it is, and whether it is credit or an amount that is carried."""
+
+    account_id: UUID
+    kind: Kind
+    adjustment: Adjustment
+
+
 class Kept(msgspec.Struct, frozen=True):
-    """What is kept for an account: above zero."""
+    """What is kept for an account, or carried: above zero."""
 
     amount: Money
     kind: Kind

@@ -18,14 +18,16 @@ from tallystick.catalog import service as catalog
 from tallystick.catalog.currencies import priced_in
 from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.documents.document import Party
-from tallystick.invoices import adjustment_store, store
-from tallystick.invoices.adjustments import Kept
+from tallystick.invoices import store
+from tallystick.invoices.besides import Besides
+from tallystick.invoices.besides_use import asked_by, lock_besides, use_besides
 from tallystick.invoices.build import due_lines
 from tallystick.invoices.commitment import commitment_line, counted_for
 from tallystick.invoices.compose import Bill, Composed, compose
 from tallystick.invoices.finalize import issue
 from tallystick.invoices.model import DraftLine
 from tallystick.invoices.usage_lines import metered_codes
+from tallystick.issuers.service import find_issuer_of
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import show
@@ -89,20 +91,21 @@ class Biller:
         keys = [(account.account_id, bill.key) for bill in bills]
         invoiced = await store.invoiced(self._conn, keys)
         new = [bill for bill in bills if (account.account_id, bill.key) not in invoiced]
-        open_ = await adjustment_store.lock_open(self._conn, account.account_id)
-        for one in compose(account, new, open_, self._now, terms):
-            await self._issue(one)
+        if any(bill.lines for bill in new):
+            besides = await self._besides(account)
+            for one in compose(account, new, besides, self._now, terms):
+                await self._issue(one)
         return tuple(
             [await subscriptions.advance_period(self._conn, bill.on, bill.step) for bill in bills]
         )
 
     async def _issue(self, one: Composed) -> None:
-        account_id = one.account.account_id
         invoice = await issue(self._conn, one.account, one.draft, seller=self._seller, at=self._now)
-        await adjustment_store.use(self._conn, account_id, one.used)
-        if not one.kept.is_zero():
-            kept = Kept(one.kept, one.kind_of_kept, self._now)
-            await adjustment_store.keep(self._conn, account_id, invoice.invoice_id, kept)
+        await use_besides(self._conn, one, invoice.invoice_id, self._now)
+
+    async def _besides(self, account: Account) -> Besides:
+        found = await lock_besides(self._conn, [account.account_id])
+        return asked_by(found[account.account_id], await find_issuer_of(self._conn, account))
 
     async def _can_pay(self, due: Subscription) -> bool:
         is_asked = due.status is Status.TRIALING and due.trial_end != "bill"

@@ -11,9 +11,12 @@ import msgspec
 from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
-from tallystick.invoices.adjustments import Adjustment, Kind, balance
-from tallystick.invoices.build import draft_of
+from tallystick.catalog.offer_model import Redemption
+from tallystick.invoices.adjustments import Kind
+from tallystick.invoices.besides import Besides, after
+from tallystick.invoices.build import Built, Ingredients, build
 from tallystick.invoices.model import BillKey, DraftLine, InvoiceDraft
+from tallystick.invoices.usage_lines_model import UsageChange
 from tallystick.money.amount import Money
 from tallystick.subscriptions.bills import Step
 from tallystick.subscriptions.model import Status, Subscription
@@ -39,48 +42,47 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
         """Whether what it gives back is to be paid out instead of being taken off later."""
         return self.step.after.status is Status.CANCELED and self.on.remainder == "refund"
 
+    @property
+    def is_last(self) -> bool:
+        """Whether the subscription has ended, and nothing more of it will be billed."""
+        return self.step.after.status is Status.CANCELED and self.step.after.next_bill_at is None
+
 
 class Composed(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice to be issued, what it takes of which adjustment, and what of it is kept.
+    """An invoice to be issued, what it uses up, and what it leaves to later ones.
 
-    `kept` is zero or more, in the invoice's currency.
+    `used` is what it takes of which earlier invoice, `coupons` what is left of those that lower it,
+    `changes` the usage that it puts right. `kept` and `carried` are zero or more, in the invoice's
+    currency.
     """
 
     account: Account
     draft: InvoiceDraft
     used: tuple[tuple[UUID, Money], ...]
+    coupons: tuple[Redemption, ...]
+    changes: tuple[UsageChange, ...]
     kept: Money
     kind_of_kept: Kind
+    carried: Money
 
 
 def compose(
-    account: Account,
-    bills: Sequence[Bill],
-    open_: Sequence[Adjustment],
-    at: datetime,
-    terms: TaxTerms,
+    account: Account, bills: Sequence[Bill], besides: Besides, at: datetime, terms: TaxTerms
 ) -> tuple[Composed, ...]:
     """Return the invoices over the bills of one account that are due at one instant.
 
-    `open_` is what can be taken off, oldest first; `at` is the account's present, `terms` are
-    those of its taxes. Bills without lines have no invoice. Raises Conflict as `taxes_on` does.
+    `besides` is what they take besides what is due, the first one first; `at` is the account's
+    present, `terms` are those of its taxes. Bills without lines have no invoice. Raises Conflict as
+    `taxes_on` does.
     """
     made: list[Composed] = []
-    left = list(open_)
     for together in _together(bills):
-        one = _composed(account, together, left, at, terms)
-        left = taken_off(left, one.used)
-        made.append(one)
+        built = build(_ingredients(account, together, besides, at, terms))
+        if besides.skips_zero and all(line.amount.is_zero() for line in built.draft.lines):
+            continue
+        made.append(_composed(account, together, besides, built))
+        besides = after(besides, built.coupons, built.used)
     return tuple(made)
-
-
-def taken_off(open_: Iterable[Adjustment], used: Iterable[tuple[UUID, Money]]) -> list[Adjustment]:
-    """Return what is left of adjustments when an invoice has taken its part."""
-    taken = dict(used)
-    return [
-        replace(one, left=one.left - taken[one.invoice_id]) if one.invoice_id in taken else one
-        for one in open_
-    ]
 
 
 def _together(bills: Sequence[Bill]) -> Iterable[Sequence[Bill]]:
@@ -98,24 +100,37 @@ def _together(bills: Sequence[Bill]) -> Iterable[Sequence[Bill]]:
     return groups.values()
 
 
-def _composed(
-    account: Account,
-    bills: Sequence[Bill],
-    open_: Sequence[Adjustment],
-    at: datetime,
-    terms: TaxTerms,
-) -> Composed:
+def _ingredients(
+    account: Account, bills: Sequence[Bill], besides: Besides, at: datetime, terms: TaxTerms
+) -> Ingredients:
     lines = tuple(_lines(bills))
     currency = lines[0].amount.currency
-    can_take = [one for one in open_ if one.left.currency == currency]
-    balanced = balance(lines, can_take, currency, at)
-    draft = draft_of(account, currency, _span(bills), balanced.lines, terms=terms, at=at)
+    return Ingredients(
+        account=account,
+        currency=currency,
+        period=_span(bills),
+        at=at,
+        fees=lines,
+        late=besides.late,
+        coupons=besides.coupons,
+        carried=tuple(one for one in besides.carried if one.left.currency == currency),
+        credit=tuple(one for one in besides.credit if one.left.currency == currency),
+        least=besides.least(currency),
+        terms=terms,
+        is_final=all(bill.is_last for bill in bills),
+    )
+
+
+def _composed(account: Account, bills: Sequence[Bill], besides: Besides, built: Built) -> Composed:
     return Composed(
         account=account,
-        draft=replace(draft, bills=tuple(bill.key for bill in bills)),
-        used=balanced.used,
-        kept=balanced.kept,
+        draft=replace(built.draft, bills=tuple(bill.key for bill in bills)),
+        used=built.used,
+        coupons=built.coupons,
+        changes=besides.changes,
+        kept=built.kept,
         kind_of_kept="refund" if bills[0].is_refunded else "credit",
+        carried=built.carried,
     )
 
 

@@ -9,6 +9,7 @@ over 100.00 with a maximum of 60.00 half is 30.00.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -30,6 +31,7 @@ from tallystick.money.rounding import allocate
 from tallystick.pricing.model import FlatPrice
 
 CODE = "coupon"
+T = TypeVar("T")
 _ONCE = Decimal(1)
 _NOT_COVERED = frozenset({"commitment", "discount"})
 
@@ -165,6 +167,8 @@ def _line(
         period_end=None,
         amount=amount,
         plan_code=_only({line.plan_code for line in lowered}),
+        heading=_only({line.heading for line in lowered}),
+        subscription_id=_only({line.subscription_id for line in lowered}),
         derivation=Derivation(
             kind="discount",
             plan_version_id=None,
@@ -188,5 +192,5 @@ def _line(
     )
 
 
-def _only(values: set[str | None]) -> str | None:
+def _only(values: set[T | None]) -> T | None:
     return values.pop() if len(values) == 1 else None

@@ -63,8 +63,9 @@ async def open_credit(
 
     In one currency; None: in each.
     """
-    found = await adjustment_store.open_credit(conn, account_id)
-    return tuple(one for one in found if currency in {None, one.left.currency})
+    found = await adjustment_store.open_adjustments(conn, [account_id], lock=False)
+    credit = (one.adjustment for one in found if one.kind == "credit")
+    return tuple(one for one in credit if currency in {None, one.left.currency})
 
 
 async def invoice_numbers(

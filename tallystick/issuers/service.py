@@ -155,6 +155,14 @@ async def known_issuers(
     }
 
 
+async def find_issuer_of(conn: Connection, account: Account) -> Issuer | None:
+    """Return who issues for the account; None while the default was not made of the settings."""
+    found = await store.by_ids(conn, [account.issuer_id] if account.issuer_id else [])
+    if account.issuer_id is not None:
+        return next((one for one in found if one.issuer_id == account.issuer_id), None)
+    return next((one for one in found if one.is_default), None)
+
+
 async def take_numbers(conn: Connection, wanted: Sequence[Numbered]) -> tuple[str, ...]:
     """Return a number for each, in order, without a gap in any series.
 

@@ -121,11 +121,12 @@ ALTER TABLE invoice_pdfs ALTER COLUMN content SET STORAGE EXTERNAL;
 CALL protect_tenant_table('invoice_pdfs');
 
 -- What an invoice gave back beyond what it billed: later ones take it off, a refund waits for staff.
+-- What it carried, for it was too little to ask for: the next one bills it.
 CREATE TABLE invoice_adjustments (
     account_id uuid NOT NULL,
     invoice_id uuid NOT NULL,
     currency char(3) NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('credit', 'refund')),
+    kind text NOT NULL CHECK (kind IN ('credit', 'refund', 'carried')),
     amount_minor bigint NOT NULL CHECK (amount_minor > 0),
     left_minor bigint NOT NULL CHECK (left_minor BETWEEN 0 AND amount_minor),
     created_at timestamptz NOT NULL,
@@ -136,6 +137,19 @@ CREATE INDEX invoice_adjustments_open ON invoice_adjustments (account_id, curren
     WHERE left_minor > 0;
 CALL protect_tenant_table('invoice_adjustments');
 CALL audit_table('invoice_adjustments');
+
+-- What of them an invoice took off or billed; it is given back when the invoice is void.
+CREATE TABLE invoice_adjustment_uses (
+    account_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    source_invoice_id uuid NOT NULL,
+    amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+    PRIMARY KEY (account_id, invoice_id, source_invoice_id),
+    FOREIGN KEY (account_id, invoice_id) REFERENCES invoices,
+    FOREIGN KEY (account_id, source_invoice_id) REFERENCES invoice_adjustments
+);
+CALL protect_tenant_table('invoice_adjustment_uses');
+CALL make_append_only('invoice_adjustment_uses');
 
 -- What credit notes left an account for its later invoices, tax included; the id is the note's.
 CREATE TABLE customer_credits (

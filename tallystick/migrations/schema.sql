@@ -1211,6 +1211,13 @@ CREATE TABLE public.idempotency_keys (
     body bytea,
     CONSTRAINT idempotency_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255)))
 );
+CREATE TABLE public.invoice_adjustment_uses (
+    account_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    source_invoice_id uuid NOT NULL,
+    amount_minor bigint NOT NULL,
+    CONSTRAINT invoice_adjustment_uses_amount_minor_check CHECK ((amount_minor > 0))
+);
 CREATE TABLE public.invoice_adjustments (
     account_id uuid NOT NULL,
     invoice_id uuid NOT NULL,
@@ -1221,7 +1228,7 @@ CREATE TABLE public.invoice_adjustments (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT invoice_adjustments_amount_minor_check CHECK ((amount_minor > 0)),
     CONSTRAINT invoice_adjustments_check CHECK (((left_minor >= 0) AND (left_minor <= amount_minor))),
-    CONSTRAINT invoice_adjustments_kind_check CHECK ((kind = ANY (ARRAY['credit'::text, 'refund'::text])))
+    CONSTRAINT invoice_adjustments_kind_check CHECK ((kind = ANY (ARRAY['credit'::text, 'refund'::text, 'carried'::text])))
 );
 CREATE TABLE public.invoice_bills (
     account_id uuid NOT NULL,
@@ -2252,6 +2259,8 @@ ALTER TABLE ONLY public.gateway_customers
     ADD CONSTRAINT gateway_customers_pkey PRIMARY KEY (account_id, gateway);
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (account_id, caller, key);
+ALTER TABLE ONLY public.invoice_adjustment_uses
+    ADD CONSTRAINT invoice_adjustment_uses_pkey PRIMARY KEY (account_id, invoice_id, source_invoice_id);
 ALTER TABLE ONLY public.invoice_adjustments
     ADD CONSTRAINT invoice_adjustments_pkey PRIMARY KEY (account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_bills
@@ -2568,6 +2577,7 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_cost_overrid
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_costs FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_usage_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.customer_credit_uses FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_adjustment_uses FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_bills FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_entries FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -2584,6 +2594,7 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_cost_overrides
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_costs FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_usage_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.customer_credit_uses FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_adjustment_uses FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_bills FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_lines FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -2706,6 +2717,10 @@ ALTER TABLE ONLY public.features
     ADD CONSTRAINT features_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.gateway_customers
     ADD CONSTRAINT gateway_customers_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.invoice_adjustment_uses
+    ADD CONSTRAINT invoice_adjustment_uses_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
+ALTER TABLE ONLY public.invoice_adjustment_uses
+    ADD CONSTRAINT invoice_adjustment_uses_account_id_source_invoice_id_fkey FOREIGN KEY (account_id, source_invoice_id) REFERENCES public.invoice_adjustments(account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_adjustments
     ADD CONSTRAINT invoice_adjustments_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_bills
@@ -2806,6 +2821,7 @@ ALTER TABLE public.customer_credits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.feature_overrides ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.gateway_customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.invoice_adjustment_uses ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_adjustments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_bills ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_lines ENABLE ROW LEVEL SECURITY;
@@ -2838,6 +2854,7 @@ CREATE POLICY own_rows ON public.customer_credits TO tallystick_account USING ((
 CREATE POLICY own_rows ON public.feature_overrides TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.gateway_customers TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.idempotency_keys TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.invoice_adjustment_uses TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_adjustments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_bills TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_lines TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -2996,6 +3013,9 @@ GRANT SELECT ON TABLE public.gateway_customers TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO tallystick_writer;
 GRANT SELECT ON TABLE public.idempotency_keys TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.invoice_adjustment_uses TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.invoice_adjustment_uses TO tallystick_writer;
+GRANT SELECT ON TABLE public.invoice_adjustment_uses TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_adjustments TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_adjustments TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoice_adjustments TO tallystick_staff;

@@ -4,22 +4,25 @@ The same steps as the billing run (`Biller.draft`, `compose`), over values inste
 will do is what is shown, as far as usage is known by now.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
 from tallystick.documents.document import Party
-from tallystick.invoices import service as invoices
 from tallystick.invoices.adjustments import Adjustment
+from tallystick.invoices.besides import Besides, after
+from tallystick.invoices.besides_use import read_besides
 from tallystick.invoices.biller import Biller, Book, read_book
-from tallystick.invoices.compose import Bill, Composed, compose, taken_off
+from tallystick.invoices.compose import Bill, Composed, compose
 from tallystick.invoices.model import InvoiceDraft
 from tallystick.kernel.db import Connection
 from tallystick.kernel.ids import new_id
+from tallystick.money.amount import Money
 from tallystick.subscriptions.bills import Step
 from tallystick.subscriptions.model import Subscription
 from tallystick.subscriptions.usage_dues import UsageDue
@@ -70,11 +73,11 @@ class Walk:
     """
 
     def __init__(
-        self, conn: Connection, account: Account, credit: Iterable[Adjustment], *, can_pay: bool
+        self, conn: Connection, account: Account, besides: Besides, *, can_pay: bool
     ) -> None:
         self._conn = conn
         self._account = account
-        self._credit = list(credit)
+        self._besides = besides
         self._can_pay = can_pay
         self._book: Book | None = None
 
@@ -94,7 +97,7 @@ class Walk:
             return None
         terms = book.terms[self._account.account_id]
         steps = {bill.on.subscription_id: _planned(bill, book) for bill in bills}
-        made = compose(self._account, bills, self._credit, at, terms)
+        made = compose(self._account, bills, self._besides, at, terms)
         for one in made:
             self._settle(one)
         found = tuple(_invoice(at, one.draft, steps) for one in made)
@@ -118,9 +121,12 @@ class Walk:
         return await self.next(soon)
 
     def _settle(self, made: Composed) -> None:
-        self._credit = taken_off(self._credit, made.used)
+        left = after(self._besides, made.coupons, made.used)
         if not made.kept.is_zero() and made.kind_of_kept == "credit":
-            self._credit.append(Adjustment(invoice_id=new_id(), number="to come", left=made.kept))
+            left = replace(left, credit=(*left.credit, _to_come(made.kept)))
+        if not made.carried.is_zero():
+            left = replace(left, carried=(*left.carried, _to_come(made.carried)))
+        self._besides = left
 
     async def _known(self, on: Sequence[Subscription]) -> Book:
         """Return what the next bills need to know, read when a plan is new on the way."""
@@ -132,6 +138,10 @@ class Walk:
 
     async def _has_method(self, _conn: Connection, _account_id: UUID) -> bool:
         return self._can_pay
+
+
+def _to_come(left: Money) -> Adjustment:
+    return Adjustment(invoice_id=new_id(), number="to come", left=left)
 
 
 def _planned(bill: Bill, book: Book) -> PlannedStep:
@@ -150,6 +160,5 @@ def _invoice(at: datetime, draft: InvoiceDraft, steps: dict[UUID, PlannedStep]) 
 
 
 async def walk_of(conn: Connection, account: Account, *, can_pay: bool) -> Walk:
-    """Return the way ahead of an account, with the credit that it has from earlier invoices."""
-    open_ = await invoices.open_credit(conn, account.account_id)
-    return Walk(conn, account, open_, can_pay=can_pay)
+    """Return the way ahead of an account, with its coupons and what earlier invoices left."""
+    return Walk(conn, account, await read_besides(conn, account), can_pay=can_pay)

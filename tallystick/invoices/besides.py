@@ -1,0 +1,66 @@
+"""What an account's next invoices take besides what is due: coupons, credit, changes. Pure."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+
+from tallystick.catalog.offer_model import Redemption
+from tallystick.invoices.adjustments import Adjustment
+from tallystick.invoices.model import DraftLine
+from tallystick.invoices.usage_lines_model import UsageChange
+from tallystick.money.amount import Money
+from tallystick.money.rounding import round_decimal
+
+
+class Besides(msgspec.Struct, frozen=True, kw_only=True):
+    """All of one account, oldest first.
+
+    `late` are the lines of closed periods whose usage changed (`changes`). `minimum_amounts` are
+    what an invoice asks for at least, by currency in major units; `skips_zero`: one over nothing
+    but lines of nothing is not issued.
+    """
+
+    coupons: tuple[Redemption, ...] = ()
+    carried: tuple[Adjustment, ...] = ()
+    credit: tuple[Adjustment, ...] = ()
+    late: tuple[DraftLine, ...] = ()
+    changes: tuple[UsageChange, ...] = ()
+    minimum_amounts: Mapping[str, Decimal] = {}
+    skips_zero: bool = False
+
+    def least(self, currency: str) -> Money | None:
+        """Return what an invoice in this currency asks for at least."""
+        amount = self.minimum_amounts.get(currency)
+        return None if amount is None else round_decimal(amount, currency)
+
+
+def after(
+    besides: Besides, coupons: Sequence[Redemption], used: Sequence[tuple[UUID, Money]]
+) -> Besides:
+    """Return what an invoice leaves of it, which bills all changes.
+
+    `coupons` are what is left of those that lower it, `used` what it takes of earlier invoices.
+    """
+    left = {one.redemption_id: one for one in (*besides.coupons, *coupons)}
+    return replace(
+        besides,
+        coupons=tuple(one for one in left.values() if one.ended_at is None),
+        carried=_left(besides.carried, used),
+        credit=_left(besides.credit, used),
+        late=(),
+        changes=(),
+    )
+
+
+def _left(
+    open_: Sequence[Adjustment], used: Sequence[tuple[UUID, Money]]
+) -> tuple[Adjustment, ...]:
+    taken = dict(used)
+    left = [
+        replace(one, left=one.left - taken[one.invoice_id]) if one.invoice_id in taken else one
+        for one in open_
+    ]
+    return tuple(one for one in left if not one.left.is_zero())
