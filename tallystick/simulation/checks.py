@@ -20,6 +20,7 @@ def check(scenario: Scenario) -> None:
     faults = [
         *_repeated("meters", [meter.code for meter in scenario.meters]),
         *_repeated("plans", [plan.code for plan in scenario.plans]),
+        *_repeated("coupons", [coupon.code.upper() for coupon in scenario.coupons]),
         *_time_faults(scenario.steps),
         *_name_faults(scenario),
         *_change_faults(scenario.steps),
@@ -62,6 +63,7 @@ def _time_faults(steps: Sequence[Step]) -> Iterator[FieldError]:
 def _name_faults(scenario: Scenario) -> Iterator[FieldError]:
     plans = {plan.code for plan in scenario.plans} | {None}
     meters = {meter.code for meter in scenario.meters}
+    coupons = {coupon.code.upper() for coupon in scenario.coupons}
     named = names_of(scenario.steps)
     known: set[str] = set()
     for at, step in enumerate(scenario.steps):
@@ -70,6 +72,8 @@ def _name_faults(scenario: Scenario) -> Iterator[FieldError]:
             yield FieldError(f"{place}.plan", "plan_not_found", f'no plan "{step.plan}"')
         if isinstance(step, story.Usage) and step.meter not in meters:
             yield FieldError(f"{place}.meter", "meter_not_found", f'no meter "{step.meter}"')
+        if isinstance(step, story.RedeemCoupon) and step.code.upper() not in coupons:
+            yield FieldError(f"{place}.code", "coupon_not_found", f'no coupon "{step.code}"')
         if isinstance(step, _NAMING):
             yield from _subscription_faults(place, step.subscription, known)
         if at in named:

@@ -11,6 +11,7 @@ import msgspec
 
 from tallystick.api.errors import body_error
 from tallystick.catalog.model import Billing, Interval, NewMeter, PlanCredits, Proration
+from tallystick.catalog.offer_model import NewCoupon
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.metering.numbers import read_number
 from tallystick.subscriptions.model import BillingTime, Remainder
@@ -19,6 +20,7 @@ BYTES_MAX: Final = 64 << 20
 STEPS_MAX: Final = 100_000
 PLANS_MAX: Final = 100
 METERS_MAX: Final = 100
+COUPONS_MAX: Final = 100
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=63)]
@@ -149,6 +151,12 @@ class GrantCredits(_Step, frozen=True, kw_only=True, tag="grant_credits"):
     reason: str = ""
 
 
+class RedeemCoupon(_Step, frozen=True, kw_only=True, tag="redeem_coupon"):
+    """Take the coupon with this `code`; it lowers the invoices that follow."""
+
+    code: str
+
+
 class Pay(_Step, frozen=True, kw_only=True, tag="pay"):
     """Charge the account's card for the oldest open invoice, or for the one that is named."""
 
@@ -169,6 +177,7 @@ Step = (
     | Resume
     | Reactivate
     | GrantCredits
+    | RedeemCoupon
     | Pay
     | Advance
 )
@@ -180,6 +189,7 @@ class Scenario(_Strict, frozen=True, kw_only=True):
     account: AccountFacts = AccountFacts()
     meters: Annotated[list[NewMeter], msgspec.Meta(max_length=METERS_MAX)] = []
     plans: Annotated[list[PlanFacts], msgspec.Meta(max_length=PLANS_MAX)] = []
+    coupons: Annotated[list[NewCoupon], msgspec.Meta(max_length=COUPONS_MAX)] = []
     steps: Annotated[list[Step], msgspec.Meta(min_length=1, max_length=STEPS_MAX)]
 
 

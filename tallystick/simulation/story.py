@@ -13,6 +13,7 @@ import msgspec
 from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account, NewAccount
 from tallystick.api.services import Services
+from tallystick.catalog import offers
 from tallystick.catalog import service as catalog
 from tallystick.catalog.checks import read_prices
 from tallystick.catalog.limits import read_limits
@@ -102,6 +103,9 @@ class Story:
         for at, plan in enumerate(self._scenario.plans):
             with _named(f"plans[{at}]"):
                 await catalog.create_plan_version(conn, self._plan(plan), self._now)
+        for at, coupon in enumerate(self._scenario.coupons):
+            with _named(f"coupons[{at}]"):
+                await offers.create_coupon(conn, coupon, self._now)
 
     def _plan(self, plan: PlanFacts) -> NewPlanVersion:
         currency = plan.currency or self._scenario.account.currency
@@ -168,6 +172,8 @@ class Story:
                 await self._go_on(step)
             case steps.GrantCredits():
                 await self._grant(at, step)
+            case steps.RedeemCoupon():
+                await self._redeem(step)
             case steps.Pay():
                 await self._pay(at, step)
             case steps.Advance() | steps.Usage():
@@ -229,6 +235,13 @@ class Story:
         async with self._db.transaction(WRITER) as conn:
             key = f"{SOURCE}:{at}"
             await grants.grant(conn, self._account.account_id, new, key=key, at=step.at)
+
+    async def _redeem(self, step: steps.RedeemCoupon) -> None:
+        account = self._account
+        async with self._db.transaction(WRITER) as conn:
+            await offers.redeem_coupon(
+                conn, account.account_id, account.currency, step.code, step.at
+            )
 
     async def _pay(self, at: int, step: steps.Pay) -> None:
         await self._save_card(step.at)
