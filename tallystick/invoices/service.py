@@ -10,7 +10,7 @@ from tallystick.invoices import adjustment_store, store
 from tallystick.invoices.adjustments import Adjustment
 from tallystick.invoices.events import INVOICE_PAID, InvoicePaid
 from tallystick.invoices.lifecycle import settled
-from tallystick.invoices.model import Invoice, Status
+from tallystick.invoices.model import BillKey, Invoice, Status
 from tallystick.kernel import outbox
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
@@ -47,6 +47,12 @@ async def list_invoices(
 async def draft_sums(conn: Connection, account_id: UUID) -> Mapping[str, int]:
     """Return what is on drafts and not owed yet: minor units by currency."""
     return await store.draft_sums(conn, account_id)
+
+
+async def invoice_of_bill(conn: Connection, account_id: UUID, bill: BillKey) -> Invoice | None:
+    """Return the invoice of a subscription's bill, None where it had nothing to invoice."""
+    invoice_id = await store.invoice_of_bill(conn, account_id, bill)
+    return None if invoice_id is None else await get_invoice(conn, account_id, invoice_id)
 
 
 async def open_bills(

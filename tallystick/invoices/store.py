@@ -69,6 +69,10 @@ ORDER BY created_at DESC, invoice_id DESC LIMIT $5 OFFSET $6
 COUNT: Final = """
 SELECT count(*) FROM invoices WHERE account_id = $1 AND ($2::text IS NULL OR status = $2)
 """
+INVOICE_OF_BILL: Final = """
+SELECT invoice_id FROM invoice_bills
+WHERE account_id = $1 AND subscription_id = $2 AND bill_index = $3
+"""
 OPEN_BILLS: Final = """
 SELECT invoice_id, due_at FROM invoices
 WHERE account_id = $1 AND status = 'open' AND $2::uuid = ANY (subscription_ids) ORDER BY due_at
@@ -239,6 +243,14 @@ async def page(
 async def count(conn: Connection, account_id: UUID, status: Status | None) -> int:
     """Return how many invoices the account has in this status, or in all."""
     found: int = await conn.fetchval(COUNT, account_id, status)
+    return found
+
+
+async def invoice_of_bill(conn: Connection, account_id: UUID, bill: BillKey) -> UUID | None:
+    """Return the invoice of a subscription's bill."""
+    found: UUID | None = await conn.fetchval(
+        INVOICE_OF_BILL, account_id, bill.subscription_id, bill.bill_index
+    )
     return found
 
 

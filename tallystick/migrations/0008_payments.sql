@@ -96,3 +96,24 @@ CREATE INDEX payment_attempts_due ON payment_attempts (resolve_after)
 CREATE INDEX payment_attempts_by_reference ON payment_attempts (gateway, gateway_reference);
 CALL protect_tenant_table('payment_attempts');
 CALL audit_table('payment_attempts');
+
+-- What gateways told of the subscriptions that they renew by themselves: each event counts once.
+CREATE TABLE gateway_renewals (
+    account_id uuid NOT NULL,
+    gateway text NOT NULL,
+    event_id text NOT NULL CHECK (length(event_id) BETWEEN 1 AND 255),
+    subscription_id uuid NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('renewed', 'failed', 'ended')),
+    period_start timestamptz NOT NULL,
+    period_end timestamptz NOT NULL,
+    -- NULL: nothing was to be invoiced.
+    invoice_id uuid,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, gateway, event_id),
+    FOREIGN KEY (account_id, subscription_id) REFERENCES subscriptions,
+    FOREIGN KEY (account_id, invoice_id) REFERENCES invoices
+);
+CREATE INDEX gateway_renewals_by_period
+    ON gateway_renewals (account_id, subscription_id, period_start);
+CALL protect_tenant_table('gateway_renewals');
+CALL make_append_only('gateway_renewals');

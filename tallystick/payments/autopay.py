@@ -16,6 +16,7 @@ from tallystick.payments import collect, method_store, store
 from tallystick.payments.events import PaymentMethodSaved
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.model import PaymentMethod
+from tallystick.subscriptions import service as subscriptions
 
 
 class Autopay:
@@ -64,6 +65,17 @@ class Autopay:
     ) -> None:
         if invoice.status is not Status.OPEN or invoice.due.is_zero():
             return
+        if await _is_collected_elsewhere(conn, invoice):
+            return
         now = await account_now(conn, invoice.account_id, self._clock())
         payment = collect.wish(invoice, method, key, created_at=now, next_attempt_at=now)
         await store.insert(conn, payment)
+
+
+async def _is_collected_elsewhere(conn: Connection, invoice: Invoice) -> bool:
+    """Tell whether a gateway renews what is billed: it tries again by itself."""
+    for one in invoice.subscription_ids:
+        on = await subscriptions.get_subscription(conn, invoice.account_id, one)
+        if on.schedule_owner != "tallystick":
+            return True
+    return False
