@@ -1199,6 +1199,19 @@ CREATE TABLE public.gateway_customers (
     token text NOT NULL,
     created_at timestamp with time zone NOT NULL
 );
+CREATE TABLE public.gateway_renewals (
+    account_id uuid NOT NULL,
+    gateway text NOT NULL,
+    event_id text NOT NULL,
+    subscription_id uuid NOT NULL,
+    kind text NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    period_end timestamp with time zone NOT NULL,
+    invoice_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT gateway_renewals_event_id_check CHECK (((length(event_id) >= 1) AND (length(event_id) <= 255))),
+    CONSTRAINT gateway_renewals_kind_check CHECK ((kind = ANY (ARRAY['renewed'::text, 'failed'::text, 'ended'::text])))
+);
 CREATE TABLE public.idempotency_keys (
     account_id uuid NOT NULL,
     caller text NOT NULL,
@@ -2257,6 +2270,8 @@ ALTER TABLE ONLY public.features
     ADD CONSTRAINT features_pkey PRIMARY KEY (feature_id);
 ALTER TABLE ONLY public.gateway_customers
     ADD CONSTRAINT gateway_customers_pkey PRIMARY KEY (account_id, gateway);
+ALTER TABLE ONLY public.gateway_renewals
+    ADD CONSTRAINT gateway_renewals_pkey PRIMARY KEY (account_id, gateway, event_id);
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (account_id, caller, key);
 ALTER TABLE ONLY public.invoice_adjustment_uses
@@ -2460,6 +2475,7 @@ CREATE INDEX credit_reservations_due ON public.credit_reservations USING btree (
 CREATE INDEX credit_usage_log_by_time ON public.credit_usage_log USING btree (account_id, at, ledger_entry_id);
 CREATE INDEX customer_credits_open ON public.customer_credits USING btree (account_id, currency) WHERE (left_minor > 0);
 CREATE UNIQUE INDEX gateway_customers_by_token ON public.gateway_customers USING btree (gateway, token);
+CREATE INDEX gateway_renewals_by_period ON public.gateway_renewals USING btree (account_id, subscription_id, period_start);
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (claimed_at);
 CREATE INDEX invoice_adjustments_open ON public.invoice_adjustments USING btree (account_id, currency) WHERE (left_minor > 0);
 CREATE INDEX invoice_usage_changes_by_end ON public.invoice_usage_changes USING btree (period_end, account_id);
@@ -2577,6 +2593,7 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_cost_overrid
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_costs FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_usage_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.customer_credit_uses FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.gateway_renewals FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_adjustment_uses FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_bills FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -2594,6 +2611,7 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_cost_overrides
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_costs FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_usage_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.customer_credit_uses FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.gateway_renewals FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_adjustment_uses FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_bills FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_lines FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -2717,6 +2735,10 @@ ALTER TABLE ONLY public.features
     ADD CONSTRAINT features_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.gateway_customers
     ADD CONSTRAINT gateway_customers_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.gateway_renewals
+    ADD CONSTRAINT gateway_renewals_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
+ALTER TABLE ONLY public.gateway_renewals
+    ADD CONSTRAINT gateway_renewals_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
 ALTER TABLE ONLY public.invoice_adjustment_uses
     ADD CONSTRAINT invoice_adjustment_uses_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_adjustment_uses
@@ -2820,6 +2842,7 @@ ALTER TABLE public.customer_credit_uses ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.customer_credits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.feature_overrides ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.gateway_customers ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.gateway_renewals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_adjustment_uses ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_adjustments ENABLE ROW LEVEL SECURITY;
@@ -2853,6 +2876,7 @@ CREATE POLICY own_rows ON public.customer_credit_uses TO tallystick_account USIN
 CREATE POLICY own_rows ON public.customer_credits TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.feature_overrides TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.gateway_customers TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.gateway_renewals TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.idempotency_keys TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_adjustment_uses TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_adjustments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3010,6 +3034,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.features TO tallystick_writer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_customers TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_customers TO tallystick_writer;
 GRANT SELECT ON TABLE public.gateway_customers TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.gateway_renewals TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.gateway_renewals TO tallystick_writer;
+GRANT SELECT ON TABLE public.gateway_renewals TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO tallystick_writer;
 GRANT SELECT ON TABLE public.idempotency_keys TO tallystick_staff;
