@@ -1,18 +1,30 @@
 """How a credit note moves its invoice; the note itself stands in `credit_notes/`, above."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
+import msgspec
+
+from tallystick.accounts import service as accounts
 from tallystick.documents.document import InvoiceDocument, decode
 from tallystick.invoices import store
 from tallystick.invoices.events import INVOICE_PAID, InvoicePaid
-from tallystick.invoices.lifecycle import credited, uncredited
+from tallystick.invoices.lifecycle import credited, uncredited, unsettled
 from tallystick.invoices.model import Invoice, Status
+from tallystick.issuers import service as issuers
+from tallystick.issuers.model import Numbered
 from tallystick.kernel import outbox
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import unknown
 from tallystick.money.amount import Money
+
+
+class NoteNumber(msgspec.Struct, frozen=True):
+    """The number of a credit note, and who numbers it: unique together."""
+
+    issuer_id: UUID
+    number: str
 
 
 async def lock_invoice(conn: Connection, account_id: UUID, invoice_id: UUID) -> Invoice:
@@ -30,6 +42,22 @@ async def frozen_document(conn: Connection, account_id: UUID, invoice_id: UUID) 
     if stored is None:
         raise Conflict("invoice_not_open", "The invoice is a draft; change it instead.")
     return decode(stored)
+
+
+async def take_note_number(conn: Connection, invoice: Invoice, issued_on: date) -> NoteNumber:
+    """Return the next number of the credit notes of who issued the invoice, without a gap.
+
+    Locks the series until the transaction ends, which is of the writer's scope.
+    """
+    issuer = await issuers.get_issuer(
+        conn, await store.issuer_of(conn, invoice.account_id, invoice.invoice_id)
+    )
+    account = await accounts.get_account(conn, invoice.account_id)
+    wanted = Numbered(
+        issuer, "credit_note", issued_on.year, issued_on.month, account.test_clock_id is not None
+    )
+    (number,) = await issuers.take_numbers(conn, [wanted])
+    return NoteNumber(issuer.issuer_id, number)
 
 
 async def credit(
@@ -56,3 +84,10 @@ async def uncredit(conn: Connection, was: Invoice, total: Money, offset: Money) 
 async def _save(conn: Connection, was: Invoice, after: Invoice) -> None:
     if not await store.save_payment(conn, was, after):
         raise Conflict("invoice_changed", "The invoice was changed meanwhile; read it again.")
+
+
+async def unsettle(conn: Connection, was: Invoice, amount: Money, *, gives_up: bool) -> Invoice:
+    """Take off a locked invoice what a bank took back; raises what `lifecycle.unsettled` does."""
+    after = unsettled(was, amount, gives_up=gives_up)
+    await _save(conn, was, after)
+    return after

@@ -76,7 +76,15 @@ def credited(invoice: Invoice, total: Money, offset: Money, at: datetime) -> Inv
 
 
 def uncredited(invoice: Invoice, total: Money, offset: Money) -> Invoice:
-    """Return the invoice without a note that was voided; it is open again if money is due."""
+    """Return the invoice without a note that was voided; it is open again if money is due.
+
+    Raises Conflict `invoice_not_open` where nothing is collected any more and something would be
+    due again.
+    """
+    if offset.minor and invoice.status in (Status.VOID, Status.UNCOLLECTIBLE):
+        raise Conflict(
+            "invoice_not_open", f"The invoice is {invoice.status}; nothing is due on it."
+        )
     after = replace(invoice, credited=invoice.credited - total, offset=invoice.offset - offset)
     if invoice.status is Status.PAID and not after.due.is_zero():
         return replace(after, status=Status.OPEN, paid_at=None)
@@ -86,3 +94,18 @@ def uncredited(invoice: Invoice, total: Money, offset: Money) -> Invoice:
 def _only(code: str, left: Money, what: str) -> Conflict:
     text = f"Only {left.minor} {left.currency} minor units of the invoice {what}."
     return Conflict(code, text, extra={"left_cents": left.minor})
+
+
+def unsettled(invoice: Invoice, amount: Money, *, gives_up: bool) -> Invoice:
+    """Return the invoice without this much of what was paid: a bank took it back for good.
+
+    It is due again, or given up (uncollectible) where it was paid and `gives_up`. Raises Conflict
+    `credit_exceeds_paid` for more than was paid and not given back.
+    """
+    if amount > invoice.returnable:
+        raise _only("credit_exceeds_paid", invoice.returnable, "was paid and not given back")
+    after = replace(invoice, paid=invoice.paid - amount)
+    if amount.is_zero() or invoice.status is not Status.PAID:
+        return after
+    status = Status.UNCOLLECTIBLE if gives_up else Status.OPEN
+    return replace(after, status=status, paid_at=None)

@@ -98,6 +98,7 @@ WHERE account_id = $1 AND invoice_id = $2 AND invoice_line_id = $3
 DERIVATIONS: Final = """
 SELECT invoice_line_id, derivation FROM invoice_lines WHERE account_id = $1 AND invoice_id = $2
 """
+ISSUER: Final = "SELECT issuer_id FROM invoices WHERE account_id = $1 AND invoice_id = $2"
 DOCUMENT: Final = "SELECT document FROM invoices WHERE account_id = $1 AND invoice_id = $2"
 # Moves only from the status and the amount that the decision was made on.
 SAVE_PAYMENT: Final = """
@@ -308,6 +309,12 @@ async def document(conn: Connection, account_id: UUID, invoice_id: UUID) -> str 
     """Return what a finalized invoice says, as JSON."""
     stored: str | None = await conn.fetchval(DOCUMENT, account_id, invoice_id)
     return stored
+
+
+async def issuer_of(conn: Connection, account_id: UUID, invoice_id: UUID) -> UUID:
+    """Return who issued an invoice that was issued."""
+    issuer_id: UUID = await conn.fetchval(ISSUER, account_id, invoice_id)
+    return issuer_id
 
 
 async def save_payment(conn: Connection, was: Invoice, now: Invoice) -> bool:

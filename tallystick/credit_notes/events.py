@@ -1,0 +1,39 @@
+"""What credit notes tell: written to the outbox with the change itself."""
+
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+CREDIT_NOTE_ISSUED: Final = "credit_note.issued"
+CREDIT_NOTE_VOIDED: Final = "credit_note.voided"
+REFUND_REQUESTED: Final = "refund.requested"
+REFUND_MADE: Final = "refund.made"
+
+
+class CreditNoteIssued(msgspec.Struct, frozen=True):
+    """The note has its number and is in the books."""
+
+    credit_note_id: UUID
+    invoice_id: UUID
+
+
+class CreditNoteVoided(msgspec.Struct, frozen=True):
+    """The note counts no longer; its entry is reversed."""
+
+    credit_note_id: UUID
+    invoice_id: UUID
+
+
+class RefundRequested(msgspec.Struct, frozen=True):
+    """Money of an invoice is to be paid back."""
+
+    refund_id: UUID
+    invoice_id: UUID
+
+
+class RefundMade(msgspec.Struct, frozen=True):
+    """It was paid back."""
+
+    refund_id: UUID
+    invoice_id: UUID
