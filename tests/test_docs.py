@@ -11,6 +11,7 @@ import typer
 from tallystick.alerts import events as alert_events
 from tallystick.cli import cli
 from tallystick.corrections import events as correction_events
+from tallystick.credit_notes import events as credit_note_events
 from tallystick.credits import events as credit_events
 from tallystick.invoices import events as invoice_events
 from tallystick.kernel import errors
@@ -24,8 +25,8 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 SOURCES = [path for path in (ROOT / "tallystick").rglob("*.py") if "simulators" not in path.parts]
 EVENT_MODULES = (
-    alert_events, correction_events, credit_events, invoice_events, payment_events,
-    subscription_events,
+    alert_events, correction_events, credit_note_events, credit_events, invoice_events,
+    payment_events, subscription_events,
 )  # fmt: skip
 KINDS = {
     name

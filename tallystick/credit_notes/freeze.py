@@ -75,7 +75,8 @@ def _lines(invoice: InvoiceDocument, shares: Shares) -> tuple[DocumentLine, ...]
 def _places(taxes: tuple[int, ...], shares: Shares) -> tuple[int, ...]:
     """Return where a line's taxes stand among those of the note; () stays all of them."""
     places = [share.place for share in shares.taxes]
-    return tuple(places.index(place) for place in taxes if place in places)
+    found = tuple(places.index(place) for place in taxes if place in places)
+    return () if len(found) == len(places) else found
 
 
 def _discounts(shares: Shares, lines: tuple[LeftLine, ...]) -> tuple[DocumentLine, ...]:

@@ -23,7 +23,7 @@ from tallystick.credit_notes.model import CreditNote, NewNote, Refund, RefundSta
 from tallystick.credit_notes.shares import Left, Shares, all_left, left_of, shares_of
 from tallystick.credit_notes.split import refundable, split_of
 from tallystick.documents.document import InvoiceDocument, decode, encode
-from tallystick.invoices import crediting, customer_credit
+from tallystick.invoices import credit_purchase, crediting, customer_credit
 from tallystick.invoices import service as invoices
 from tallystick.invoices.customer_credit_model import CustomerCredit
 from tallystick.invoices.lifecycle import credited
@@ -90,6 +90,7 @@ async def issue(conn: Connection, account_id: UUID, new: NewNote, at: datetime) 
     await crediting.credit(conn, invoice, note.total, note.offset, at)
     await _give(conn, note, number)
     await ledger.post(conn, account_id, issued_entry(note))
+    await _take_credits_back(conn, invoice, note)
     told = CreditNoteIssued(note.credit_note_id, note.invoice_id)
     await outbox.append(conn, account_id, CREDIT_NOTE_ISSUED, told)
     log.info("credit_note_issued", account_id=str(account_id), number=number)
@@ -110,6 +111,8 @@ async def void(
     note = await get_note(conn, account_id, credit_note_id)
     if note.status is Status.VOID:
         return note
+    if _is_purchase(invoice):
+        raise Conflict("credit_note_used", "Credits were taken back with it; it can not be voided.")
     voided = replace(note, status=Status.VOID, voided_at=at)
     await crediting.uncredit(conn, invoice, note.total, note.offset)
     await _take_back(conn, note)
@@ -195,6 +198,8 @@ async def _plan(conn: Connection, invoice: Invoice, new: NewNote, at: datetime) 
         refund=Money(split.refund, note.currency),
     )
     credited(invoice, note.total, note.offset, at)
+    if note.offset.minor and _is_purchase(invoice):
+        raise Conflict("credit_purchase_unpaid", "The credits are not paid; void the invoice.")
     return _Plan(note, document, left, shares)
 
 
@@ -253,6 +258,21 @@ def _wish(note: CreditNote) -> Refund:
         requested_at=note.issued_at,
         made_at=None,
     )
+
+
+async def _take_credits_back(conn: Connection, invoice: Invoice, note: CreditNote) -> None:
+    """Take back what is unspent of credits whose price a note gives back, in proportion."""
+    if not _is_purchase(invoice):
+        return
+    key = f"credit_note:{note.credit_note_id}"
+    await credit_purchase.reverse(
+        conn, note.account_id, note.invoice_id, key=key, at=note.issued_at,
+        refunded_minor=note.total.minor,
+    )  # fmt: skip
+
+
+def _is_purchase(invoice: Invoice) -> bool:
+    return any(line.kind == "credit_purchase" for line in invoice.lines)
 
 
 async def _take_back(conn: Connection, note: CreditNote) -> None:
