@@ -569,6 +569,19 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+CREATE FUNCTION public.refuse_edit_of_note() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    moving CONSTANT text[] := ARRAY['status', 'voided_at'];
+BEGIN
+    IF TG_OP = 'DELETE' OR OLD.status = 'void'
+            OR (to_jsonb(OLD) - moving) IS DISTINCT FROM (to_jsonb(NEW) - moving) THEN
+        RAISE EXCEPTION 'credit note % is final', OLD.number
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
 CREATE FUNCTION public.refuse_line_of_final() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -576,6 +589,32 @@ BEGIN
     IF (SELECT status FROM invoices
         WHERE account_id = NEW.account_id AND invoice_id = NEW.invoice_id) <> 'draft' THEN
         RAISE EXCEPTION 'the invoice is final' USING ERRCODE = 'restrict_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE FUNCTION public.refuse_other_line() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.amount_minor IS DISTINCT FROM (
+            SELECT l.amount_minor FROM invoice_lines AS l
+            WHERE l.account_id = NEW.account_id AND l.invoice_id = NEW.invoice_id
+                  AND l.invoice_line_id = NEW.invoice_line_id) THEN
+        RAISE EXCEPTION 'the line % has another amount', NEW.invoice_line_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE FUNCTION public.refuse_other_tax() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF NEW.amount_minor IS DISTINCT FROM (
+            SELECT (i.document #>> ARRAY['taxes', NEW.place::text, 'amount_minor'])::bigint
+            FROM invoices AS i
+            WHERE i.account_id = NEW.account_id AND i.invoice_id = NEW.invoice_id) THEN
+        RAISE EXCEPTION 'tax % of the invoice has another amount', NEW.place
+            USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
 END $$;
@@ -1075,6 +1114,63 @@ CREATE TABLE public.credit_grants (
     CONSTRAINT credit_grants_source_check CHECK ((source = ANY (ARRAY['plan'::text, 'purchase'::text, 'promotion'::text, 'manual'::text, 'refund'::text, 'transfer'::text])))
 )
 WITH (fillfactor='50');
+CREATE TABLE public.credit_note_lines (
+    account_id uuid NOT NULL,
+    credit_note_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    invoice_line_id uuid NOT NULL,
+    "position" integer NOT NULL,
+    description text NOT NULL,
+    quantity numeric,
+    amount_minor bigint NOT NULL,
+    net_minor bigint NOT NULL,
+    CONSTRAINT credit_note_lines_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT credit_note_lines_net_minor_check CHECK ((net_minor >= 0)),
+    CONSTRAINT credit_note_lines_quantity_check CHECK ((quantity > (0)::numeric))
+);
+CREATE TABLE public.credit_note_taxes (
+    account_id uuid NOT NULL,
+    credit_note_id uuid NOT NULL,
+    place integer NOT NULL,
+    name text NOT NULL,
+    percent numeric NOT NULL,
+    base_minor bigint NOT NULL,
+    amount_minor bigint NOT NULL,
+    CONSTRAINT credit_note_taxes_amount_minor_check CHECK ((amount_minor >= 0)),
+    CONSTRAINT credit_note_taxes_base_minor_check CHECK ((base_minor >= 0))
+);
+CREATE TABLE public.credit_notes (
+    account_id uuid NOT NULL,
+    credit_note_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    issuer_id uuid NOT NULL,
+    number text NOT NULL,
+    status text NOT NULL,
+    reason text NOT NULL,
+    text text NOT NULL,
+    currency character(3) NOT NULL,
+    subtotal_minor bigint NOT NULL,
+    tax_minor bigint NOT NULL,
+    total_minor bigint NOT NULL,
+    offset_minor bigint NOT NULL,
+    credit_minor bigint NOT NULL,
+    refund_minor bigint NOT NULL,
+    request_key text,
+    document jsonb NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    voided_at timestamp with time zone,
+    CONSTRAINT credit_notes_check CHECK ((total_minor = (subtotal_minor + tax_minor))),
+    CONSTRAINT credit_notes_check1 CHECK ((total_minor = ((offset_minor + credit_minor) + refund_minor))),
+    CONSTRAINT credit_notes_check2 CHECK (((status = 'void'::text) = (voided_at IS NOT NULL))),
+    CONSTRAINT credit_notes_credit_minor_check CHECK ((credit_minor >= 0)),
+    CONSTRAINT credit_notes_offset_minor_check CHECK ((offset_minor >= 0)),
+    CONSTRAINT credit_notes_reason_check CHECK ((reason = ANY (ARRAY['duplicate'::text, 'product_unsatisfactory'::text, 'order_change'::text, 'fraudulent'::text, 'late_usage'::text, 'other'::text]))),
+    CONSTRAINT credit_notes_refund_minor_check CHECK ((refund_minor >= 0)),
+    CONSTRAINT credit_notes_status_check CHECK ((status = ANY (ARRAY['issued'::text, 'void'::text]))),
+    CONSTRAINT credit_notes_subtotal_minor_check CHECK ((subtotal_minor >= 0)),
+    CONSTRAINT credit_notes_tax_minor_check CHECK ((tax_minor >= 0)),
+    CONSTRAINT credit_notes_total_minor_check CHECK ((total_minor > 0))
+);
 CREATE TABLE public.credit_packages (
     credit_package_id uuid NOT NULL,
     code text NOT NULL,
@@ -1144,6 +1240,32 @@ CREATE TABLE public.credit_usage_log (
     CONSTRAINT credit_usage_log_credits_check CHECK ((credits > 0)),
     CONSTRAINT credit_usage_log_kind_check CHECK ((kind = ANY (ARRAY['usage'::text, 'adjustment'::text, 'transfer'::text])))
 );
+CREATE TABLE public.credited_lines (
+    account_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    invoice_line_id uuid NOT NULL,
+    amount_minor bigint NOT NULL,
+    net_minor bigint NOT NULL,
+    credited_minor bigint NOT NULL,
+    credited_net_minor bigint NOT NULL,
+    credited_quantity numeric NOT NULL,
+    CONSTRAINT credited_lines_check CHECK (((net_minor >= 0) AND (net_minor <= amount_minor))),
+    CONSTRAINT credited_lines_check1 CHECK (((credited_minor >= 0) AND (credited_minor <= amount_minor))),
+    CONSTRAINT credited_lines_check2 CHECK (((credited_net_minor >= 0) AND (credited_net_minor <= net_minor))),
+    CONSTRAINT credited_lines_check3 CHECK (((credited_minor < amount_minor) OR (credited_net_minor = net_minor))),
+    CONSTRAINT credited_lines_credited_quantity_check CHECK ((credited_quantity >= (0)::numeric))
+);
+CREATE TABLE public.credited_taxes (
+    account_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    place integer NOT NULL,
+    base_minor bigint NOT NULL,
+    amount_minor bigint NOT NULL,
+    credited_base_minor bigint NOT NULL,
+    credited_minor bigint NOT NULL,
+    CONSTRAINT credited_taxes_check CHECK (((credited_base_minor >= 0) AND (credited_base_minor <= base_minor))),
+    CONSTRAINT credited_taxes_check1 CHECK (((credited_minor >= 0) AND (credited_minor <= amount_minor)))
+);
 CREATE TABLE public.customer_credit_uses (
     account_id uuid NOT NULL,
     invoice_id uuid NOT NULL,
@@ -1162,6 +1284,21 @@ CREATE TABLE public.customer_credits (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT customer_credits_amount_minor_check CHECK ((amount_minor > 0)),
     CONSTRAINT customer_credits_check CHECK (((left_minor >= 0) AND (left_minor <= amount_minor)))
+);
+CREATE TABLE public.disputes (
+    account_id uuid NOT NULL,
+    dispute_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    gateway text NOT NULL,
+    reference text NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    status text NOT NULL,
+    opened_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT disputes_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT disputes_check CHECK (((status = 'opened'::text) = (ended_at IS NULL))),
+    CONSTRAINT disputes_status_check CHECK ((status = ANY (ARRAY['opened'::text, 'won'::text, 'lost'::text])))
 );
 CREATE TABLE public.exchange_rates (
     base character(3) NOT NULL,
@@ -1672,6 +1809,22 @@ CREATE TABLE public.plans (
     code text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT plans_code_check CHECK ((code ~ '^[a-z][a-z0-9_-]{0,62}$'::text))
+);
+CREATE TABLE public.refunds (
+    account_id uuid NOT NULL,
+    refund_id uuid NOT NULL,
+    credit_note_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    status text NOT NULL,
+    made_through text,
+    reference text,
+    requested_at timestamp with time zone NOT NULL,
+    made_at timestamp with time zone,
+    CONSTRAINT refunds_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT refunds_check CHECK (((status = 'made'::text) = ((made_at IS NOT NULL) AND (made_through IS NOT NULL)))),
+    CONSTRAINT refunds_status_check CHECK ((status = ANY (ARRAY['requested'::text, 'made'::text, 'canceled'::text])))
 );
 CREATE TABLE public.schema_migrations (
     number integer NOT NULL,
@@ -2240,6 +2393,16 @@ ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_account_id_idempotency_key_key UNIQUE (account_id, idempotency_key);
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_pkey PRIMARY KEY (account_id, credit_grant_id);
+ALTER TABLE ONLY public.credit_note_lines
+    ADD CONSTRAINT credit_note_lines_pkey PRIMARY KEY (account_id, credit_note_id, invoice_line_id);
+ALTER TABLE ONLY public.credit_note_taxes
+    ADD CONSTRAINT credit_note_taxes_pkey PRIMARY KEY (account_id, credit_note_id, place);
+ALTER TABLE ONLY public.credit_notes
+    ADD CONSTRAINT credit_notes_account_id_request_key_key UNIQUE (account_id, request_key);
+ALTER TABLE ONLY public.credit_notes
+    ADD CONSTRAINT credit_notes_issuer_id_number_key UNIQUE (issuer_id, number);
+ALTER TABLE ONLY public.credit_notes
+    ADD CONSTRAINT credit_notes_pkey PRIMARY KEY (account_id, credit_note_id);
 ALTER TABLE ONLY public.credit_packages
     ADD CONSTRAINT credit_packages_code_key UNIQUE (code);
 ALTER TABLE ONLY public.credit_packages
@@ -2256,10 +2419,18 @@ ALTER TABLE ONLY public.credit_reservations
     ADD CONSTRAINT credit_reservations_pkey PRIMARY KEY (account_id, credit_reservation_id);
 ALTER TABLE ONLY public.credit_usage_log
     ADD CONSTRAINT credit_usage_log_pkey PRIMARY KEY (account_id, idempotency_key);
+ALTER TABLE ONLY public.credited_lines
+    ADD CONSTRAINT credited_lines_pkey PRIMARY KEY (account_id, invoice_id, invoice_line_id);
+ALTER TABLE ONLY public.credited_taxes
+    ADD CONSTRAINT credited_taxes_pkey PRIMARY KEY (account_id, invoice_id, place);
 ALTER TABLE ONLY public.customer_credit_uses
     ADD CONSTRAINT customer_credit_uses_pkey PRIMARY KEY (account_id, invoice_id, customer_credit_id);
 ALTER TABLE ONLY public.customer_credits
     ADD CONSTRAINT customer_credits_pkey PRIMARY KEY (account_id, customer_credit_id);
+ALTER TABLE ONLY public.disputes
+    ADD CONSTRAINT disputes_account_id_gateway_reference_key UNIQUE (account_id, gateway, reference);
+ALTER TABLE ONLY public.disputes
+    ADD CONSTRAINT disputes_pkey PRIMARY KEY (account_id, dispute_id);
 ALTER TABLE ONLY public.exchange_rates
     ADD CONSTRAINT exchange_rates_pkey PRIMARY KEY (base, quote, rate_on);
 ALTER TABLE ONLY public.feature_overrides
@@ -2356,6 +2527,10 @@ ALTER TABLE ONLY public.plans
     ADD CONSTRAINT plans_code_key UNIQUE (code);
 ALTER TABLE ONLY public.plans
     ADD CONSTRAINT plans_pkey PRIMARY KEY (plan_id);
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_account_id_credit_note_id_key UNIQUE (account_id, credit_note_id);
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_pkey PRIMARY KEY (account_id, refund_id);
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
 ALTER TABLE ONLY public.sessions
@@ -2468,6 +2643,8 @@ CREATE INDEX credit_grants_by_reference ON public.credit_grants USING btree (acc
 CREATE INDEX credit_grants_by_time ON public.credit_grants USING btree (account_id, created_at, credit_grant_id);
 CREATE INDEX credit_grants_due ON public.credit_grants USING btree (due_at, account_id) WHERE (due_at IS NOT NULL);
 CREATE INDEX credit_grants_refunding ON public.credit_grants USING btree (account_id, refunded_entry_id) WHERE (refunded_entry_id IS NOT NULL);
+CREATE INDEX credit_notes_by_time ON public.credit_notes USING btree (account_id, issued_at DESC, credit_note_id DESC);
+CREATE INDEX credit_notes_of_invoice ON public.credit_notes USING btree (account_id, invoice_id);
 CREATE INDEX credit_purchases_by_time ON public.credit_purchases USING btree (account_id, created_at);
 CREATE UNIQUE INDEX credit_purchases_top_up_in_flight ON public.credit_purchases USING btree (account_id) WHERE (is_top_up AND (status = 'open'::text));
 CREATE INDEX credit_reservations_active ON public.credit_reservations USING btree (account_id, expires_at) WHERE (status = 'active'::text);
@@ -2502,6 +2679,8 @@ CREATE INDEX plan_migration_rows_state ON public.plan_migration_rows USING btree
 CREATE INDEX plan_migrations_newest ON public.plan_migrations USING btree (created_at DESC, plan_migration_id DESC);
 CREATE INDEX plan_migrations_working ON public.plan_migrations USING btree (created_at) WHERE (finished_at IS NULL);
 CREATE UNIQUE INDEX plan_versions_active ON public.plan_versions USING btree (plan_id) WHERE (status = 'active'::text);
+CREATE INDEX refunds_of_invoice ON public.refunds USING btree (account_id, invoice_id);
+CREATE INDEX refunds_requested ON public.refunds USING btree (requested_at) WHERE (status = 'requested'::text);
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, account_id, subscription_id) WHERE (next_bill_at IS NOT NULL);
 CREATE UNIQUE INDEX subscriptions_external ON public.subscriptions USING btree (schedule_owner, external_id) WHERE (external_id IS NOT NULL);
@@ -2591,6 +2770,8 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.billing_audit FOR E
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_allocations FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_cost_overrides FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_costs FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_note_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_note_taxes FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_usage_log FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.customer_credit_uses FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.gateway_renewals FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -2609,6 +2790,8 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.billing_audit FOR EAC
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_allocations FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_cost_overrides FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_costs FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_note_lines FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_note_taxes FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_usage_log FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.customer_credit_uses FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.gateway_renewals FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -2641,9 +2824,11 @@ CREATE TRIGGER audited AFTER UPDATE ON public.credit_accounts FOR EACH ROW WHEN 
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_cost_overrides FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_costs FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT ON public.credit_grants FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_notes FOR EACH ROW EXECUTE FUNCTION public.write_audit('document');
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_packages FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.credit_purchases FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.customer_credits FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.disputes FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.exchange_rates FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.feature_overrides FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.features FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -2659,6 +2844,7 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payments FOR E
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plan_migrations FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plan_versions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plans FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.refunds FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.write_audit('token_hash');
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.subscriptions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.tax_exemptions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -2673,6 +2859,7 @@ CREATE TRIGGER balanced AFTER INSERT ON public.ledger_entries REFERENCING NEW TA
 CREATE TRIGGER balanced AFTER INSERT ON public.ledger_postings REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_unbalanced();
 CREATE TRIGGER counted AFTER INSERT ON public.credit_cost_overrides FOR EACH STATEMENT EXECUTE FUNCTION public.count_cost_change();
 CREATE TRIGGER counted AFTER INSERT ON public.credit_costs FOR EACH STATEMENT EXECUTE FUNCTION public.count_cost_change();
+CREATE TRIGGER final BEFORE DELETE OR UPDATE ON public.credit_notes FOR EACH ROW EXECUTE FUNCTION public.refuse_edit_of_note();
 CREATE TRIGGER final BEFORE INSERT ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_line_of_final();
 CREATE TRIGGER final BEFORE DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.refuse_edit_of_final();
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.add_ons FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_status();
@@ -2687,6 +2874,8 @@ CREATE TRIGGER notes_usage AFTER UPDATE ON public.credit_accounts REFERENCING NE
 CREATE TRIGGER notes_usage AFTER INSERT ON public.credit_usage_log REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
 CREATE TRIGGER notes_usage AFTER INSERT ON public.usage_events REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
 CREATE TRIGGER notes_usage AFTER INSERT ON public.usage_voids REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
+CREATE TRIGGER of_invoice BEFORE INSERT OR UPDATE ON public.credited_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_other_line();
+CREATE TRIGGER of_invoice BEFORE INSERT OR UPDATE ON public.credited_taxes FOR EACH ROW EXECUTE FUNCTION public.refuse_other_tax();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.outbox FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.payments FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT OR UPDATE ON public.plan_migrations FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
@@ -2715,18 +2904,34 @@ ALTER TABLE ONLY public.credit_cost_overrides
     ADD CONSTRAINT credit_cost_overrides_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.credit_note_lines
+    ADD CONSTRAINT credit_note_lines_account_id_credit_note_id_fkey FOREIGN KEY (account_id, credit_note_id) REFERENCES public.credit_notes(account_id, credit_note_id);
+ALTER TABLE ONLY public.credit_note_lines
+    ADD CONSTRAINT credit_note_lines_account_id_invoice_id_invoice_line_id_fkey FOREIGN KEY (account_id, invoice_id, invoice_line_id) REFERENCES public.invoice_lines(account_id, invoice_id, invoice_line_id);
+ALTER TABLE ONLY public.credit_note_taxes
+    ADD CONSTRAINT credit_note_taxes_account_id_credit_note_id_fkey FOREIGN KEY (account_id, credit_note_id) REFERENCES public.credit_notes(account_id, credit_note_id);
+ALTER TABLE ONLY public.credit_notes
+    ADD CONSTRAINT credit_notes_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
+ALTER TABLE ONLY public.credit_notes
+    ADD CONSTRAINT credit_notes_issuer_id_fkey FOREIGN KEY (issuer_id) REFERENCES public.issuers(issuer_id);
 ALTER TABLE ONLY public.credit_purchases
     ADD CONSTRAINT credit_purchases_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.credit_purchases
     ADD CONSTRAINT credit_purchases_credit_package_id_fkey FOREIGN KEY (credit_package_id) REFERENCES public.credit_packages(credit_package_id);
 ALTER TABLE ONLY public.credit_reservations
     ADD CONSTRAINT credit_reservations_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.credited_lines
+    ADD CONSTRAINT credited_lines_account_id_invoice_id_invoice_line_id_fkey FOREIGN KEY (account_id, invoice_id, invoice_line_id) REFERENCES public.invoice_lines(account_id, invoice_id, invoice_line_id);
+ALTER TABLE ONLY public.credited_taxes
+    ADD CONSTRAINT credited_taxes_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.customer_credit_uses
     ADD CONSTRAINT customer_credit_uses_account_id_customer_credit_id_fkey FOREIGN KEY (account_id, customer_credit_id) REFERENCES public.customer_credits(account_id, customer_credit_id);
 ALTER TABLE ONLY public.customer_credit_uses
     ADD CONSTRAINT customer_credit_uses_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.customer_credits
     ADD CONSTRAINT customer_credits_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.disputes
+    ADD CONSTRAINT disputes_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.feature_overrides
     ADD CONSTRAINT feature_overrides_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.feature_overrides
@@ -2789,6 +2994,10 @@ ALTER TABLE ONLY public.plan_migration_rows
     ADD CONSTRAINT plan_migration_rows_plan_version_id_fkey FOREIGN KEY (plan_version_id) REFERENCES public.plan_versions(plan_version_id);
 ALTER TABLE ONLY public.plan_versions
     ADD CONSTRAINT plan_versions_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.plans(plan_id);
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_account_id_credit_note_id_fkey FOREIGN KEY (account_id, credit_note_id) REFERENCES public.credit_notes(account_id, credit_note_id);
+ALTER TABLE ONLY public.refunds
+    ADD CONSTRAINT refunds_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 ALTER TABLE ONLY public.subscription_terms
@@ -2835,11 +3044,17 @@ ALTER TABLE public.credit_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_allocations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_cost_overrides ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.credit_note_lines ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.credit_note_taxes ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.credit_notes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_purchases ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_reservations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_usage_log ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.credited_lines ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.credited_taxes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.customer_credit_uses ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.customer_credits ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.disputes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.feature_overrides ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.gateway_customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.gateway_renewals ENABLE ROW LEVEL SECURITY;
@@ -2869,11 +3084,17 @@ CREATE POLICY own_rows ON public.credit_accounts TO tallystick_account USING ((a
 CREATE POLICY own_rows ON public.credit_allocations TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_cost_overrides TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_grants TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.credit_note_lines TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.credit_note_taxes TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.credit_notes TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_purchases TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_reservations TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_usage_log TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.credited_lines TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.credited_taxes TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.customer_credit_uses TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.customer_credits TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.disputes TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.feature_overrides TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.gateway_customers TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.gateway_renewals TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -2899,6 +3120,7 @@ CREATE POLICY own_rows ON public.payment_attempts TO tallystick_account USING ((
 CREATE POLICY own_rows ON public.payment_methods TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.plan_migration_rows TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.refunds TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscription_terms TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscriptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.tax_exemptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -2927,6 +3149,7 @@ ALTER TABLE public.payment_attempts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_methods ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.plan_migration_rows ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscription_terms ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscriptions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tax_exemptions ENABLE ROW LEVEL SECURITY;
@@ -3004,6 +3227,15 @@ GRANT SELECT,INSERT ON TABLE public.credit_costs TO tallystick_writer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_grants TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_grants TO tallystick_writer;
 GRANT SELECT ON TABLE public.credit_grants TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.credit_note_lines TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.credit_note_lines TO tallystick_writer;
+GRANT SELECT ON TABLE public.credit_note_lines TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.credit_note_taxes TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.credit_note_taxes TO tallystick_writer;
+GRANT SELECT ON TABLE public.credit_note_taxes TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_notes TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_notes TO tallystick_writer;
+GRANT SELECT ON TABLE public.credit_notes TO tallystick_staff;
 GRANT SELECT ON TABLE public.credit_packages TO tallystick_account;
 GRANT SELECT ON TABLE public.credit_packages TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_packages TO tallystick_writer;
@@ -3016,12 +3248,21 @@ GRANT SELECT ON TABLE public.credit_reservations TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.credit_usage_log TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.credit_usage_log TO tallystick_writer;
 GRANT SELECT ON TABLE public.credit_usage_log TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credited_lines TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credited_lines TO tallystick_writer;
+GRANT SELECT ON TABLE public.credited_lines TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credited_taxes TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credited_taxes TO tallystick_writer;
+GRANT SELECT ON TABLE public.credited_taxes TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.customer_credit_uses TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.customer_credit_uses TO tallystick_writer;
 GRANT SELECT ON TABLE public.customer_credit_uses TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_credits TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.customer_credits TO tallystick_writer;
 GRANT SELECT ON TABLE public.customer_credits TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.disputes TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.disputes TO tallystick_writer;
+GRANT SELECT ON TABLE public.disputes TO tallystick_staff;
 GRANT SELECT ON TABLE public.exchange_rates TO tallystick_account;
 GRANT SELECT ON TABLE public.exchange_rates TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.exchange_rates TO tallystick_writer;
@@ -3132,6 +3373,9 @@ GRANT UPDATE(retired_at) ON TABLE public.plan_versions TO tallystick_writer;
 GRANT SELECT ON TABLE public.plans TO tallystick_account;
 GRANT SELECT ON TABLE public.plans TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plans TO tallystick_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refunds TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refunds TO tallystick_writer;
+GRANT SELECT ON TABLE public.refunds TO tallystick_staff;
 GRANT SELECT ON TABLE public.schema_migrations TO tallystick_writer;
 GRANT SELECT ON TABLE public.schema_migrations TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO tallystick_writer;
