@@ -58,6 +58,7 @@ SAMPLES: Final[Mapping[str, Any]] = {
 }  # fmt: skip
 # What a table's checks demand beyond a sample of each type.
 NEEDED: Final[Mapping[str, Mapping[str, Any]]] = {
+    "credit_notes": {"total_minor": 2, "refund_minor": 0},
     "invoices": {"total_minor": 2},
     "ledger_balances": {"ledger_account": "credits", "unit": "CREDIT", "balance": 0, "floor": 0},
     "ledger_postings": {"ledger_account": "breakage", "unit": "CREDIT"},
