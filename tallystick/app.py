@@ -30,8 +30,9 @@ from tallystick.console.routes import ROUTES as PAGES
 from tallystick.corrections.service import Corrections
 from tallystick.credits.service import CreditService
 from tallystick.documents.document import Party
+from tallystick.issuers import service as issuers
 from tallystick.kernel.clock import Clock, system_clock
-from tallystick.kernel.db import Database, open_database
+from tallystick.kernel.db import WRITER, Database, open_database
 from tallystick.kernel.errors import SetupError, Unavailable
 from tallystick.lago_sync.client import LagoApi, lago_of
 from tallystick.ledger.service import Ledger
@@ -90,6 +91,8 @@ async def open_services(
         stack.push_async_callback(services.ingest.close)
         stack.push_async_callback(services.gate.close)
         stack.push_async_callback(services.limits.close)
+        async with db.transaction(WRITER) as conn:
+            await issuers.follow_settings(conn, services.seller, clock())
         yield services
 
 

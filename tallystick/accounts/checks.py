@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from babel import Locale, UnknownLocaleError
 
+from tallystick.accounts.invoice_terms import grace_problems, terms_problems
 from tallystick.accounts.model import KEY_SCOPES, Account, KeyScope
 from tallystick.accounts.tax_numbers import canonical_number
 from tallystick.kernel.errors import BadInput, FieldError
@@ -68,7 +69,11 @@ def check_account(account: Account) -> Account:
         region=_upper(account.region),
     )
     numbered = _with_canonical_number(tidied)
-    found = [FieldError(*rule) for rule, is_kept in _rules(tidied) if not is_kept]
+    found = [
+        *(FieldError(*rule) for rule, is_kept in _rules(tidied) if not is_kept),
+        *terms_problems(account.purchase_order, account.memo, account.custom_fields),
+        *grace_problems(account.grace_hours),
+    ]
     if numbered is None:
         found.append(FieldError(*TAX_NUMBER_INVALID))
     if found:
@@ -138,7 +143,8 @@ def _rules(account: Account) -> Iterator[tuple[tuple[str, str, str], bool]]:
     yield POSTAL_CODE_RULE, account.postal_code is None or _is_postal_code(account.postal_code)
     yield TAX_NUMBER_RULE, account.tax_number is None or _is_name(account.tax_number)
     yield TAX_RULE, _is_tax(account.tax_name, account.tax_percent)
-    yield DUE_RULE, 0 <= account.payment_due_days <= PAYMENT_DUE_DAYS_MAX
+    days = account.payment_due_days
+    yield DUE_RULE, days is None or 0 <= days <= PAYMENT_DUE_DAYS_MAX
 
 
 def _upper(region: str | None) -> str | None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from tallystick.documents.document import CustomField
 from tallystick.kernel.db import Actor
 from tallystick.kernel.ids import show
 
@@ -30,7 +31,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     `address` is what is printed, line by line; `city`, `postal_code` and `region` say the same in
     parts for e-invoices and taxes. `region` is the part of the country in the code of ISO 3166-2
-    without the country ("QC" of CA-QC).
+    without the country ("QC" of CA-QC). `purchase_order`, `memo` and `custom_fields` stand on its
+    invoices; `payment_due_days`, `grace_hours` and `issuer_id` are None where the issuer's, or the
+    default issuer, hold.
     """
 
     account_id: UUID
@@ -49,10 +52,14 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     tax_number: str | None = None
     tax_name: str | None = None
     tax_percent: Decimal | None = None
-    payment_due_days: int = 14
+    payment_due_days: int | None = None
     autopay: bool = False
     test_clock_id: UUID | None = None
     issuer_id: UUID | None = None
+    purchase_order: str | None = None
+    memo: str | None = None
+    custom_fields: tuple[CustomField, ...] = ()
+    grace_hours: int | None = None
 
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,8 +79,13 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     tax_number: str | None = None
     tax_name: str | None = None
     tax_percent: Decimal | None = None
-    payment_due_days: int = 14
+    payment_due_days: int | None = None
     test_clock_id: UUID | None = None
+    issuer_id: UUID | None = None
+    purchase_order: str | None = None
+    memo: str | None = None
+    custom_fields: tuple[CustomField, ...] = ()
+    grace_hours: int | None = None
 
 
 class AccountChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,7 +104,12 @@ class AccountChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     tax_number: str | msgspec.UnsetType | None = msgspec.UNSET
     tax_name: str | msgspec.UnsetType | None = msgspec.UNSET
     tax_percent: Decimal | msgspec.UnsetType | None = msgspec.UNSET
-    payment_due_days: int | msgspec.UnsetType = msgspec.UNSET
+    payment_due_days: int | msgspec.UnsetType | None = msgspec.UNSET
+    issuer_id: UUID | msgspec.UnsetType | None = msgspec.UNSET
+    purchase_order: str | msgspec.UnsetType | None = msgspec.UNSET
+    memo: str | msgspec.UnsetType | None = msgspec.UNSET
+    custom_fields: tuple[CustomField, ...] | msgspec.UnsetType = msgspec.UNSET
+    grace_hours: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):

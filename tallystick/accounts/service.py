@@ -104,6 +104,11 @@ async def count_on_clock(conn: Connection, test_clock_id: UUID) -> int:
     return await store.count_on_clock(conn, test_clock_id)
 
 
+async def count_of_issuer(conn: Connection, issuer_id: UUID) -> int:
+    """Return how many accounts name this issuer; the writer's or staff's."""
+    return await store.count_of_issuer(conn, issuer_id)
+
+
 async def add_member(
     conn: Connection, account_id: UUID, user_id: UUID, role: Role, now: datetime
 ) -> None:

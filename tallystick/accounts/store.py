@@ -17,8 +17,10 @@ LOCK: Final = "SELECT * FROM accounts WHERE account_id = $1 FOR UPDATE"
 INSERT: Final = """
 INSERT INTO accounts (account_id, external_id, name, email, currency, timezone, country, locale,
     address, tax_number, tax_name, tax_percent, payment_due_days, autopay, test_clock_id,
-    created_at, region, city, postal_code)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+    created_at, region, city, postal_code, issuer_id, purchase_order, memo, custom_fields,
+    grace_hours)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+    $20, $21, $22, $23, $24)
 ON CONFLICT (external_id) DO NOTHING RETURNING account_id
 """
 EXTERNAL_ID_TAKEN: Final = """
@@ -27,7 +29,8 @@ SELECT true FROM accounts WHERE external_id = $2 AND account_id <> $1
 UPDATE: Final = """
 UPDATE accounts SET external_id = $2, name = $3, email = $4, timezone = $5, country = $6,
     locale = $7, address = $8, tax_number = $9, tax_name = $10, tax_percent = $11,
-    payment_due_days = $12, region = $13, city = $14, postal_code = $15
+    payment_due_days = $12, region = $13, city = $14, postal_code = $15,
+    issuer_id = $16, purchase_order = $17, memo = $18, custom_fields = $19, grace_hours = $20
 WHERE account_id = $1
 """
 SET_AUTOPAY: Final = "UPDATE accounts SET autopay = $2 WHERE account_id = $1 RETURNING *"
@@ -44,6 +47,7 @@ SELECT count(*) FROM accounts
 WHERE $1 = '' OR strpos(lower(name), $1) > 0 OR strpos(lower(email), $1) > 0
    OR lower(external_id) = $1
 """
+COUNT_OF_ISSUER: Final = "SELECT count(*) FROM accounts WHERE issuer_id = $1"
 LIST_ON_CLOCK: Final = """
 SELECT * FROM accounts
 WHERE test_clock_id = $5
@@ -86,7 +90,7 @@ async def insert(conn: Connection, new: Account) -> bool:
         INSERT, new.account_id, new.external_id, new.name, new.email, new.currency, new.timezone,
         new.country, new.locale, list(new.address), new.tax_number, new.tax_name, new.tax_percent,
         new.payment_due_days, new.autopay, new.test_clock_id, new.created_at,
-        new.region, new.city, new.postal_code,
+        new.region, new.city, new.postal_code, *_terms(new),
     )  # fmt: skip
 
 
@@ -101,7 +105,7 @@ async def update(conn: Connection, account: Account) -> None:
         UPDATE, account.account_id, account.external_id, account.name, account.email,
         account.timezone, account.country, account.locale, list(account.address),
         account.tax_number, account.tax_name, account.tax_percent, account.payment_due_days,
-        account.region, account.city, account.postal_code,
+        account.region, account.city, account.postal_code, *_terms(account),
     )  # fmt: skip
 
 
@@ -145,6 +149,11 @@ async def count_on_clock(conn: Connection, test_clock_id: UUID) -> int:
     return int(await conn.fetchval(COUNT_ON_CLOCK, test_clock_id))
 
 
+async def count_of_issuer(conn: Connection, issuer_id: UUID) -> int:
+    """Return how many accounts name this issuer."""
+    return int(await conn.fetchval(COUNT_OF_ISSUER, issuer_id))
+
+
 async def find_by_subjects(
     conn: Connection, external_ids: Sequence[str], account_ids: Sequence[UUID]
 ) -> list[Account]:
@@ -174,7 +183,19 @@ async def list_members(conn: Connection, account_id: UUID) -> list[Member]:
 
 def to_account(row: asyncpg.Record) -> Account:
     """Read an account from a row that has all its columns, and maybe others."""
-    return msgspec.convert(dict(row), Account)
+    fields = msgspec.json.decode(row["custom_fields"])
+    return msgspec.convert({**dict(row), "custom_fields": fields}, Account)
+
+
+def _terms(account: Account) -> tuple[UUID | str | int | None, ...]:
+    fields = msgspec.json.encode(account.custom_fields).decode()
+    return (
+        account.issuer_id,
+        account.purchase_order,
+        account.memo,
+        fields,
+        account.grace_hours,
+    )
 
 
 def _account(row: asyncpg.Record | None) -> Account | None:

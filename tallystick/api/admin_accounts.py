@@ -4,6 +4,7 @@ import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from litestar import get, patch, post
@@ -13,9 +14,12 @@ from tallystick.accounts import service, users
 from tallystick.accounts.checks import check_name
 from tallystick.accounts.model import Account, AccountChange, NewAccount, NewUser, Role
 from tallystick.api import fields
+from tallystick.api import invoice_fields as own
 from tallystick.api.answers import Pagination, pagination
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
+from tallystick.documents.document import CustomField
+from tallystick.issuers import service as issuers
 from tallystick.kernel import ids
 from tallystick.kernel.db import STAFF, WRITER
 from tallystick.kernel.errors import BadInput
@@ -46,7 +50,12 @@ class AccountAnswer(msgspec.Struct, frozen=True, kw_only=True):
     tax_number: str | None
     tax_name: str | None
     tax_percent: str | None
-    payment_due_days: int
+    payment_due_days: int | None
+    grace_hours: int | None
+    issuer: str | None
+    purchase_order: str | None
+    memo: str | None
+    custom_fields: list[CustomField]
     autopay: bool
     test_clock: str | None
     created: datetime
@@ -61,14 +70,17 @@ class AccountList(msgspec.Struct, frozen=True):
 
 
 class AccountBody(Body, frozen=True, kw_only=True):
-    """An account to be made; its currency never changes."""
+    """An account to be made; its currency never changes.
+
+    What is left out or null is as the issuer says: the locale, `payment_due_days`, `grace_hours`.
+    """
 
     name: fields.Line
     email: fields.Email
     currency: fields.Currency
     country: fields.Country
     timezone: fields.TimeZone = "UTC"
-    locale: fields.Locale = "en-US"
+    locale: fields.Locale | UnsetType = UNSET
     external_id: fields.ExternalId | None = None
     address: fields.Address = ()
     region: fields.Region | None = None
@@ -77,7 +89,12 @@ class AccountBody(Body, frozen=True, kw_only=True):
     tax_number: fields.Line | None = None
     tax_name: fields.Line | UnsetType = UNSET
     tax_percent: fields.Percent | UnsetType = UNSET
-    payment_due_days: fields.DueDays = 14
+    payment_due_days: fields.DueDays | None = None
+    grace_hours: own.GraceHours | None = None
+    issuer: own.IssuerId | None = None
+    purchase_order: own.PurchaseOrder | None = None
+    memo: own.Memo | None = None
+    custom_fields: own.CustomFields = ()
     test_clock: fields.ClockId | None = None
 
 
@@ -97,7 +114,12 @@ class AccountChangeBody(Body, frozen=True, kw_only=True):
     tax_number: fields.Line | UnsetType | None = UNSET
     tax_name: fields.Line | UnsetType | None = UNSET
     tax_percent: fields.Percent | UnsetType | None = UNSET
-    payment_due_days: fields.DueDays | UnsetType = UNSET
+    payment_due_days: fields.DueDays | UnsetType | None = UNSET
+    grace_hours: own.GraceHours | UnsetType | None = UNSET
+    issuer: own.IssuerId | UnsetType | None = UNSET
+    purchase_order: own.PurchaseOrder | UnsetType | None = UNSET
+    memo: own.Memo | UnsetType | None = UNSET
+    custom_fields: own.CustomFields | UnsetType = UNSET
 
 
 class NewMember(Body, frozen=True, kw_only=True):
@@ -130,11 +152,16 @@ async def list_accounts(services: Services, paging: PageRequest, search: str = "
 @post(f"{BASE}/accounts", opt=ADMIN, tags=TAGS, summary="Make an account")
 async def create_account(data: AccountBody, services: Services) -> AccountAnswer:
     """Make an account; its currency never changes."""
-    told = _with_percent({k: v for k, v in msgspec.structs.asdict(data).items() if v is not UNSET})
+    told = _read({k: v for k, v in msgspec.structs.asdict(data).items() if v is not UNSET})
     clock = told.pop("test_clock")
-    new = NewAccount(**told, test_clock_id=ids.parse("test_clock", clock) if clock else None)
+    now = services.clock()
     async with services.db.transaction(WRITER) as conn:
-        return account_answer(await service.create_account(conn, new, services.clock()))
+        issuer = await issuers.named(conn, told.get("issuer_id"), services.seller, now)
+        new = NewAccount(
+            **{"locale": issuer.locale, **told},
+            test_clock_id=ids.parse("test_clock", clock) if clock else None,
+        )
+        return account_answer(await service.create_account(conn, new, now))
 
 
 @get(f"{BASE}/accounts/{{account_id:str}}", opt=READ, tags=TAGS, summary="An account")
@@ -150,8 +177,10 @@ async def change_account(
 ) -> AccountAnswer:
     """Change what is named; the rest stays."""
     wanted = ids.parse("account", account_id)
-    change = AccountChange(**_with_percent(msgspec.structs.asdict(data)))
+    change = AccountChange(**_read(msgspec.structs.asdict(data)))
     async with services.db.transaction(WRITER) as conn:
+        if isinstance(change.issuer_id, UUID):
+            await issuers.named(conn, change.issuer_id, services.seller, services.clock())
         return account_answer(await service.update_account(conn, wanted, change))
 
 
@@ -189,10 +218,26 @@ def account_answer(account: Account) -> AccountAnswer:
         tax_name=account.tax_name,
         tax_percent=None if account.tax_percent is None else str(account.tax_percent),
         payment_due_days=account.payment_due_days,
+        grace_hours=account.grace_hours,
+        issuer=ids.show("issuer", account.issuer_id) if account.issuer_id else None,
+        purchase_order=account.purchase_order,
+        memo=account.memo,
+        custom_fields=list(account.custom_fields),
         autopay=account.autopay,
         test_clock=ids.show("test_clock", account.test_clock_id) if account.test_clock_id else None,
         created=account.created_at,
     )
+
+
+def _read(told: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields as an account has them: the issuer by its id, the rate as a number."""
+    rest = {name: value for name, value in told.items() if name != "issuer"}
+    if "issuer" in told:
+        named = told["issuer"]
+        rest["issuer_id"] = ids.parse("issuer", named) if isinstance(named, str) else named
+    if told.get("custom_fields", UNSET) is not UNSET:
+        rest["custom_fields"] = own.custom_fields(told["custom_fields"])
+    return _with_percent(rest)
 
 
 def _with_percent(told: dict[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,8 @@ QUANTITY: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?")
 """A quantity of a request, as `Quantity` describes it."""
 
 
-def _line(length_max: int) -> Meta:
+def line(length_max: int) -> Meta:
+    """Return what a text on one line looks like."""
     return Meta(
         extra_json_schema={
             "minLength": 1,
@@ -53,9 +54,9 @@ def _like(pattern: str, **more: object) -> Meta:
     return Meta(extra_json_schema={"pattern": pattern, **more})
 
 
-Line = Annotated[str, _line(NAME_LENGTH_MAX)]
+Line = Annotated[str, line(NAME_LENGTH_MAX)]
 Address = Annotated[tuple[Line, ...], Meta(extra_json_schema={"maxItems": ADDRESS_LINES_MAX})]
-PostalCode = Annotated[str, _line(POSTAL_CODE_LENGTH_MAX)]
+PostalCode = Annotated[str, line(POSTAL_CODE_LENGTH_MAX)]
 Region = Annotated[
     str,
     _like(
@@ -90,7 +91,7 @@ DueDays = Annotated[int, Meta(extra_json_schema={"minimum": 0, "maximum": PAYMEN
 Quantity = Annotated[str, _like(r"^[0-9]{1,18}(\.[0-9]{1,12})?$", description="A decimal string.")]
 Code = Annotated[str, _like("^[a-z][a-z0-9_-]{0,62}$")]
 MeterCode = Annotated[str, _like("^[a-z][a-z0-9_]{0,62}$")]
-EventType = Annotated[str, _line(EVENT_TYPE_LENGTH_MAX)]
+EventType = Annotated[str, line(EVENT_TYPE_LENGTH_MAX)]
 IntervalCount = Annotated[
     int, Meta(extra_json_schema={"minimum": 1, "maximum": INTERVAL_COUNT_MAX})
 ]
@@ -150,14 +151,14 @@ def check_instant(field: str, at: datetime) -> datetime:
     return at
 
 
-def _typeid(prefix: str) -> Meta:
+def typeid(prefix: str) -> Meta:
     """Return what an id of ours looks like (TypeID)."""
     return _like(rf"^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$")
 
 
-AccountId = Annotated[str, _typeid("acct")]
-InvoiceId = Annotated[str, _typeid("inv")]
-SubscriptionId = Annotated[str, _typeid("sub")]
-ClockId = Annotated[str, _typeid("clock")]
-WhatIfId = Annotated[str, _typeid("wif")]
-PlanVersionId = Annotated[str, _typeid("pv")]
+AccountId = Annotated[str, typeid("acct")]
+InvoiceId = Annotated[str, typeid("inv")]
+SubscriptionId = Annotated[str, typeid("sub")]
+ClockId = Annotated[str, typeid("clock")]
+WhatIfId = Annotated[str, typeid("wif")]
+PlanVersionId = Annotated[str, typeid("pv")]

@@ -19,6 +19,7 @@ from tallystick.invoices.events import (
 from tallystick.invoices.freeze import freeze
 from tallystick.invoices.lifecycle import next_status
 from tallystick.invoices.model import Event, Invoice, InvoiceDraft, Status
+from tallystick.invoices.terms import terms_said
 from tallystick.issuers import service as issuers
 from tallystick.issuers.model import Issuer, Numbered
 from tallystick.kernel import outbox
@@ -90,14 +91,16 @@ def _numbered(account: Account, issuer: Issuer, at: datetime) -> Numbered:
 def _issued(
     account: Account, draft: InvoiceDraft, issuer: Issuer, number: str, at: datetime
 ) -> store.Issued:
-    due_at = at + timedelta(days=account.payment_due_days)
+    terms = terms_said(draft.terms, account, issuer)
+    due_at = at + timedelta(days=terms.payment_due_days or 0)
     status, paid_at = next_status(Status.DRAFT, Event.FINALIZE), None
     if draft.total.is_zero():
         status, paid_at = next_status(status, Event.SETTLE), at
     document = freeze(
         draft,
         account,
-        issuer.party,
+        issuer,
+        terms,
         number=number,
         issued_on=local_day(at, account.timezone),
         due_on=local_day(due_at, account.timezone),
@@ -110,6 +113,7 @@ def _issued(
         due_at=due_at,
         paid_at=paid_at,
         document=encode(document).decode(),
+        terms=terms,
     )
 
 

@@ -6,30 +6,42 @@ from decimal import Decimal
 from msgspec.structs import asdict
 
 from tallystick.accounts.model import Account
-from tallystick.documents.document import DocumentLine, InvoiceDocument, LineDetail, Party
+from tallystick.documents.document import (
+    BankAccount,
+    DocumentLine,
+    InvoiceDocument,
+    LineDetail,
+    Party,
+)
 from tallystick.invoices.model import DraftLine, InvoiceDraft
+from tallystick.invoices.terms import Terms
+from tallystick.issuers.model import Issuer
 from tallystick.kernel.ids import show
 
 
 def freeze(
     draft: InvoiceDraft,
     account: Account,
-    seller: Party,
+    issuer: Issuer,
+    terms: Terms,
     *,
     number: str,
     issued_on: date,
     due_on: date,
 ) -> InvoiceDocument:
-    """Return the document: names, addresses, lines and sums as they are now."""
+    """Return the document: names, addresses, lines and sums as they are now.
+
+    `terms` are those that hold (`terms_said`).
+    """
     return InvoiceDocument(
         number=number,
         issued_on=issued_on,
         due_on=due_on,
         currency=draft.currency,
-        locale=account.locale,
+        locale=terms.locale or account.locale,
         timezone=account.timezone,
         account_id=show("account", account.account_id),
-        seller=seller,
+        seller=issuer.party,
         customer=Party(
             account.name,
             account.address,
@@ -44,7 +56,19 @@ def freeze(
         subtotal_minor=draft.subtotal.minor,
         total_minor=draft.total.minor,
         taxes=draft.taxes,
+        memo=terms.memo,
+        purchase_order=terms.purchase_order,
+        custom_fields=terms.custom_fields or (),
+        payment_instructions=issuer.payment_instructions,
+        bank=_bank(issuer),
+        logo=issuer.logo_id,
     )
+
+
+def _bank(issuer: Issuer) -> BankAccount | None:
+    if issuer.iban is None:
+        return None
+    return BankAccount(issuer.iban, issuer.bic, issuer.bank_name)
 
 
 def _document_line(line: DraftLine) -> DocumentLine:

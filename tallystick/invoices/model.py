@@ -10,6 +10,7 @@ import msgspec
 
 from tallystick.documents.document import TaxLine
 from tallystick.invoices.derivation import Derivation
+from tallystick.invoices.terms import Terms
 from tallystick.money.amount import Money
 
 LineKind = Literal[
@@ -89,6 +90,7 @@ class InvoiceDraft(msgspec.Struct, frozen=True, kw_only=True):
     tax: Money
     total: Money
     bills: tuple[BillKey, ...] = ()
+    terms: Terms = Terms()
 
 
 class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +135,7 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime | None
     paid_at: datetime | None
     created_at: datetime
+    terms: Terms = Terms()
     lines: tuple[InvoiceLine, ...] = ()
 
     @property

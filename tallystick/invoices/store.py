@@ -17,6 +17,8 @@ from tallystick.invoices.model import (
     InvoiceLine,
     Status,
 )
+from tallystick.invoices.terms import Terms
+from tallystick.invoices.terms import encode as encode_terms
 from tallystick.kernel.db import Connection
 from tallystick.kernel.paging import PageRequest
 from tallystick.money.amount import Money
@@ -53,7 +55,7 @@ FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::nume
 """
 FINALIZE: Final = """
 UPDATE invoices SET status = $3, number = $4, issued_at = $5, due_at = $6, paid_at = $7,
-    document = $8, issuer_id = $9
+    document = $8, issuer_id = $9, terms = $10
 WHERE account_id = $1 AND invoice_id = $2 AND status = 'draft' RETURNING *
 """
 FIND: Final = "SELECT * FROM invoices WHERE account_id = $1 AND invoice_id = $2"
@@ -120,6 +122,7 @@ class Issued(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime
     paid_at: datetime | None
     document: str
+    terms: Terms
 
 
 async def insert_draft(
@@ -208,6 +211,7 @@ async def finalize(
         issued.paid_at,
         issued.document,
         issued.issuer_id,
+        encode_terms(issued.terms),
     )
     return _invoice(row) if row else None
 
@@ -336,8 +340,9 @@ async def save_payment(conn: Connection, was: Invoice, now: Invoice) -> bool:
 
 
 def _invoice(row: asyncpg.Record) -> Invoice:
+    fields = {**dict(row), "terms": msgspec.json.decode(row["terms"])}
     return msgspec.convert(
-        _with_money(row, "subtotal", "tax", "total", "paid", "credited", "offset"), Invoice
+        _with_money(fields, "subtotal", "tax", "total", "paid", "credited", "offset"), Invoice
     )
 
 

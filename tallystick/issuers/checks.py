@@ -17,6 +17,7 @@ from tallystick.accounts.checks import (
     is_email,
     is_locale,
 )
+from tallystick.accounts.invoice_terms import grace_problems, is_text
 from tallystick.catalog.faults import raise_any, text_problems
 from tallystick.issuers.formats import can_collide, format_problems, may_follow
 from tallystick.issuers.model import (
@@ -35,7 +36,6 @@ from tallystick.money.rounding import round_decimal
 CODE: Final = re.compile(r"[A-Z0-9]{1,12}")
 REGISTRATIONS_MAX: Final = 60
 CURRENCIES_MAX: Final = 30
-GRACE_HOURS_MAX: Final = 90 * 24
 INSTRUCTIONS_LENGTH_MAX: Final = 1000
 NUMBER_LENGTH_MAX: Final = 64
 UNNAMED: Final = "Your company"
@@ -147,11 +147,9 @@ def _bank_problems(new: Issuer) -> Iterator[FieldError]:
     if new.bic is not None and not _BIC.fullmatch(new.bic):
         yield FieldError("bic", "invalid_bic", "must be a BIC of 8 or 11 characters")
     text = new.payment_instructions
-    if text is not None:
-        is_printed = all(line.isprintable() for line in text.split("\n"))
-        if not (text.strip() and len(text) <= INSTRUCTIONS_LENGTH_MAX and is_printed):
-            message = f"must have 1 to {INSTRUCTIONS_LENGTH_MAX} characters that can be printed"
-            yield FieldError("payment_instructions", "invalid_text", message)
+    if text is not None and not is_text(text, INSTRUCTIONS_LENGTH_MAX):
+        message = f"must have 1 to {INSTRUCTIONS_LENGTH_MAX} characters that can be printed"
+        yield FieldError("payment_instructions", "invalid_text", message)
 
 
 def is_iban(text: str) -> bool:
@@ -167,8 +165,7 @@ def _terms_problems(new: Issuer) -> Iterator[FieldError]:
         yield FieldError(*LOCALE_RULE)
     if not 0 <= new.payment_due_days <= PAYMENT_DUE_DAYS_MAX:
         yield FieldError(*DUE_RULE)
-    if not 0 <= new.grace_hours <= GRACE_HOURS_MAX:
-        yield FieldError("grace_hours", "out_of_range", f"must be from 0 to {GRACE_HOURS_MAX}")
+    yield from grace_problems(new.grace_hours)
     if new.zero_rule not in get_args(ZeroRule):
         yield FieldError("zero_rule", "invalid", "must be issue or skip")
     if len(new.minimum_amounts) > CURRENCIES_MAX:

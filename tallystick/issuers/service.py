@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account
 from tallystick.documents.document import Party
 from tallystick.issuers import store
@@ -63,13 +64,15 @@ async def change_issuer(conn: Connection, issuer_id: UUID, asked: Mapping[str, A
 async def retire_issuer(conn: Connection, issuer_id: UUID, now: datetime) -> Issuer:
     """Let an issuer issue nothing more; accounts that name it must name another one first.
 
-    Raises NotFound, Conflict `issuer_is_default`, `issuer_retired`.
+    Raises NotFound, Conflict `issuer_is_default`, `issuer_in_use`, `issuer_retired`.
     """
     was = _known(await store.lock(conn, issuer_id))
     if was.is_default:
         raise _is_default()
     if was.retired_at is not None:
         raise Conflict("issuer_retired", "The issuer is retired already.")
+    if await accounts.count_of_issuer(conn, issuer_id):
+        raise Conflict("issuer_in_use", "Accounts name this issuer; let them name another first.")
     retired = replace(was, retired_at=now)
     await store.update(conn, retired)
     return retired
@@ -128,30 +131,28 @@ async def follow_settings(conn: Connection, told: Party, now: datetime) -> Issue
 
 
 async def issuers_of(
-    conn: Connection, accounts: Collection[Account], told: Party, now: datetime
+    conn: Connection, who: Collection[Account], told: Party, now: datetime
 ) -> dict[UUID, Issuer]:
     """Return who issues for each of these accounts, by account; one query.
 
     Under the writer's scope: the default is made of the settings where there is none.
     """
-    known = await known_issuers(conn, accounts)
+    known = await known_issuers(conn, who)
     default = None
     if None in known.values():
         default = await follow_settings(conn, told, now)
     return {account_id: issuer or _known(default) for account_id, issuer in known.items()}
 
 
-async def known_issuers(
-    conn: Connection, accounts: Collection[Account]
-) -> dict[UUID, Issuer | None]:
+async def known_issuers(conn: Connection, who: Collection[Account]) -> dict[UUID, Issuer | None]:
     """Return who would issue for each of these accounts; None while no default was made."""
-    named = {account.issuer_id for account in accounts if account.issuer_id is not None}
+    named = {account.issuer_id for account in who if account.issuer_id is not None}
     found = await store.by_ids(conn, sorted(named))
     known = {issuer.issuer_id: issuer for issuer in found}
     default = next((issuer for issuer in found if issuer.is_default), None)
     return {
         account.account_id: known[account.issuer_id] if account.issuer_id else default
-        for account in accounts
+        for account in who
     }
 
 
@@ -161,6 +162,19 @@ async def find_issuer_of(conn: Connection, account: Account) -> Issuer | None:
     if account.issuer_id is not None:
         return next((one for one in found if one.issuer_id == account.issuer_id), None)
     return next((one for one in found if one.is_default), None)
+
+
+async def named(conn: Connection, issuer_id: UUID | None, told: Party, now: datetime) -> Issuer:
+    """Return the issuer that is named, None: the default, for who is to issue from now on.
+
+    Under the writer's scope. Raises NotFound, Conflict `issuer_retired`.
+    """
+    if issuer_id is None:
+        return await store.default(conn) or await follow_settings(conn, told, now)
+    found = await get_issuer(conn, issuer_id)
+    if found.retired_at is not None:
+        raise Conflict("issuer_retired", "The issuer is retired; name another one.")
+    return found
 
 
 async def take_numbers(conn: Connection, wanted: Sequence[Numbered]) -> tuple[str, ...]:

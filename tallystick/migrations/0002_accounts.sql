@@ -89,7 +89,13 @@ CREATE TABLE accounts (
     -- One rate per account until tax rates are data of their own; NULL: no tax is charged.
     tax_name text,
     tax_percent numeric CHECK (tax_percent BETWEEN 0 AND 100),
-    payment_due_days integer NOT NULL DEFAULT 14 CHECK (payment_due_days BETWEEN 0 AND 365),
+    -- NULL: as the issuer says; likewise `grace_hours`.
+    payment_due_days integer CHECK (payment_due_days BETWEEN 0 AND 365),
+    grace_hours integer CHECK (grace_hours BETWEEN 0 AND 2160),
+    -- What its invoices say: [{label, value}] are the custom fields.
+    purchase_order text,
+    memo text,
+    custom_fields jsonb NOT NULL DEFAULT '[]',
     autopay boolean NOT NULL DEFAULT false,
     test_clock_id uuid REFERENCES test_clocks,
     -- In whose name its documents go out; NULL: in that of the default.

@@ -20,6 +20,8 @@ CREATE TABLE invoices (
     issued_at timestamptz,
     due_at timestamptz,
     paid_at timestamptz,
+    -- What a draft says otherwise than its account; on a final invoice all that it says.
+    terms jsonb NOT NULL DEFAULT '{}',
     -- All that the invoice says, as it was when it was finalized.
     document jsonb,
     created_at timestamptz NOT NULL,

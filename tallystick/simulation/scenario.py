@@ -42,7 +42,7 @@ class AccountFacts(_Strict, frozen=True, kw_only=True):
     locale: str = "en-US"
     tax_name: str | None = None
     tax_percent: str | None = None
-    payment_due_days: int = 14
+    payment_due_days: int | None = None
 
 
 class PlanFacts(_Strict, frozen=True, kw_only=True):

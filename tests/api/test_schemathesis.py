@@ -3,6 +3,7 @@
 All checks, a fixed seed, against a real server with Stripe's simulator behind it.
 """
 
+import base64
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,8 @@ DENSE = hypothesis_settings(suppress_health_check=[HealthCheck.filter_too_much])
 
 # -- what our formats stand for --
 
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>'
+PICTURE = base64.b64encode(SVG).decode()
 YEAR_2000, SECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(seconds=1)
 PRINTABLE = st.text(
     st.characters(categories=["L", "M", "N", "P", "S"], exclude_characters="@"),
@@ -49,6 +52,10 @@ schemathesis.openapi.format("single-line", PRINTABLE)
 schemathesis.openapi.format(
     "iana-time-zone", st.sampled_from(["UTC", "Europe/Paris", "Asia/Tokyo"])
 )
+schemathesis.openapi.format("invoice-number-format", st.just("F-{year}{mm}-{number:04}"))
+schemathesis.openapi.format("credit-note-number-format", st.just("N{year}/{mm}/{number}"))
+schemathesis.openapi.format("iban", st.just("DE89370400440532013000"))
+schemathesis.openapi.format("base64-picture", st.just(PICTURE))
 schemathesis.openapi.format("bcp-47", st.sampled_from(["en-US", "de", "fr-FR"]))
 schemathesis.openapi.format(
     "date-time",

@@ -10,6 +10,8 @@ from tallystick.documents.document import InvoiceDocument, Party, decode, encode
 from tallystick.invoices.entries import issued_entry
 from tallystick.invoices.freeze import freeze
 from tallystick.invoices.model import InvoiceDraft
+from tallystick.invoices.terms import Terms, terms_said
+from tallystick.issuers.model import Issuer
 from tallystick.ledger.model import RECEIVABLE, REVENUE, TAX_PAYABLE, Posting
 from tallystick.ledger.posting import check_entry
 from tallystick.pricing.charges import uses_of_totals
@@ -21,6 +23,15 @@ from tests.invoice_drafts import period_draft
 AT = datetime(2026, 1, 31, tzinfo=UTC)
 PERIOD = Period(AT, datetime(2026, 2, 28, tzinfo=UTC))
 SELLER = Party("Seller", ("1 Main Street",), "billing@example.com", "FR123")
+ISSUER = Issuer(
+    issuer_id=UUID(int=4),
+    code="S",
+    legal_name="Seller",
+    created_at=AT,
+    address=("1 Main Street",),
+    email="billing@example.com",
+    vat_number="FR123",
+)
 ACCOUNT = Account(
     account_id=UUID(int=1),
     name="Ada",
@@ -78,7 +89,8 @@ def document(*prices: Price, quantity: str = "150", uses: Uses | None = None) ->
     return freeze(
         draft(*prices, quantity=quantity, uses=uses),
         ACCOUNT,
-        SELLER,
+        ISSUER,
+        terms_said(Terms(), ACCOUNT, ISSUER),
         number="INV-2026-000001",
         issued_on=date(2026, 2, 28),
         due_on=date(2026, 3, 14),
