@@ -46,6 +46,7 @@ from tallystick.subscriptions.events import (
     SUBSCRIPTION_RENEWED,
     SUBSCRIPTION_STARTED,
 )
+from tallystick.subscriptions.usage_watch import UsageWatch
 from tallystick.webhooks.jobs import InboxWorker
 from tallystick.whatif.jobs import WhatIfs
 
@@ -67,7 +68,8 @@ def account_kinds(services: Services) -> tuple[AccountKind, ...]:
     alerts = AlertWork(services.db, services.clock)
     standing = Standings(services.db)
     payments = payments_kind(services.collector)
-    return billing.kind, payments, standing.kind, lapses.kind, alerts.kind
+    watch = UsageWatch(services.db)
+    return watch.kind, billing.kind, payments, standing.kind, lapses.kind, alerts.kind
 
 
 def _wall_kinds(services: Services) -> tuple[WallKind, ...]:

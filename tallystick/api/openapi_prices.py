@@ -28,10 +28,13 @@ _TAX_CODE: Final[Json] = {
     "default": None,
     "description": "What is sold, in the words of the tax rates; null: standard.",
 }
+_IN_ARREARS: Final[Json] = {"const": "in_arrears", "default": "in_arrears"}
 _OF_THE_WHOLE: Final[Json] = {
     "code": {"const": "", "default": ""},
     "meter": {"type": "null", "default": None},
-    "billing": {"const": "in_arrears", "default": "in_arrears"},
+    "billing": _IN_ARREARS,
+    "invoice_at": {"const": "event", "default": "event"},
+    "on_decrease": {"const": "keep", "default": "keep"},
     "minimum": {"type": "null", "default": None},
     "maximum": {"type": "null", "default": None},
     "group_by": _NONE_OF_THEM,
@@ -65,8 +68,10 @@ def _add_common_rules(price: Json, name: str, plan: Json, meter: Json) -> None:
     if name == "FlatPrice":
         told |= {"meter": {"type": "null"}, "included": _NOTHING_INCLUDED}
         told |= {"group_by": _NONE_OF_THEM, "filters": _NONE_OF_THEM}
+        told |= {name: _OF_THE_WHOLE[name] for name in ("invoice_at", "on_decrease")}
     else:
-        told["billing"] = {"const": "in_arrears", "default": "in_arrears"}
+        if name in ("VolumePrice", "CapacityPrice"):
+            told["billing"] = _IN_ARREARS
         told["group_by"] = {
             "type": "array", "items": _NAME, "default": [], "uniqueItems": True,
             "maxItems": filters.PROPERTIES_MAX,

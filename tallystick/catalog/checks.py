@@ -135,9 +135,6 @@ def _metering_problems(
         yield FieldError(f"{field}.meter", "missing", "say which meter counts the units")
     elif price.meter not in meter_codes:
         yield FieldError(f"{field}.meter", "meter_not_found", "there is no such meter")
-    if price.billing == "in_advance":
-        message = "usage is known when the period has ended: in_arrears"
-        yield FieldError(f"{field}.billing", "usage_in_advance", message)
 
 
 def _credit_problems(given: PlanCredits | None) -> Iterator[FieldError]:

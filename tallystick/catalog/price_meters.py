@@ -7,6 +7,7 @@ from tallystick.catalog.model import Meter
 from tallystick.kernel.errors import FieldError
 from tallystick.pricing.charges import is_metered, needs_of_all
 from tallystick.pricing.filters import filter_properties
+from tallystick.pricing.in_advance import bills_as_it_comes
 from tallystick.pricing.model import DynamicPrice, PercentagePrice, Price
 from tallystick.pricing.prorated import PRORATED
 
@@ -14,6 +15,8 @@ MERGEABLE: Final = frozenset({"sum", "count", "weighted_sum", "max", "min"})
 """Of these the usage of a filter follows from that of its values; not of a latest value."""
 BY_EVENT: Final = frozenset({"sum", "count"})
 """Of these each event has an amount of its own."""
+GROWING: Final = frozenset({"sum", "count", "unique_count"})
+"""Of these each event adds to the quantity: they can be billed as they come."""
 HELD: Final = frozenset({"sum", "unique_count"})
 """Of these a day has a number of units, when they are recurring."""
 
@@ -31,6 +34,7 @@ def price_meter_problems(
             yield from _part_problems(f"prices[{at}]", price, meter)
             yield from _event_problems(f"prices[{at}]", price, meter)
             yield from _day_problems(f"prices[{at}]", price, meter)
+            yield from _advance_problems(f"prices[{at}]", price, meter)
 
 
 def _part_problems(field: str, price: Price, meter: Meter) -> Iterator[FieldError]:
@@ -65,3 +69,14 @@ def _day_problems(field: str, price: Price, meter: Meter) -> Iterator[FieldError
     elif not isinstance(price, PRORATED):
         message = "only per_unit, graduated and volume prices are paid by the day"
         yield FieldError(f"{field}.prorate", "invalid", message)
+
+
+def _advance_problems(field: str, price: Price, meter: Meter) -> Iterator[FieldError]:
+    if not bills_as_it_comes(price):
+        return
+    if meter.aggregation not in GROWING:
+        message = f"a {meter.aggregation} is known when the period has ended: in_arrears"
+        yield FieldError(f"{field}.billing", "usage_in_advance", message)
+    elif meter.recurring and not price.prorate:
+        message = "what carries over is paid in advance by the day: set prorate"
+        yield FieldError(f"{field}.billing", "usage_in_advance", message)

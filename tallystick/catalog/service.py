@@ -177,3 +177,8 @@ async def _lock_plan(conn: Connection, plan_version_id: UUID) -> UUID:
     if plan_id is None:
         raise unknown("plan_version")
     return plan_id
+
+
+async def event_types_in_advance(conn: Connection) -> dict[UUID, tuple[str, ...]]:
+    """Return the versions that bill usage as it comes, and the types of events that they bill."""
+    return await store.event_types_in_advance(conn)

@@ -52,6 +52,14 @@ ACTIVE_VERSIONS: Final = f"""
 """
 VERSIONS_OF_TIER: Final = f"{VERSIONS} WHERE v.tier = $1 ORDER BY p.code, v.version DESC"
 VERSIONS_OF_PLAN: Final = f"{VERSIONS} WHERE p.code = $1 ORDER BY v.version DESC"
+# Whole tables, small ones: what is sold, and what is counted.
+EVENT_TYPES_IN_ADVANCE: Final = """
+SELECT v.plan_version_id, array_agg(DISTINCT m.event_type) AS event_types
+FROM plan_versions v, jsonb_array_elements(v.prices) AS p (price)
+JOIN meters m ON m.code = p.price ->> 'meter'
+WHERE p.price ->> 'billing' = 'in_advance'
+GROUP BY v.plan_version_id
+"""
 LOCK_PLAN: Final = """
 SELECT p.plan_id FROM plans p JOIN plan_versions v USING (plan_id) WHERE v.plan_version_id = $1
 FOR NO KEY UPDATE OF p
@@ -198,3 +206,9 @@ def _to_version(row: asyncpg.Record) -> PlanVersion:
     fields["prices"] = [one for one in sold if one["currency"] == fields["currency"]]
     fields["prices_elsewhere"] = [one for one in sold if one["currency"] != fields["currency"]]
     return msgspec.convert(fields, PlanVersion)
+
+
+async def event_types_in_advance(conn: Connection) -> dict[UUID, tuple[str, ...]]:
+    """Return the versions that bill usage in advance, and the types of events that they bill."""
+    rows = await conn.fetch(EVENT_TYPES_IN_ADVANCE)
+    return {row["plan_version_id"]: tuple(row["event_types"]) for row in rows}

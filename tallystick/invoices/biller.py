@@ -3,10 +3,8 @@
 The billing run does it for all that are due; a change does it at once, in its own transaction.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from decimal import Decimal
-from itertools import chain
 from typing import Final
 from uuid import UUID
 
@@ -18,27 +16,20 @@ from tallystick.catalog import service as catalog
 from tallystick.catalog.currencies import priced_in
 from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.documents.document import Party
-from tallystick.invoices import store
+from tallystick.invoices import store, usage_fees_store
 from tallystick.invoices.besides import Besides
 from tallystick.invoices.besides_use import asked_by, lock_besides, use_besides
-from tallystick.invoices.build import due_lines
-from tallystick.invoices.commitment import commitment_line, counted_for
 from tallystick.invoices.compose import Bill, Composed, compose
+from tallystick.invoices.dues import FeeOf, came_of
 from tallystick.invoices.finalize import issue
-from tallystick.invoices.model import DraftLine
 from tallystick.invoices.usage_lines import metered_codes
 from tallystick.issuers.service import find_issuer_of
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import show
-from tallystick.metering.price_uses import Days, read_uses
 from tallystick.subscriptions import service as subscriptions
-from tallystick.subscriptions.bills import Due, Plans, next_step
+from tallystick.subscriptions.bills import Plans, next_step
 from tallystick.subscriptions.model import Status, Subscription
-from tallystick.subscriptions.periods import zone
-from tallystick.subscriptions.terms import FlatDue
-from tallystick.subscriptions.usage_dues import CommitmentDue, UsageDue
-from tallystick.subscriptions.usage_share import days_of, part_of, usage_share
 from tallystick.taxes import service as taxes
 from tallystick.taxes.model import TaxTerms
 
@@ -62,12 +53,18 @@ class Biller:
     """Bills subscriptions within one transaction, of the writer's scope, at the present `now`."""
 
     def __init__(
-        self, conn: Connection, now: datetime, seller: Party, has_method: HasMethod | None
+        self,
+        conn: Connection,
+        now: datetime,
+        seller: Party,
+        has_method: HasMethod | None,
+        ahead: Sequence[FeeOf] = (),
     ) -> None:
         self._conn = conn
         self._now = now
         self._seller = seller
         self._has_method = has_method
+        self._ahead = ahead
 
     async def draft(self, due: Subscription, book: Book) -> Bill | None:
         """Return what comes next for the subscription, None when nothing does."""
@@ -76,10 +73,14 @@ class Biller:
         step = next_step(due, plans, has_payment_method=await self._can_pay(due))
         if step is None:
             return None
-        lines = [
-            line for one in step.dues for line in await lines_of(self._conn, due, one, book.meters)
-        ]
-        return Bill(on=due, step=step, lines=tuple(lines), plan_name=plan.plan_name)
+        came = [await came_of(self._conn, due, one, book.meters, self._ahead) for one in step.dues]
+        return Bill(
+            on=due,
+            step=step,
+            lines=tuple(line for one in came for line in one.lines),
+            fees=tuple(fee for one in came for fee in one.fees),
+            plan_name=plan.plan_name,
+        )
 
     async def issue(
         self, account: Account, bills: Sequence[Bill], terms: TaxTerms
@@ -95,6 +96,9 @@ class Biller:
             besides = await self._besides(account)
             for one in compose(account, new, besides, self._now, terms):
                 await self._issue(one)
+        for bill in new:
+            account_id = bill.on.account_id
+            await usage_fees_store.insert(self._conn, account_id, bill.key, bill.fees, self._now)
         return tuple(
             [await subscriptions.advance_period(self._conn, bill.on, bill.step) for bill in bills]
         )
@@ -116,58 +120,6 @@ class Biller:
 
 def _sold(book: Book, due: Subscription, plan_version_id: UUID) -> PlanVersion:
     return priced_in(book.plans[plan_version_id], due.currency)
-
-
-async def lines_of(
-    conn: Connection,
-    on: Subscription,
-    due: Due,
-    meters: Mapping[str, Meter],
-    totals: Mapping[str, Decimal] | None = None,
-) -> tuple[DraftLine, ...]:
-    """Return the lines of one thing that is due: the one way from it to an amount.
-
-    `meters` go by code; `totals` are those of the due's period by meter code, if they were read
-    already. Raises what `read_uses` does, and Conflict `meter_missing`.
-    """
-    if isinstance(due, FlatDue):
-        return tuple(due_lines(due, meters, {}))
-    if isinstance(due, CommitmentDue):
-        parts = [await _usage_lines(conn, on, part, meters) for part in due.parts]
-        counted = counted_for(due.plan, on.quantity, due.share, list(chain(*parts)))
-        return tuple(commitment_line(due.plan, due.period, counted, part_of(due.share)))
-    lines = await _usage_lines(conn, on, due, meters, totals)
-    if due.plan.usage_interval is not None:
-        return lines
-    start = max(due.period.start, on.flat_from)
-    fees = usage_share(on, due.plan, due.whole, start, due.counts_until)
-    counted = counted_for(due.plan, on.quantity, fees, lines)
-    return (*lines, *commitment_line(due.plan, due.period, counted, part_of(fees)))
-
-
-async def _usage_lines(
-    conn: Connection,
-    on: Subscription,
-    due: UsageDue,
-    meters: Mapping[str, Meter],
-    totals: Mapping[str, Decimal] | None = None,
-) -> tuple[DraftLine, ...]:
-    uses = await read_uses(
-        conn,
-        on.account_id,
-        due.plan.prices,
-        meters,
-        start=due.period.start,
-        end=due.period.end,
-        days=_days(on, due),
-        totals=totals,
-    )
-    part = part_of(usage_share(on, due.plan, due.whole, due.period.start, due.counts_until))
-    return tuple(due_lines(due, meters, uses, part))
-
-
-def _days(on: Subscription, due: UsageDue) -> Days:
-    return Days(zone(on.timezone), days_of(due.whole, on.timezone), due.counts_until)
 
 
 async def bill_now(

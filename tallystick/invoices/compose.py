@@ -16,6 +16,7 @@ from tallystick.invoices.adjustments import Kind
 from tallystick.invoices.besides import Besides, after
 from tallystick.invoices.build import Built, Ingredients, build
 from tallystick.invoices.model import BillKey, DraftLine, InvoiceDraft
+from tallystick.invoices.usage_fees import Fee
 from tallystick.invoices.usage_lines_model import UsageChange
 from tallystick.money.amount import Money
 from tallystick.subscriptions.bills import Step
@@ -25,12 +26,16 @@ from tallystick.taxes.model import TaxTerms
 
 
 class Bill(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of a subscription and its lines; `plan_name` is that of the plan before the step."""
+    """One step of a subscription and its lines; `plan_name` is that of the plan before the step.
+
+    `fees` are what it bills of usage as it comes, among the lines or for a later invoice.
+    """
 
     on: Subscription
     step: Step
     lines: tuple[DraftLine, ...]
     plan_name: str
+    fees: tuple[Fee, ...] = ()
 
     @property
     def key(self) -> BillKey:

@@ -18,6 +18,16 @@ from tallystick.pricing.use import Use
 from tallystick.subscriptions.proration import Share, amount_of
 
 
+class Advance(msgspec.Struct, frozen=True):
+    """What earlier fees billed of a line's usage: the line bills the rest.
+
+    `is_last`: the period has ended, what comes later is late.
+    """
+
+    billed_minor: int
+    is_last: bool
+
+
 class Derivation(msgspec.Struct, frozen=True, kw_only=True):
     """All that a line's amount follows from.
 
@@ -33,6 +43,8 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
 
     Kind `discount` is what a `coupon` took off lines of the invoice; kind `change` what `changed`
     usage of a closed period costs now, by the price as it was sold, less what was billed for it.
+
+    With `advance` the usage is billed as it comes, and the line bills what is left.
     """
 
     kind: Literal["rated", "minimum", "maximum", "commitment", "share", "discount", "change"]
@@ -52,6 +64,7 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
     share: Share | None = None
     coupon: CouponUse | None = None
     changed: ChangedUsage | None = None
+    advance: Advance | None = None
 
     @property
     def group(self) -> dict[str, str | None]:
@@ -74,6 +87,13 @@ def recompute(derivation: Derivation) -> Money:
 
     Raises ValueError where the parts of a discount do not follow.
     """
+    whole = _whole(derivation)
+    if derivation.advance is None:
+        return whole
+    return whole - Money(derivation.advance.billed_minor, derivation.currency)
+
+
+def _whole(derivation: Derivation) -> Money:
     if derivation.coupon is not None:
         return discount_of(derivation.coupon, derivation.currency)
     if derivation.changed is not None:

@@ -78,6 +78,7 @@ def _explained(line: InvoiceLine, stored: str, document: InvoiceDocument) -> Lin
             *_share_sentences(derivation),
             *_coupon_sentences(derivation, document.locale),
             *_change_sentences(derivation, document.locale),
+            *_advance_sentences(derivation, document.locale),
         ),
         recomputed=recompute(derivation),
         taxes=document.taxes,
@@ -134,3 +135,10 @@ def _share_sentences(derivation: Derivation) -> Iterator[str]:
         yield f"{seconds} seconds"
     if share.sign < 0:
         yield "given back"
+
+
+def _advance_sentences(derivation: Derivation, locale: str) -> Iterator[str]:
+    """Yield in words what earlier fees billed of the same usage."""
+    if derivation.advance is not None:
+        before = Money(derivation.advance.billed_minor, derivation.currency)
+        yield f"less what was billed of it before: {show_money(before, locale)}"

@@ -20,7 +20,8 @@ Charges = Mapping[PriceKey, tuple[Charge, ...]]
 class UsageLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of an issued invoice over a meter's usage in [period_start, period_end), UTC.
 
-    Kind `usage`, or `minimum` and `maximum` for what brought the price to those.
+    Of usage that is billed as it comes it is the period's last line, and the amount is what all of
+    them billed. Kind `usage`, or `minimum` and `maximum` for what brought the price to those.
     """
 
     invoice_id: UUID

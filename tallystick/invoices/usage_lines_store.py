@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from tallystick.invoices.derivation import decode
+from tallystick.invoices.derivation import Derivation, decode
 from tallystick.invoices.usage_lines_model import UsageChange, UsageLine
 from tallystick.kernel.db import Connection
 from tallystick.money.amount import Money
@@ -17,6 +17,7 @@ FROM invoices i JOIN invoice_lines l USING (account_id, invoice_id)
 WHERE i.account_id = $1 AND i.status IN ('open', 'paid', 'uncollectible')
   AND l.subscription_id IS NOT NULL AND l.kind IN ('usage', 'minimum', 'maximum')
   AND l.meter_code = ANY ($2::text[]) AND l.period_end > $3
+  AND coalesce((l.derivation -> 'advance' ->> 'is_last')::boolean, true)
 ORDER BY l.period_start, i.invoice_id, l.position
 """
 NOTE: Final = """
@@ -58,11 +59,17 @@ async def issued_lines(
             meter_code=row["meter_code"],
             period_start=row["period_start"],
             period_end=row["period_end"],
-            amount=Money(row["amount_minor"], row["currency"]),
-            derivation=decode(row["derivation"]),
+            amount=Money(row["amount_minor"] + _before(derivation), row["currency"]),
+            derivation=derivation,
         )
         for row in rows
+        for derivation in [decode(row["derivation"])]
     )
+
+
+def _before(derivation: Derivation) -> int:
+    """Return what was billed of the line's usage as it came, on earlier invoices."""
+    return derivation.advance.billed_minor if derivation.advance else 0
 
 
 async def note(

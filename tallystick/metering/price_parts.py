@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import accumulate
 from typing import Final
 
 import msgspec
@@ -92,6 +93,13 @@ def merged(price: Price, meter: Meter, windows: Sequence[WindowTotal]) -> dict[P
         part: PartTotal(rounded(meter.rounding, one.quantity), one.event_count)
         for part, one in found.items()
     }
+
+
+def kept(held: Held) -> Held:
+    """Return the same with every day at the peak of the days up to it: what is paid stays paid."""
+    peaks = accumulate((level.quantity for level in held.levels), max)
+    levels = [Level(peak, one.days) for peak, one in zip(peaks, held.levels, strict=True)]
+    return replace(held, levels=tuple(levels))
 
 
 def held_by_part(

@@ -16,6 +16,7 @@ from tallystick.metering.price_parts import (
     Part,
     all_parts,
     held_by_part,
+    kept,
     merged,
     part_of,
     properties_of,
@@ -33,6 +34,7 @@ from tallystick.pricing.charges import (
     own_price,
     uses_of_totals,
 )
+from tallystick.pricing.in_advance import keeps_peak
 from tallystick.pricing.model import ZERO, PercentagePrice, Price
 from tallystick.pricing.percentage import Tallying
 from tallystick.pricing.usage import DynamicSum
@@ -137,6 +139,8 @@ class _Reading:
             timezone=days.zone.key,
         )
         held = held_by_part(self._price, self._meter, windows, counted, empty)
+        if keeps_peak(self._price):
+            held = {part: kept(one) for part, one in held.items()}
         return {
             part: replace(
                 use_of(self._price, part),

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter, NewMeter
 from tallystick.kernel.db import Connection
-from tallystick.metering import archive_checks, fold_store, reads, totals_store
+from tallystick.metering import archive_checks, fold_store, news_store, reads, totals_store
 from tallystick.metering import recount as recounting
 from tallystick.metering.events_postgres import usage_of
 from tallystick.metering.model import Difference, HourlyTotal
+from tallystick.metering.news_store import News
 from tallystick.metering.reads import GroupTotal, WindowTotal
 from tallystick.metering.windows import WindowSize, cut
 
@@ -167,3 +168,17 @@ def _ignore(_: int) -> None:
 def _span(start: datetime, end: datetime) -> tuple[datetime, datetime]:
     stop = end.astimezone(UTC)
     return min(start.astimezone(UTC), stop), stop
+
+
+async def news(
+    conn: Connection,
+    account_ids: Collection[UUID],
+    event_types: Collection[str],
+    seen: str | None,
+) -> News:
+    """Return which of these accounts have events of these types that were not `seen`.
+
+    `seen` is the snapshot that an earlier answer carries; None: all events are new. An event is
+    told by the first call after its commit. Only of usage in PostgreSQL.
+    """
+    return await news_store.news(conn, account_ids, event_types, seen)

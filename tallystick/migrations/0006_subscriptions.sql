@@ -36,6 +36,8 @@ CREATE TABLE subscriptions (
     covered_from timestamptz NOT NULL,
     -- ... and those in advance are billed until here; NULL: not yet.
     advance_until timestamptz,
+    -- When usage that is billed as it comes is looked at; NULL: nothing of it is new.
+    usage_bill_at timestamptz,
     -- When prices in advance are billed first: the start, or the end of the trial.
     opens_at timestamptz,
     trial_ends_at timestamptz,

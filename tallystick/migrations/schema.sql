@@ -1878,6 +1878,7 @@ CREATE TABLE public.subscriptions (
     used_from timestamp with time zone NOT NULL,
     covered_from timestamp with time zone NOT NULL,
     advance_until timestamp with time zone,
+    usage_bill_at timestamp with time zone,
     opens_at timestamp with time zone,
     trial_ends_at timestamp with time zone,
     trial_end text NOT NULL,
@@ -1975,6 +1976,10 @@ CREATE TABLE public.test_clocks (
     deleted_at timestamp with time zone,
     CONSTRAINT test_clocks_check CHECK (((from_at <= now_at) AND (now_at <= target_at))),
     CONSTRAINT test_clocks_check1 CHECK ((is_advancing OR (now_at = target_at)))
+);
+CREATE TABLE public.usage_advance_marks (
+    clock_id uuid NOT NULL,
+    snapshot text
 );
 CREATE TABLE public.usage_alert_due (
     account_id uuid NOT NULL,
@@ -2203,6 +2208,24 @@ CREATE TABLE public.usage_events_7 (
     event_id text CONSTRAINT usage_events_event_id_not_null NOT NULL,
     properties jsonb CONSTRAINT usage_events_properties_not_null NOT NULL,
     tx xid8 DEFAULT pg_current_xact_id() CONSTRAINT usage_events_tx_not_null NOT NULL
+);
+CREATE TABLE public.usage_fees (
+    account_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    bill_index integer NOT NULL,
+    "position" integer NOT NULL,
+    price_code text NOT NULL,
+    part text NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    period_end timestamp with time zone NOT NULL,
+    quantity numeric NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency character(3) NOT NULL,
+    is_invoiced boolean NOT NULL,
+    billed_at timestamp with time zone NOT NULL,
+    CONSTRAINT usage_fees_bill_index_check CHECK ((bill_index >= 0)),
+    CONSTRAINT usage_fees_currency_check CHECK (((currency)::text = upper((currency)::text))),
+    CONSTRAINT usage_fees_position_check CHECK (("position" >= 1))
 );
 CREATE TABLE public.usage_fold (
     one boolean DEFAULT true NOT NULL,
@@ -2555,6 +2578,8 @@ ALTER TABLE ONLY public.tax_rates
     ADD CONSTRAINT tax_rates_pkey PRIMARY KEY (tax_rate_id);
 ALTER TABLE ONLY public.test_clocks
     ADD CONSTRAINT test_clocks_pkey PRIMARY KEY (test_clock_id);
+ALTER TABLE ONLY public.usage_advance_marks
+    ADD CONSTRAINT usage_advance_marks_pkey PRIMARY KEY (clock_id);
 ALTER TABLE ONLY public.usage_alert_due
     ADD CONSTRAINT usage_alert_due_pkey PRIMARY KEY (account_id, due_id);
 ALTER TABLE ONLY public.usage_alert_rules
@@ -2607,6 +2632,8 @@ ALTER TABLE ONLY public.usage_events_6
     ADD CONSTRAINT usage_events_6_pkey PRIMARY KEY (account_id, key);
 ALTER TABLE ONLY public.usage_events_7
     ADD CONSTRAINT usage_events_7_pkey PRIMARY KEY (account_id, key);
+ALTER TABLE ONLY public.usage_fees
+    ADD CONSTRAINT usage_fees_pkey PRIMARY KEY (account_id, subscription_id, bill_index, "position");
 ALTER TABLE ONLY public.usage_fold
     ADD CONSTRAINT usage_fold_pkey PRIMARY KEY (one);
 ALTER TABLE ONLY public.usage_groups
@@ -2730,6 +2757,7 @@ CREATE INDEX usage_events_6_tx_idx ON public.usage_events_6 USING btree (tx);
 CREATE INDEX usage_events_7_account_id_at_idx ON public.usage_events_7 USING btree (account_id, at);
 CREATE INDEX usage_events_7_account_id_tx_idx ON public.usage_events_7 USING btree (account_id, tx);
 CREATE INDEX usage_events_7_tx_idx ON public.usage_events_7 USING btree (tx);
+CREATE INDEX usage_fees_by_period ON public.usage_fees USING btree (account_id, subscription_id, period_start);
 CREATE INDEX usage_unmatched_by_id ON public.usage_unmatched USING btree (unmatched_event_id);
 CREATE INDEX usage_unmatched_newest ON public.usage_unmatched USING btree (received_at DESC, unmatched_event_id DESC);
 CREATE INDEX usage_unmatched_waiting ON public.usage_unmatched USING btree (subject, event_type, COALESCE(meter, ''::text)) WHERE ((status = 'parked'::text) AND (reason = ANY (ARRAY['unknown_subject'::text, 'unknown_type'::text])));
@@ -2792,6 +2820,7 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_alerts FOR EA
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_archived_keys FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_corrections FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_events FOR EACH ROW EXECUTE FUNCTION public.refuse_usage_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_fees FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.billing_audit FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_allocations FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_cost_overrides FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -2820,6 +2849,7 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_4 FOR EA
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_5 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_6 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_events_7 FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_fees FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.account_limits FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.accounts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.add_ons FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -3036,6 +3066,8 @@ ALTER TABLE ONLY public.usage_budgets
     ADD CONSTRAINT usage_budgets_meter_code_fkey FOREIGN KEY (meter_code) REFERENCES public.meters(code);
 ALTER TABLE ONLY public.usage_corrections
     ADD CONSTRAINT usage_corrections_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.usage_fees
+    ADD CONSTRAINT usage_fees_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
 ALTER TABLE ONLY public.usage_totals
     ADD CONSTRAINT usage_totals_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.usage_watches
@@ -3143,6 +3175,7 @@ CREATE POLICY own_rows ON public.usage_corrections TO tallystick_account USING (
 CREATE POLICY own_rows ON public.usage_counters TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_decisions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_events TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.usage_fees TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_groups TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_months TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_totals TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3172,6 +3205,7 @@ ALTER TABLE public.usage_corrections ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_counters ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_decisions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.usage_fees ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_groups ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_months ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_totals ENABLE ROW LEVEL SECURITY;
@@ -3405,6 +3439,8 @@ GRANT UPDATE(valid_until) ON TABLE public.tax_rates TO tallystick_writer;
 GRANT SELECT ON TABLE public.test_clocks TO tallystick_account;
 GRANT SELECT ON TABLE public.test_clocks TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.test_clocks TO tallystick_writer;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.usage_advance_marks TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_advance_marks TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_alert_due TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_alert_due TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_alert_due TO tallystick_staff;
@@ -3440,6 +3476,9 @@ GRANT SELECT ON TABLE public.usage_counters TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_decisions TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_decisions TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_decisions TO tallystick_staff;
+GRANT SELECT ON TABLE public.usage_fees TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.usage_fees TO tallystick_writer;
+GRANT SELECT ON TABLE public.usage_fees TO tallystick_staff;
 GRANT SELECT ON TABLE public.usage_fold TO tallystick_account;
 GRANT SELECT ON TABLE public.usage_fold TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_fold TO tallystick_writer;

@@ -7,5 +7,5 @@ from tallystick.pricing.model import Price
 def why_not_billable(price: Price) -> str | None:
     """Return what stands in the way of billing the price; None: nothing."""
     if is_metered(price):
-        return "bills usage in advance" if price.billing == "in_advance" else None
+        return None
     return "tells usage apart and has none" if price.group_by or price.filters else None

@@ -48,12 +48,18 @@ class BasePrice(
     says whether part of a period pays part of the price: these are the invoice's care, as
     `custom_unit` is `rate`'s. `tax_code` names what is sold for its taxes, None: `standard`;
     `tax_inclusive` says that the figures contain them, None: as the country's rates say.
+
+    Usage in advance is billed as it comes (`in_advance.py`): with `invoice_at` event at once, with
+    period as fees that the period's invoice collects. Units by the day (`prorate`) are then paid
+    to the end of the period; `on_decrease` says whether days after they went are kept or credited.
     """
 
     currency: str
     code: str = ""
     meter: str | None = None
     billing: Literal["in_advance", "in_arrears"] = "in_arrears"
+    invoice_at: Literal["event", "period"] = "event"
+    on_decrease: Literal["keep", "credit"] = "keep"
     included: Decimal = ZERO
     minimum: Decimal | None = None
     maximum: Decimal | None = None

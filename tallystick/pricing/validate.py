@@ -23,6 +23,7 @@ from tallystick.pricing import (
     flat,
     graduated,
     graduated_percentage,
+    in_advance,
     minimum,
     package,
     per_unit,
@@ -124,6 +125,7 @@ def _common_problems(price: Price) -> Iterator[FieldError]:
     yield from minimum.problems(price)
     yield from filters.group_problems(price.group_by)
     yield from filters.problems(price)
+    yield from in_advance.problems(price)
     if price.custom_unit is not None:
         yield from custom_unit.problems(price.custom_unit)
     if price.tax_code is not None and not TAX_CODE.fullmatch(price.tax_code):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from itertools import takewhile
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 from uuid import UUID
 
 import msgspec
@@ -89,6 +89,12 @@ class Story:
             at += count
         named = {subscription_id: name for name, subscription_id in self._subscriptions.items()}
         return Told(self._account, named, self.recorder, self._now)
+
+    @property
+    def _is_watched(self) -> bool:
+        """Whether a plan bills usage as it comes: then each event is by itself."""
+        prices = [price for plan in self._scenario.plans for price in plan.prices]
+        return any(_is_billed_as_it_comes(price) for price in prices)
 
     async def _present(self) -> datetime:
         async with self._db.transaction(WRITER) as conn:
@@ -281,9 +287,15 @@ class Story:
             if isinstance(one, steps.Usage)
         ]
         count = sum(1 for _ in takewhile(lambda one: due is None or one.at < due, batch)) or 1
+        if self._is_watched:
+            count = 1
         with _named(f"steps[{at + count - 1}]"):
             await self._advance(batch[count - 1].at)
         await self._record(at, batch[:count])
+        if self._is_watched:
+            with _named(f"steps[{at}]"):
+                await self._advancer.finish(self._clock_id)
+                await self._need_billed()
         return count
 
     async def _record(self, at: int, batch: Sequence[steps.Usage]) -> None:
@@ -320,6 +332,10 @@ class Story:
 
 def _is_payable(invoice: Invoice, number: str | None) -> bool:
     return invoice.status is Status.OPEN if number is None else invoice.number == number
+
+
+def _is_billed_as_it_comes(price: dict[str, Any]) -> bool:
+    return price.get("billing") == "in_advance" and price.get("model") != "flat"
 
 
 def _decimal(field: str, text: str) -> Decimal:

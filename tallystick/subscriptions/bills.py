@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from tallystick.catalog.model import PlanVersion
 from tallystick.subscriptions.lifecycle import (
+    closes_at,
     natural_period,
     next_status,
     scheduled,
@@ -31,13 +32,16 @@ from tallystick.subscriptions.terms import (
     FlatDue,
     billing_period_at,
     bills_in_advance,
+    bills_usage_in_advance,
     fee_period,
     flat_dues,
 )
 from tallystick.subscriptions.usage_dues import (
     CommitmentDue,
+    RunningDue,
     UsageDue,
     commitment_due,
+    running_due,
     usage_due,
 )
 
@@ -47,7 +51,7 @@ _CHANGES: Final = "changes"
 _RENEWS: Final = "renews"
 
 
-Due = UsageDue | FlatDue | CommitmentDue
+Due = UsageDue | RunningDue | FlatDue | CommitmentDue
 
 
 class Plans(msgspec.Struct, frozen=True):
@@ -87,6 +91,8 @@ def next_step(
         if subscription.trial_ends_at == at and not has_payment_method:
             return _end_trial_without_method(subscription, plans, at)
         return _open(subscription, plans.now, at)
+    if subscription.usage_bill_at is not None and at < closes_at(subscription):
+        return _look(subscription, plans.now, at)
     return _close(subscription, plans, at)
 
 
@@ -108,6 +114,7 @@ def resumed(
         period_start=at,
         flat_from=counts,
         used_from=at,
+        usage_bill_at=at if bills_usage_in_advance(plan) else None,
         covered_from=subscription.covered_from if stopped_in.contains(counts) else counts,
         opens_at=at if bills_in_advance(plan) else None,
         advance_until=None,
@@ -120,13 +127,24 @@ def resumed(
 def _open(subscription: Subscription, plan: PlanVersion, at: datetime) -> Step:
     """Begin, or end the trial: what is due in advance is billed, the period goes on."""
     was_waiting = subscription.status is Status.PENDING
-    now = replace(subscription, opens_at=None, status=_status_when_opened(subscription))
+    status = _status_when_opened(subscription)
+    now = replace(subscription, opens_at=None, usage_bill_at=None, status=status)
     if now.status is Status.TRIALING:
         now = replace(now, opens_at=now.trial_ends_at)
     opened, dues = _in_advance(now, plan, at)
     after = _billed(scheduled(opened, natural_period(opened, plan)))
     span = dues[0].part if dues else subscription.period
-    return Step(at=at, period=span, dues=dues, after=after, has_begun=was_waiting)
+    running = running_due(after, plan)
+    return Step(at=at, period=span, dues=(*dues, *running), after=after, has_begun=was_waiting)
+
+
+def _look(subscription: Subscription, plan: PlanVersion, at: datetime) -> Step:
+    """Bill what was used in advance of the period's end; nothing else changes."""
+    seen = replace(subscription, usage_bill_at=None)
+    after = _billed(scheduled(seen, natural_period(seen, plan)))
+    return Step(
+        at=at, period=subscription.period, dues=running_due(subscription, plan), after=after
+    )
 
 
 def _status_when_opened(subscription: Subscription) -> Status:
@@ -157,16 +175,20 @@ def _close(subscription: Subscription, plans: Plans, at: datetime) -> Step:
     happens = _what_happens(subscription, at)
     counts_until = _counts_until(subscription, plans.now, at, happens)
     used = Period(subscription.period_start, at)
-    usage = usage_due(subscription, plans.now, used, counts_until)
+    keeps = happens == _ENDS and subscription.remainder == "none"
+    usage = usage_due(subscription, plans.now, used, counts_until, keeps_paid=keeps)
     commitment = _commitment(subscription, plans.now, at, counts_until, happens)
     arrears = _in_arrears(subscription, plans.now, at, counts_until, happens)
     closing: tuple[Due, ...] = (*arrears, *usage, *commitment)
     given_back = _given_back(subscription, plans.now, counts_until, happens)
-    after, opening = _follow(subscription, plans, at, counts_until, happens)
+    seen = replace(subscription, usage_bill_at=None)
+    after, opening = _follow(seen, plans, at, counts_until, happens)
+    follows = plans.following if happens == _CHANGES else plans.now
+    running = running_due(after, follows) if follows and happens in {_CHANGES, _RENEWS} else ()
     return Step(
         at=at,
         period=used if closing else _span(given_back, opening, used),
-        dues=(*closing, *given_back, *opening),
+        dues=(*closing, *given_back, *opening, *running),
         after=_billed(after),
         has_begun=happens in {_CHANGES, _RENEWS},
     )

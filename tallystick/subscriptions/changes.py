@@ -25,7 +25,7 @@ from tallystick.subscriptions.lifecycle import (
     without_change,
 )
 from tallystick.subscriptions.model import Event, Remainder, Status, Subscription
-from tallystick.subscriptions.terms import fee_period
+from tallystick.subscriptions.terms import bills_usage_in_advance, fee_period
 
 When = Literal["now", "period_end"] | datetime
 """At once, when the period that was paid for ends, or at an instant."""
@@ -188,7 +188,8 @@ def reactivate(subscription: Subscription, plan: PlanVersion, now: datetime) -> 
 def complete(subscription: Subscription, plan: PlanVersion) -> Subscription:
     """Let it begin: the first invoice was paid. Raises Conflict unless it waited for that."""
     status = next_status(subscription.status, Event.COMPLETE)
-    active = replace(subscription, status=status, standing_at=None)
+    looks_at = subscription.period_start if bills_usage_in_advance(plan) else None
+    active = replace(subscription, status=status, standing_at=None, usage_bill_at=looks_at)
     return scheduled(active, natural_period(active, plan))
 
 

@@ -34,6 +34,7 @@ from tallystick.subscriptions.terms import (
     billing_period,
     billing_period_at,
     bills_in_advance,
+    bills_usage_in_advance,
 )
 
 QUANTITY_MAX: Final = 1_000_000
@@ -149,6 +150,7 @@ def begin(
     """
     asked = start or Start()
     _refuse_unbillable(account, plan)
+    plan = priced_in(plan, account.currency)
     _check(asked, at)
     began = asked.starts_at or at
     made = Subscription(
@@ -185,6 +187,8 @@ def begin(
     opens_at = None if is_opened else made.started_at
     if made.status is Status.TRIALING:
         opens_at = made.trial_ends_at
+    if bills_usage_in_advance(plan):
+        made = replace(made, usage_bill_at=began)
     first = billing_period(made, plan, began)
     return scheduled(replace(made, opens_at=opens_at), first)
 
@@ -200,6 +204,13 @@ def scheduled(subscription: Subscription, natural: Period) -> Subscription:
     end = min(natural.end, stop) if stop > start else natural.end
     cut = replace(subscription, period_end=end)
     return replace(cut, next_bill_at=_due_at(cut, min(end, max(stop, start))))
+
+
+def closes_at(subscription: Subscription) -> datetime:
+    """Return when the period, or the part of one that has these terms, ends and is billed."""
+    stops = (subscription.ends_at, subscription.change_at, subscription.paused_at)
+    stop = min((one for one in stops if one is not None), default=subscription.period_end)
+    return min(subscription.period_end, max(stop, subscription.period_start))
 
 
 def without_change(subscription: Subscription) -> Subscription:
@@ -232,7 +243,7 @@ def _due_at(subscription: Subscription, stop: datetime) -> datetime | None:
     is_waiting = subscription.status is Status.INCOMPLETE and subscription.opens_at is None
     if subscription.schedule_owner != "tallystick" or is_waiting:
         return None
-    return min(stop, subscription.opens_at or stop)
+    return min(stop, subscription.opens_at or stop, subscription.usage_bill_at or stop)
 
 
 def _first_status(plan: PlanVersion, start: Start, at: datetime) -> Status:

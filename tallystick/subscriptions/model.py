@@ -99,7 +99,8 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
 
     Flat prices count from `flat_from` on, which by day is the first day that is the present terms',
     and those in advance are billed until `advance_until`. `used_from` is the instant from which it
-    is used on these terms, `covered_from` since when it was used without a pause.
+    is used on these terms; `usage_bill_at` when usage that is billed as it comes is looked at,
+    None: nothing is new. `covered_from` is since when it was used without a pause.
     """
 
     account_id: UUID
@@ -119,6 +120,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     next_bill_at: datetime | None
     opens_at: datetime | None = None
     advance_until: datetime | None = None
+    usage_bill_at: datetime | None = None
     quantity: int = 1
     billing_time: BillingTime = "anniversary"
     anchor_on: date | None = None

@@ -53,6 +53,7 @@ def _as_begun(subscription: Subscription, plan: PlanVersion) -> Subscription:
         covered_from=began,
         opens_at=began if bills_in_advance(plan) else None,
         advance_until=None,
+        usage_bill_at=None,
         paused_at=None,
         resumes_at=None,
         trial_end="bill",

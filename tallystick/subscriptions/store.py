@@ -17,9 +17,9 @@ INSERT INTO subscriptions (account_id, subscription_id, plan_version_id, plan_id
     started_at, timezone, period_index, period_start, period_end, next_bill_at, created_at,
     quantity, billing_time, anchor_on, schedule_owner, flat_from, covered_from, opens_at,
     trial_ends_at, trial_end, remainder, ends_at, currency, used_from,
-    invoice_separately, external_id, standing_at)
+    invoice_separately, external_id, standing_at, usage_bill_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26, $27, $28)
+    $21, $22, $23, $24, $25, $26, $27, $28, $29)
 ON CONFLICT (account_id, plan_id) WHERE status <> 'canceled' DO NOTHING RETURNING subscription_id
 """
 INSERT_TERMS: Final = """
@@ -59,8 +59,9 @@ UPDATE subscriptions SET status = $3, period_index = $4, period_start = $5, peri
     advance_until = $20, opens_at = $21, trial_ends_at = $22, change_at = $23,
     next_plan_version_id = $24, next_plan_id = $25, next_quantity = $26, paused_at = $27,
     resumes_at = $28, remainder = $29, used_from = $30, standing_at = $31,
+    usage_bill_at = $32,
     revision = revision + 1
-WHERE account_id = $1 AND subscription_id = $2 AND revision = $32 RETURNING subscription_id
+WHERE account_id = $1 AND subscription_id = $2 AND revision = $33 RETURNING subscription_id
 """
 # The accounts table says who lives by which clock. Another worker's accounts are skipped whole: the
 # account's row is locked first, so that no subscription of an account that is skipped is held.
@@ -120,7 +121,7 @@ async def insert(conn: Connection, new: Subscription) -> bool:
         new.next_bill_at, new.created_at, new.quantity, new.billing_time, new.anchor_on,
         new.schedule_owner, new.flat_from, new.covered_from, new.opens_at, new.trial_ends_at,
         new.trial_end, new.remainder, new.ends_at, new.currency, new.used_from,
-        new.invoice_separately, new.external_id, new.standing_at,
+        new.invoice_separately, new.external_id, new.standing_at, new.usage_bill_at,
     )  # fmt: skip
     return written is not None
 
@@ -179,7 +180,7 @@ async def save(conn: Connection, was: Subscription, now: Subscription) -> bool:
         now.anchor_on, now.bill_index, now.flat_from, now.covered_from, now.advance_until,
         now.opens_at, now.trial_ends_at, now.change_at, now.next_plan_version_id,
         now.next_plan_id, now.next_quantity, now.paused_at, now.resumes_at, now.remainder,
-        now.used_from, now.standing_at, was.revision,
+        now.used_from, now.standing_at, now.usage_bill_at, was.revision,
     )  # fmt: skip
     return written is not None
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tallystick.catalog.model import PlanVersion
+from tallystick.pricing.in_advance import bills_as_it_comes
 from tallystick.pricing.model import FlatPrice
 from tallystick.subscriptions.model import Subscription
 from tallystick.subscriptions.periods import (
@@ -106,6 +107,11 @@ def bills_in_advance(plan: PlanVersion) -> bool:
     return any(
         isinstance(price, FlatPrice) and price.billing == "in_advance" for price in plan.prices
     )
+
+
+def bills_usage_in_advance(plan: PlanVersion) -> bool:
+    """Tell whether the plan bills some usage as it comes."""
+    return any(map(bills_as_it_comes, plan.prices))
 
 
 def _anchor(

@@ -8,25 +8,42 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
 from tallystick.catalog.model import PlanVersion
 from tallystick.pricing.model import FlatPrice
-from tallystick.subscriptions.model import Subscription
+from tallystick.subscriptions.model import RUNNING, Subscription
 from tallystick.subscriptions.periods import Period, period_at, whole_period
 from tallystick.subscriptions.proration import Share, share_of
-from tallystick.subscriptions.terms import billing_anchor, fee_period
+from tallystick.subscriptions.terms import billing_anchor, bills_usage_in_advance, fee_period
 
 
 class UsageDue(msgspec.Struct, frozen=True, kw_only=True):
     """The usage of a period, to be billed by the plan that held in it.
 
     It may be a part of the billing period `whole`; days from `counts_until` on are the next one's.
+    `keeps_paid`: what was paid in advance for days that do not come is kept.
     """
 
     plan: PlanVersion
     period: Period
     whole: Period
     counts_until: datetime
+    keeps_paid: bool = False
+
+
+class RunningDue(msgspec.Struct, frozen=True, kw_only=True):
+    """What was used so far of prices that bill usage in advance; `usage` is the running period's.
+
+    Units by the day count as if they stayed until its end.
+    """
+
+    usage: UsageDue
+
+    @property
+    def plan(self) -> PlanVersion:
+        """The plan that holds in the period."""
+        return self.usage.plan
 
 
 class CommitmentDue(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,14 +60,28 @@ class CommitmentDue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def usage_due(
-    subscription: Subscription, plan: PlanVersion, used: Period, counts_until: datetime
+    subscription: Subscription,
+    plan: PlanVersion,
+    used: Period,
+    counts_until: datetime,
+    *,
+    keeps_paid: bool,
 ) -> tuple[UsageDue, ...]:
     """Return what is due for the usage of a billing period, or of a part of one; or nothing."""
     is_flat = all(isinstance(price, FlatPrice) for price in plan.prices)
     is_committed = plan.minimum_commitment and plan.usage_interval is None
     if (is_flat and not is_committed) or used.start >= used.end:
         return ()
-    return (_usage_due(subscription, plan, used, counts_until),)
+    due = _usage_due(subscription, plan, used, counts_until)
+    return (replace(due, keeps_paid=keeps_paid),)
+
+
+def running_due(subscription: Subscription, plan: PlanVersion) -> tuple[RunningDue, ...]:
+    """Return what is due by now of the usage of its period, where that is billed in advance."""
+    used = subscription.period
+    if subscription.status not in RUNNING or not bills_usage_in_advance(plan):
+        return ()
+    return (RunningDue(usage=_usage_due(subscription, plan, used, used.end)),)
 
 
 def commitment_due(

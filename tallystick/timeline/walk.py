@@ -19,6 +19,7 @@ from tallystick.invoices.besides import Besides, after
 from tallystick.invoices.besides_use import read_besides
 from tallystick.invoices.biller import Biller, Book, read_book
 from tallystick.invoices.compose import Bill, Composed, compose
+from tallystick.invoices.dues import FeeOf
 from tallystick.invoices.model import InvoiceDraft
 from tallystick.kernel.db import Connection
 from tallystick.kernel.ids import new_id
@@ -80,6 +81,7 @@ class Walk:
         self._besides = besides
         self._can_pay = can_pay
         self._book: Book | None = None
+        self._fees: list[FeeOf] = []
 
     async def next(self, on: Sequence[Subscription]) -> Stop | None:
         """Return what comes first for these subscriptions; None when nothing does.
@@ -91,8 +93,9 @@ class Walk:
             return None
         due = [one for one in on if one.next_bill_at == at]
         book = await self._known(due)
-        biller = Biller(self._conn, at, _NOBODY, self._has_method)
+        biller = Biller(self._conn, at, _NOBODY, self._has_method, self._fees)
         bills = [bill for one in due if (bill := await biller.draft(one, book)) is not None]
+        self._fees += [(bill.on.subscription_id, fee) for bill in bills for fee in bill.fees]
         if not bills:
             return None
         terms = book.terms[self._account.account_id]

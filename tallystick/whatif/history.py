@@ -13,7 +13,7 @@ from tallystick.subscriptions.periods import Period, period
 from tallystick.subscriptions.proration import starts_to_count
 from tallystick.subscriptions.replay import replay
 from tallystick.subscriptions.terms import billing_anchor, billing_period_at
-from tallystick.subscriptions.usage_dues import CommitmentDue, UsageDue
+from tallystick.subscriptions.usage_dues import CommitmentDue, RunningDue, UsageDue
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -80,6 +80,8 @@ def _instant(due: Due) -> datetime:
         return due.period.start
     if isinstance(due, CommitmentDue):
         return due.parts[-1].period.start
+    if isinstance(due, RunningDue):
+        return due.usage.period.start
     return due.part.start if due.price.billing == "in_advance" else due.part.end - _MICROSECOND
 
 

@@ -15,7 +15,7 @@ from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter, PlanVersion
-from tallystick.invoices.biller import lines_of
+from tallystick.invoices.dues import lines_of
 from tallystick.invoices.model import DraftLine
 from tallystick.invoices.usage_lines import metered_codes
 from tallystick.kernel import test_clocks

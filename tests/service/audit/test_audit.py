@@ -234,7 +234,8 @@ NOT_AUDITED = {
     "invoice_usage_changes", "number_series", "logos", "lago_comparisons", "lago_differences",
     "lago_marks", "lago_outbox", "lago_refused", "lago_sync", "outbox", "outbox_done",
     "plan_migration_rows", "schema_migrations",
-    "subscription_terms", "tax_number_checks", "webhook_inbox", "what_if_rows", "what_ifs",
+    "subscription_terms", "tax_number_checks", "usage_advance_marks", "usage_fees", "webhook_inbox",
+    "what_if_rows", "what_ifs",
 }  # fmt: skip
 
 
