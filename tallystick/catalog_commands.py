@@ -3,26 +3,20 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from tallystick.api.catalog_file import parse_catalog
+from tallystick.api.document_files import read_document
 from tallystick.catalog.apply import apply_catalog, read_catalog
 from tallystick.catalog.compare import Catalog, Change, Outcome, written
 from tallystick.kernel.clock import system_clock
 from tallystick.kernel.db import STAFF, WRITER, Actor, Database, acting, open_database
-from tallystick.kernel.errors import BadInput, Conflict, SetupError, TallystickError
+from tallystick.kernel.errors import Conflict
 from tallystick.metering.service import create_meter
 
 ACTOR: Final = Actor("job", "catalog apply")
-FILE_BYTES_MAX: Final = 16 << 20
-_DECODERS: Final[dict[str, Callable[[bytes], Any]]] = {
-    ".json": msgspec.json.decode,
-    ".toml": msgspec.toml.decode,
-    ".yaml": msgspec.yaml.decode,
-    ".yml": msgspec.yaml.decode,
-}
 _MARKS: Final = {"add": "+", "new_version": "~", "rename": "~"}
 
 
@@ -35,21 +29,7 @@ def read_file(file: Path) -> Catalog:
 
     Raises SetupError `file_unreadable`, BadInput with the path of every fault.
     """
-    decode = _DECODERS.get(file.suffix.lower())
-    if decode is None:
-        raise SetupError("file_unreadable", f"{file}: name it .json, .toml or .yaml.")
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise SetupError("file_unreadable", f"{file}: {error.strerror}.") from error
-    if len(content) > FILE_BYTES_MAX:
-        raise SetupError("file_unreadable", f"{file}: has more than {FILE_BYTES_MAX >> 20} MiB.")
-    try:
-        document = decode(content)
-    except msgspec.DecodeError as error:
-        raise SetupError("file_unreadable", f"{file}: {error}") from error
-    return parse_catalog(document)
+    return parse_catalog(read_document(file))
 
 
 async def apply_file(
@@ -99,14 +79,6 @@ def lines_of(outcome: Outcome) -> Iterator[str]:
         yield f"  {kind} {code} is not in the file and stays as it is"
     if not outcome.changes:
         yield "nothing changes"
-
-
-def fault_lines(error: TallystickError) -> Iterator[str]:
-    """Yield each fault of a file with its path."""
-    if isinstance(error, BadInput) and error.errors:
-        yield from (f"{fault.field}: {fault.message}" for fault in error.errors)
-    else:
-        yield error.detail
 
 
 def _line(change: Change) -> str:

@@ -12,6 +12,7 @@ from tallystick.cli_catalog import catalog_commands
 from tallystick.cli_checks import invoice_commands, usage_commands
 from tallystick.cli_parts import say, settings_with
 from tallystick.cli_plans import plan_commands
+from tallystick.cli_taxes import tax_commands
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -33,6 +34,7 @@ archives = typer.Typer(no_args_is_help=True, help="Move what is old into files."
 cli.add_typer(archives, name="archive")
 
 cli.add_typer(catalog_commands, name="catalog")
+cli.add_typer(tax_commands, name="taxes")
 cli.add_typer(plan_commands, name="plans")
 cli.add_typer(usage_commands, name="usage")
 cli.add_typer(invoice_commands, name="invoices")

@@ -25,7 +25,8 @@ def apply(
 
     Nothing is deleted; what differs becomes a new version. Exit code 1 when it is not done.
     """
-    from tallystick.catalog_commands import apply_file, fault_lines, read_file
+    from tallystick.api.document_files import fault_lines
+    from tallystick.catalog_commands import apply_file, read_file
     from tallystick.kernel.errors import BadInput
     from tallystick.processes import database
 

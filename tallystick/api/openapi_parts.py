@@ -148,6 +148,8 @@ PARAMETERS: Final[Json] = {
     "plan_version_id": typeid("plan_version"),
     "what_if_id": typeid("what_if"),
     "plan_migration_id": typeid("plan_migration"),
+    "tax_rate_id": typeid("tax_rate"),
+    "tax_exemption_id": typeid("tax_exemption"),
     "package_id": typeid("credit_package"),
     "conflict_id": typeid("event_conflict"),
     "event_id": {

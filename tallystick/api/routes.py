@@ -17,6 +17,7 @@ from tallystick.api import (
     admin_offers,
     admin_payments,
     admin_plan_migrations,
+    admin_taxes,
     admin_usage_events,
     admin_what_ifs,
     ahead,
@@ -94,6 +95,7 @@ OTHER_ROUTES: Final = (
     *admin_corrections.ROUTES,
     *admin_what_ifs.ROUTES,
     *admin_plan_migrations.ROUTES,
+    *admin_taxes.ROUTES,
     *usage_alerts.ROUTES,
     *audit.ROUTES,
 )

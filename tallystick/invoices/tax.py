@@ -9,8 +9,8 @@ from tallystick.invoices.model import DraftLine
 from tallystick.money.amount import Money
 from tallystick.subscriptions.periods import local_day
 from tallystick.taxes.amounts import Taxed, taxed
-from tallystick.taxes.model import STANDARD, Buyer, ManualRate, Supply, TaxTerms
-from tallystick.taxes.rules import determine
+from tallystick.taxes.model import STANDARD, Supply, TaxTerms
+from tallystick.taxes.rules import buyer_of, determine
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -33,21 +33,6 @@ def taxes_on(
         if line.derivation.coupon is None
     ]
     return taxed(supplies, buyer_of(account, terms), determine(terms), currency)
-
-
-def buyer_of(account: Account, terms: TaxTerms) -> Buyer:
-    """Return the account as its taxes see it; a rate of its own takes the place of all others."""
-    manual = None
-    if account.tax_name is not None and account.tax_percent is not None:
-        manual = ManualRate(account.tax_name, account.tax_percent)
-    is_refused = account.account_id in terms.refused
-    return Buyer(
-        country=account.country,
-        region=account.region,
-        tax_number=None if is_refused else account.tax_number,
-        exemptions=tuple(terms.exemptions.get(account.account_id, ())),
-        manual=manual,
-    )
 
 
 def _supply(line: DraftLine, net: Money, account: Account, at: datetime) -> Supply:

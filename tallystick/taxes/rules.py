@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from tallystick.accounts.model import Account
 from tallystick.accounts.tax_numbers import EU_COUNTRIES, is_eu_number
 from tallystick.kernel.errors import Conflict
 from tallystick.taxes.model import (
@@ -17,6 +18,7 @@ from tallystick.taxes.model import (
     Applied,
     Buyer,
     Exemption,
+    ManualRate,
     Place,
     Seller,
     TaxRate,
@@ -37,6 +39,21 @@ REVERSE_CHARGE: Final = Applied(
 OUTSIDE_EU: Final = Applied(
     "VAT", ZERO, "O", "Not subject to EU VAT: Articles 44, 58 and 59 of Directive 2006/112/EC"
 )
+
+
+def buyer_of(account: Account, terms: TaxTerms) -> Buyer:
+    """Return the account as its taxes see it; a rate of its own takes the place of all others."""
+    manual = None
+    if account.tax_name is not None and account.tax_percent is not None:
+        manual = ManualRate(account.tax_name, account.tax_percent)
+    is_refused = account.account_id in terms.refused
+    return Buyer(
+        country=account.country,
+        region=account.region,
+        tax_number=None if is_refused else account.tax_number,
+        exemptions=tuple(terms.exemptions.get(account.account_id, ())),
+        manual=manual,
+    )
 
 
 def determine(terms: TaxTerms) -> Determine:

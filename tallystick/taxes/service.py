@@ -6,6 +6,7 @@ Functions that write run under the writer's scope.
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
+from typing import Final
 from uuid import UUID
 
 import asyncpg
@@ -13,11 +14,11 @@ import msgspec
 from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
-from tallystick.catalog.faults import raise_any
+from tallystick.catalog.faults import raise_any, under
 from tallystick.issuers import service as issuers
 from tallystick.issuers.model import Issuer
 from tallystick.kernel.db import Connection
-from tallystick.kernel.errors import BadInput, Conflict
+from tallystick.kernel.errors import BadInput, Conflict, FieldError
 from tallystick.kernel.ids import new_id, unknown
 from tallystick.taxes import store
 from tallystick.taxes.checks import exemption_problems, rate_problems
@@ -31,6 +32,8 @@ from tallystick.taxes.model import (
     TaxRate,
     TaxTerms,
 )
+
+RATES_MAX: Final = 5000
 
 
 async def add_rate(conn: Connection, new: NewTaxRate, now: datetime) -> TaxRate:
@@ -76,16 +79,51 @@ async def end_rate(conn: Connection, tax_rate_id: UUID, on: date) -> TaxRate:
 
 
 async def list_rates(
-    conn: Connection, country: str | None, day: date | None, *, limit: int, offset: int
-) -> tuple[tuple[TaxRate, ...], int]:
-    """Return rates by place and tax, the newest of each first, and how many there are in all."""
-    found = await store.rates(conn, country, day, limit, offset)
-    return found, await store.count(conn, country, day)
+    conn: Connection, country: str | None = None, day: date | None = None
+) -> tuple[TaxRate, ...]:
+    """Return rates by place and tax, the newest of each first; at most 5,000.
+
+    Those of a country and those that hold on a day, where one is named.
+    """
+    return await store.rates(conn, country, day, RATES_MAX)
 
 
-async def rates_of(conn: Connection, new: NewTaxRate) -> tuple[TaxRate, ...]:
-    """Return what is known of the tax that this rate is one of, oldest first."""
-    return await store.of_same_tax(conn, new.country, new.region, new.tax_code, new.name)
+async def load_rates(
+    conn: Connection, wanted: Sequence[NewTaxRate], now: datetime
+) -> tuple[TaxRate, ...]:
+    """Add the rates that are not known yet, the earliest first, and return them.
+
+    One that is known is left alone, and ends where the file says an end that is not known. Raises
+    BadInput with the place of every fault (`rates[3].percent`), among them `unchangeable`: a rate
+    that began that day with other content.
+    """
+    wrong: list[FieldError] = []
+    added: list[TaxRate] = []
+    for at, new in sorted(enumerate(wanted), key=lambda one: one[1].valid_from):
+        try:
+            rate = await _load(conn, new, now)
+        except (BadInput, Conflict) as error:
+            faults = error.errors or (FieldError("valid_from", error.code, error.detail),)
+            wrong.extend(under(f"rates[{at}]", faults))
+        else:
+            added.extend([rate] if rate else [])
+    raise_any(wrong)
+    return tuple(added)
+
+
+async def _load(conn: Connection, new: NewTaxRate, now: datetime) -> TaxRate | None:
+    raise_any(list(rate_problems(new)))
+    known = await store.of_same_tax(conn, new.country, new.region, new.tax_code, new.name)
+    same = next((one for one in known if one.valid_from == new.valid_from), None)
+    if same is None:
+        return await add_rate(conn, new, now)
+    for field in ("percent", "category", "reason", "inclusive", "replaces_national"):
+        if getattr(same, field) != getattr(new, field):
+            message = "is another one since that day; end it, and add one from another day on"
+            raise BadInput.field(field, "unchangeable", message)
+    if new.valid_until is not None and same.valid_until is None:
+        await store.end(conn, same.tax_rate_id, new.valid_until)
+    return None
 
 
 async def add_exemption(

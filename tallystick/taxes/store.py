@@ -32,12 +32,7 @@ SELECT * FROM tax_rates
 WHERE ($1::text IS NULL OR country = $1)
   AND ($2::date IS NULL OR (valid_from <= $2 AND (valid_until IS NULL OR valid_until > $2)))
 ORDER BY country, region NULLS FIRST, tax_code, name, valid_from DESC, tax_rate_id
-LIMIT $3 OFFSET $4
-"""
-COUNT: Final = """
-SELECT count(*) FROM tax_rates
-WHERE ($1::text IS NULL OR country = $1)
-  AND ($2::date IS NULL OR (valid_from <= $2 AND (valid_until IS NULL OR valid_until > $2)))
+LIMIT $3
 """
 OF_COUNTRIES: Final = """
 SELECT * FROM tax_rates WHERE country = ANY ($1::text[])
@@ -100,16 +95,11 @@ async def end(conn: Connection, tax_rate_id: UUID, on: date) -> TaxRate | None:
 
 
 async def rates(
-    conn: Connection, country: str | None, day: date | None, limit: int, offset: int
+    conn: Connection, country: str | None, day: date | None, limit: int
 ) -> tuple[TaxRate, ...]:
     """Return rates by place and tax, the newest of each first."""
-    rows = await conn.fetch(LIST, country, day, limit, offset)
+    rows = await conn.fetch(LIST, country, day, limit)
     return tuple(msgspec.convert(dict(row), TaxRate) for row in rows)
-
-
-async def count(conn: Connection, country: str | None, day: date | None) -> int:
-    """Return how many rates that are."""
-    return int(await conn.fetchval(COUNT, country, day))
 
 
 async def of_countries(conn: Connection, countries: Collection[str]) -> tuple[TaxRate, ...]:

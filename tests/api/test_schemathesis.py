@@ -406,7 +406,22 @@ def keep_preview_rules(_: Json, __: Known) -> Json:
     return {"do": "nothing"}
 
 
+def keep_tax_rate_rules(body: Json, _: Known) -> Json:
+    """S is above nothing, others are nothing and may say why; ends follow beginnings."""
+    is_charged = body.get("category", "S") == "S"
+    changed = {**body, "percent": "19" if is_charged else "0", "valid_until": None}
+    changed["reason"] = None if body.get("category", "S") in {"S", "Z"} else "Export"
+    return {**changed, "replaces_national": False}
+
+
+def keep_exemption_rules(body: Json, _: Known) -> Json:
+    """A region has its country; ends follow beginnings."""
+    return {**body, "valid_until": None, "region": None}
+
+
 RULES: Mapping[str, Callable[[Any, Known], Any]] = {
+    "/api/v1/admin/tax-rates": keep_tax_rate_rules,
+    "/api/v1/admin/accounts/{account_id}/tax-exemptions": keep_exemption_rules,
     "/api/v1/billing/subscriptions": keep_subscription_rules,
     "/api/v1/billing/subscriptions/{subscription_id}/change": keep_subscription_rules,
     "/api/v1/billing/subscriptions/{subscription_id}/pause": keep_subscription_rules,

@@ -52,7 +52,7 @@ async def add(db: Database, now: datetime, **fields: Any) -> TaxRate:
 
 async def known(db: Database) -> list[TaxRate]:
     async with db.transaction(STAFF) as conn:
-        return list((await service.list_rates(conn, None, None, limit=100, offset=0))[0])
+        return list(await service.list_rates(conn))
 
 
 async def test_a_new_rate_ends_the_one_before_on_its_first_day(db: Database, now: datetime) -> None:
@@ -62,7 +62,7 @@ async def test_a_new_rate_ends_the_one_before_on_its_first_day(db: Database, now
     assert (newest.percent, newest.valid_until) == (Decimal("25.5"), None)
     assert (oldest.percent, oldest.valid_until) == (Decimal(24), date(2024, 9, 1))
     async with db.transaction(STAFF) as conn:
-        on_the_eve, _ = await service.list_rates(conn, "FI", date(2024, 8, 31), limit=9, offset=0)
+        on_the_eve = await service.list_rates(conn, "FI", date(2024, 8, 31))
     assert [one.percent for one in on_the_eve] == [24]
 
 
