@@ -30,6 +30,7 @@ from tallystick.console.routes import ROUTES as PAGES
 from tallystick.corrections.service import Corrections
 from tallystick.credits.service import CreditService
 from tallystick.documents.document import Party
+from tallystick.exports.service import Exports
 from tallystick.issuers import service as issuers
 from tallystick.kernel.clock import Clock, system_clock
 from tallystick.kernel.db import WRITER, Database, open_database
@@ -196,6 +197,7 @@ def _services(
         collector=Collector(db, gateways, tries, clock),
         ledger=Ledger(db),
         credits=CreditService(db),
+        exports=Exports(db),
         lago=lago,
     )
 

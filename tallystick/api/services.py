@@ -12,6 +12,7 @@ from tallystick.accounts.sign_in import SignIn
 from tallystick.corrections.service import Corrections
 from tallystick.credits.service import CreditService
 from tallystick.documents.document import Party
+from tallystick.exports.service import Exports
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
 from tallystick.lago_sync.client import LagoApi
@@ -54,6 +55,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     collector: Collector
     ledger: Ledger
     credits: CreditService
+    exports: Exports
     lago: LagoApi | None = None
 
 

@@ -1,0 +1,176 @@
+"""CSV over HTTP: what an account takes of itself, and what accounting takes of all."""
+
+import csv
+import io
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+
+from tallystick.exports import service
+from tallystick.exports.service import Exports
+from tallystick.exports.sheets import ACCOUNT_SHEETS
+from tallystick.kernel.db import STAFF
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Shop
+
+BILLING, ADMIN = "/api/v1/billing", "/api/v1/admin/billing"
+
+
+def table(answer: httpx.Response) -> list[dict[str, str]]:
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(io.StringIO(answer.text, newline=""), strict=True))
+
+
+async def test_an_account_takes_its_invoices_and_nobody_elses(shop: "Shop") -> None:
+    tenant, invoice = await shop.billed(name='=Acme, "the" best')
+    other, _ = await shop.billed()
+    with_key = shop.with_key(tenant.keys["billing:read"])
+    answer = await with_key.get(f"{BILLING}/exports/invoices.csv")
+    (row,) = table(answer)
+    assert answer.headers["content-disposition"] == 'attachment; filename="invoices.csv"'
+    assert (row["invoice"], row["number"], row["status"]) == (
+        invoice["id"], invoice["number"], "open",
+    )  # fmt: skip
+    assert (row["total"], row["total_cents"], row["currency"]) == (
+        f"{invoice['total']:.2f}",
+        str(invoice["total_cents"]),
+        "USD",
+    )
+    assert row["customer"] == '\'=Acme, "the" best'
+    assert other.id not in answer.text
+    (line,) = [
+        line
+        for line in table(await with_key.get(f"{BILLING}/exports/invoice-lines.csv"))
+        if line["kind"] == "subscription"
+    ]
+    assert (line["invoice"], line["amount_cents"]) == (invoice["id"], "4900")
+
+
+async def test_days_are_the_accounts_and_the_end_is_exclusive(shop: "Shop") -> None:
+    tenant, _ = await shop.billed(timezone="Pacific/Auckland")
+    with_key = shop.with_key(tenant.keys["billing:read"])
+    today = datetime.now(UTC).astimezone(ZoneInfo("Pacific/Auckland")).date()
+    tomorrow = today + timedelta(days=1)
+    for span, count in (((today, tomorrow), 1), ((tomorrow, tomorrow + timedelta(days=1)), 0)):
+        query = {"from": str(span[0]), "to": str(span[1])}
+        answer = await with_key.get(f"{BILLING}/exports/invoices.csv", params=query)
+        assert len(table(answer)) == count
+
+
+@pytest.mark.parametrize("name", sorted(ACCOUNT_SHEETS))
+async def test_an_account_that_has_nothing_takes_the_names_of_columns(
+    shop: "Shop", name: str
+) -> None:
+    tenant = await shop.tenant()
+    answer = await shop.with_key(tenant.keys["billing:read"]).get(f"{BILLING}/exports/{name}.csv")
+    assert answer.text == ",".join(ACCOUNT_SHEETS[name].columns) + "\r\n"
+
+
+async def test_usage_goes_by_meter_and_day(shop: "Shop") -> None:
+    tenant = await shop.tenant()
+    await shop.subscribe(tenant.account, ago=timedelta(days=20))
+    day = (datetime.now(UTC) - timedelta(days=10)).replace(hour=5)
+    events = [
+        {
+            "specversion": "1.0", "source": "s", "subject": tenant.id, "id": str(hours),
+            "time": (day + timedelta(hours=hours)).isoformat(), "type": "api_calls",
+            "data": {"n": 7},
+        }
+        for hours in (0, 1, 24)
+    ]  # fmt: skip
+    await shop.with_key(tenant.keys["usage:write"]).post("/api/v1/events", json=events)
+    with_key = shop.with_key(tenant.keys["billing:read"])
+    rows = table(await with_key.get(f"{BILLING}/exports/usage.csv"))
+    assert [(row["meter"], row["quantity"]) for row in rows] == [
+        ("api_calls", "14"), ("api_calls", "7"),
+    ]  # fmt: skip
+
+
+async def test_the_journal_balances_every_day(shop: "Shop") -> None:
+    await shop.billed(tax_name="VAT", tax_percent=Decimal("20.5"))
+    finance = shop.as_person(shop.finance)
+    rows = table(await finance.get(f"{ADMIN}/exports/journal.csv"))
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    for row in rows:
+        sums[row["date"], row["currency"]] += int(row["debit_cents"]) - int(row["credit_cents"])
+    assert {"receivable", "revenue", "tax_payable"} <= {row["ledger_account"] for row in rows}
+    assert set(sums.values()) == {0}
+    posted = table(await finance.get(f"{ADMIN}/exports/ledger.csv"))
+    debits = sum(int(row["amount_units"]) for row in posted if int(row["amount_units"]) > 0)
+    assert debits == sum(int(row["debit_cents"]) for row in rows)
+
+
+async def test_revenue_is_reported_by_month(shop: "Shop") -> None:
+    tenant, invoice = await shop.billed()
+    finance = shop.as_person(shop.finance)
+    query = {"from": "2026-01", "to": "2030-01", "account": tenant.id}
+    report = (await finance.get(f"{ADMIN}/reports/revenue", params=query)).json()
+    assert sum(one["recognized_cents"] for one in report["months"]) == invoice["subtotal_cents"]
+    rows = table(await finance.get(f"{ADMIN}/reports/revenue.csv", params=query))
+    assert [row["recognized_cents"] for row in rows] == [
+        str(one["recognized_cents"]) for one in report["months"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "code"),
+    [
+        (f"{BILLING}/exports/invoices.csv?from=2026-02-30", "from", "invalid"),
+        (f"{BILLING}/exports/invoices.csv?from=1999-12-31", "from", "out_of_range"),
+        (f"{BILLING}/exports/ledger.csv?from=2026-02-01&to=2026-02-01", "to", "before_start"),
+    ],
+)
+async def test_impossible_days_are_named(shop: "Shop", path: str, field: str, code: str) -> None:
+    answer = await shop.with_key(shop.acme.keys["billing:read"]).get(path)
+    assert answer.status_code == 422
+    assert [(one["field"], one["code"]) for one in answer.json()["errors"]] == [(field, code)]
+
+
+async def test_staff_are_told_what_is_wrong_with_a_question(shop: "Shop") -> None:
+    staff = shop.as_person(shop.support)
+    usage = await staff.get(f"{ADMIN}/exports/usage.csv")
+    assert shop.fields(shop.refused(usage, 422, "validation_failed")) == [
+        ("account", "account_required")
+    ]
+    gone = await staff.get(f"{ADMIN}/exports/ledger.csv?timezone=Mars")
+    assert shop.fields(shop.refused(gone, 422, "validation_failed")) == [
+        ("timezone", "unknown_timezone")
+    ]
+    months = await staff.get(f"{ADMIN}/reports/revenue?from=2026-02&to=2026-02")
+    assert shop.fields(shop.refused(months, 422, "validation_failed")) == [("to", "before_start")]
+    years = await staff.get(f"{ADMIN}/reports/revenue.csv?from=2000-01&to=2026-02")
+    assert shop.fields(shop.refused(years, 422, "validation_failed")) == [("to", "too_many")]
+    customer = await shop.with_key(shop.acme.keys["billing:read"]).get(
+        f"{ADMIN}/exports/journal.csv"
+    )
+    assert customer.status_code == 403
+
+
+async def test_too_many_exports_at_once_are_refused_and_end_gives_the_place_back(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that goes away frees its place and its connection; so does one that never reads."""
+    monkeypatch.setattr(service, "READER_WAIT_S", 0.2)
+    monkeypatch.setattr(service, "PIECE_ROWS", 1)
+    monkeypatch.setattr(service, "AHEAD_PIECES_MAX", 1)
+    await shop.billed()
+    exports = Exports(shop.db)
+    sheet = ACCOUNT_SHEETS["ledger"]
+    wanted = service.Wanted(
+        start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC)
+    )
+    held: list[Any] = [await exports.csv(STAFF, sheet, wanted) for _ in range(service.EXPORTS_MAX)]
+    with pytest.raises(service.Unavailable, match="running"):
+        await exports.csv(STAFF, sheet, wanted)
+    for pieces in held:
+        await anext(pieces)
+        await pieces.aclose()
+    again = await exports.csv(STAFF, sheet, wanted)
+    assert b"".join([piece async for piece in again]).startswith(b"account,entry")
