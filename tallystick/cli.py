@@ -10,6 +10,7 @@ import typer
 
 from tallystick.cli_catalog import catalog_commands
 from tallystick.cli_checks import invoice_commands, usage_commands
+from tallystick.cli_exports import export_commands
 from tallystick.cli_parts import say, settings_with
 from tallystick.cli_plans import plan_commands
 from tallystick.cli_taxes import tax_commands
@@ -22,8 +23,7 @@ cli = typer.Typer(
 )
 simulators = typer.Typer(no_args_is_help=True, help="Stand-ins for gateways, for demo and tests.")
 cli.add_typer(simulators, name="simulators")
-exports = typer.Typer(no_args_is_help=True, help="Write what is stored into a file.")
-cli.add_typer(exports, name="export")
+cli.add_typer(export_commands, name="export")
 
 lago_commands = typer.Typer(no_args_is_help=True, help="Usage that is sent to a Lago server.")
 cli.add_typer(lago_commands, name="lago")
@@ -123,17 +123,6 @@ def anchor(file: Path) -> None:
     with database(settings, progress=say) as dsn:
         count = asyncio.run(anchor_books(settings, dsn, file))
     say(f"{count} chains anchored in {file}")
-
-
-@exports.command("ledger", epilog="Example: tallystick export ledger books.ndjson")
-def export_ledger(file: Path) -> None:
-    """Write the whole of the books, one JSON object a line; `verify --export` reads it."""
-    from tallystick.processes import database
-    from tallystick.verify_commands import export_books
-
-    with database(settings_with({}), progress=say) as dsn:
-        count = asyncio.run(export_books(dsn, file))
-    say(f"{count} records written to {file}")
 
 
 @cli.command(epilog="Example: tallystick verify --anchor /backup/anchor-2026-03-01.ndjson")

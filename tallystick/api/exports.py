@@ -1,11 +1,12 @@
 """CSV of what is stored: an account's own, and for staff what accounting takes."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
-from litestar import Request, get
+from litestar import get
 from litestar.params import QueryParameter
 from litestar.response import Stream
 
@@ -19,7 +20,7 @@ from tallystick.exports.sheets import ACCOUNT_SHEETS, BOOK_SHEETS
 from tallystick.kernel import ids
 from tallystick.kernel.clock import account_now
 from tallystick.kernel.db import STAFF, Scope, account_scope
-from tallystick.kernel.errors import BadInput
+from tallystick.kernel.errors import BadInput, NotFound
 from tallystick.subscriptions.periods import start_of_day, zone
 
 BASE: Final = "/api/v1/admin/billing"
@@ -33,17 +34,29 @@ CSV_ANSWERS: Final = {
 READ: Final = {"permission": "billing:read", "responses": CSV_ANSWERS, "streams": True}
 FINANCE: Final = {"permission": "staff:read", "responses": CSV_ANSWERS, "streams": True}
 REPORT: Final = {"permission": "staff:read"}
+STAFF_SHEETS: Final = {**ACCOUNT_SHEETS, "journal": BOOK_SHEETS["journal"]}
 _EARLIEST: Final = date(2000, 1, 1)
 _LATEST: Final = date(2200, 1, 1)
 _INSTANT: Final = timedelta(microseconds=1)
 
+DAY: Final = "^2[01][0-9]{2}-"
 From = Annotated[
-    date | None, QueryParameter(name="from", description="The first day. Left out: all before.")
+    date | None,
+    QueryParameter(
+        name="from",
+        description="The first day. Left out: all before.",
+        schema_extra={"pattern": DAY},
+    ),
 ]
 To = Annotated[
-    date | None, QueryParameter(name="to", description="The day after the last. Left out: now.")
+    date | None,
+    QueryParameter(
+        name="to",
+        description="The day after the last. Left out: now.",
+        schema_extra={"pattern": DAY},
+    ),
 ]
-Of = Annotated[str | None, QueryParameter(name="account", description="Left out: all accounts.")]
+Of = Annotated[str | None, QueryParameter(description="Left out: all accounts.")]
 Zone = Annotated[
     str, QueryParameter(name="timezone", description="Whose days are meant, by its IANA name.")
 ]
@@ -80,9 +93,9 @@ class RevenueReport(msgspec.Struct, frozen=True):
     total: int
 
 
-@get([f"/exports/{name}.csv" for name in ACCOUNT_SHEETS], opt=READ, tags=TAGS, summary="As CSV")
+@get("/exports/{own_sheet:str}", opt=READ, tags=TAGS, summary="What is stored, as CSV")
 async def export_own(
-    request: Request[Any, Any, Any],
+    own_sheet: str,
     services: Services,
     account: Account,
     principal: Principal,
@@ -91,19 +104,19 @@ async def export_own(
     end: To = None,
 ) -> Stream:
     """Return what is stored of the account, oldest first; days are those of its time zone."""
-    sheet = ACCOUNT_SHEETS[_name(request)]
+    sheet = _sheet(own_sheet, ACCOUNT_SHEETS)
     wanted = _wanted(start, end, account.timezone, principal.now(services.clock()), account)
     return await _stream(services, account_scope(account.account_id), sheet, wanted)
 
 
 @get(
-    [f"{BASE}/exports/{name}.csv" for name in (*ACCOUNT_SHEETS, "journal")],
+    f"{BASE}/exports/{{sheet:str}}",
     opt=FINANCE,
     tags=TAGS,
-    summary="As CSV, of all accounts or of one",
+    summary="What is stored, as CSV, of all accounts or of one",
 )
 async def export_any(
-    request: Request[Any, Any, Any],
+    sheet: str,
     services: Services,
     *,
     account_id: Of = None,
@@ -115,13 +128,15 @@ async def export_any(
 
     In the journal the debits of a day and currency are its credits. Credits are not in it.
     """
-    name = _name(request)
-    if name == "usage" and account_id is None:
-        raise BadInput.field("account", "account_required", "usage is exported account by account")
+    found = _sheet(sheet, STAFF_SHEETS)
+    if found.name == "usage" and account_id is None:
+        raise BadInput.field(
+            "account_id", "account_required", "usage is exported account by account"
+        )
     account = await _account(services, account_id) if account_id else None
     now = services.clock() if account is None else await _present(services, account)
     wanted = _wanted(start, end, timezone, now, account)
-    return await _stream(services, STAFF, {**ACCOUNT_SHEETS, **BOOK_SHEETS}[name], wanted)
+    return await _stream(services, STAFF, found, wanted)
 
 
 @get(f"{BASE}/reports/revenue.csv", opt=FINANCE, tags=TAGS, summary="Recognised revenue, as CSV")
@@ -167,8 +182,11 @@ async def _stream(services: Services, scope: Scope, sheet: Sheet, wanted: Wanted
     return Stream(pieces, media_type="text/csv", headers=headers)
 
 
-def _name(request: Request[Any, Any, Any]) -> str:
-    return request.url.path.rstrip("/").rpartition("/")[2].removesuffix(".csv")
+def _sheet(file: str, sheets: Mapping[str, Sheet]) -> Sheet:
+    sheet = sheets.get(file.removesuffix(".csv")) if file.endswith(".csv") else None
+    if sheet is None:
+        raise NotFound("route_not_found", "There is nothing at this address.")
+    return sheet
 
 
 def _wanted(

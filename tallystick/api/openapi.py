@@ -114,12 +114,14 @@ def _complete(operation: Json, method: str, handler: HTTPRouteHandler) -> None:
     is_public = bool(opt.get("public"))
     operation["responses"] = _responses(operation["responses"], method, opt)
     operation["security"] = [] if is_public else _security(method)
-    extra = [] if is_public else _header_parameters(method)
+    extra = [] if is_public else _header_parameters(method, opt)
     if found := [*operation.get("parameters", []), *opt.get("parameters", []), *extra]:
         operation["parameters"] = found
 
 
-def _header_parameters(method: str) -> list[Json]:
+def _header_parameters(method: str, opt: Json) -> list[Json]:
+    if opt.get("streams"):  # made while it is sent, so nobody knows its ETag
+        return [parts.header_parameter("X-Account-Id")]
     more = {"get": ["If-None-Match"], "post": ["Idempotency-Key"]}.get(method, [])
     return [parts.header_parameter(name) for name in ("X-Account-Id", *more)]
 
@@ -132,7 +134,7 @@ def _responses(found: Json, method: str, opt: Json) -> Json:
         if status < "400"
     }
     names = ["X-Request-Id", *([] if opt.get("public") else parts.RATE)]
-    if method == "get":
+    if method == "get" and not opt.get("streams"):
         names.append("ETag")
         answers = {**answers, "304": {"description": parts.NOT_MODIFIED}}
     elif method == "post" and not opt.get("public"):

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from tallystick.exports.sheets import ACCOUNT_SHEETS
 from tallystick.kernel.ids import PREFIXES
 
 Json = dict[str, Any]
@@ -135,6 +136,8 @@ def typeid(kind: str) -> Json:
 PERCENTILE: Final = r"^(100|[0-9]{1,2}(\.[0-9]{1,3})?)$"
 
 PARAMETERS: Final[Json] = {
+    "own_sheet": {"type": "string", "enum": [f"{name}.csv" for name in ACCOUNT_SHEETS]},
+    "sheet": {"type": "string", "enum": [f"{name}.csv" for name in (*ACCOUNT_SHEETS, "journal")]},
     "account_id": typeid("account"),
     "api_key_id": typeid("api_key"),
     "per": {"type": "string", "enum": ["period", "day", "minute"]},

@@ -5,16 +5,20 @@ import io
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
+from tallystick.export_commands import Asked, write_csv
 from tallystick.exports import service
 from tallystick.exports.service import Exports
 from tallystick.exports.sheets import ACCOUNT_SHEETS
 from tallystick.kernel.db import STAFF
+from tallystick.kernel.errors import TallystickError
 
 if TYPE_CHECKING:
     from tests.api.conftest import Shop
@@ -26,6 +30,10 @@ def table(answer: httpx.Response) -> list[dict[str, str]]:
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     return list(csv.DictReader(io.StringIO(answer.text, newline=""), strict=True))
+
+
+def names_in(folder: Path) -> list[str]:
+    return [file.name for file in folder.iterdir()]
 
 
 async def test_an_account_takes_its_invoices_and_nobody_elses(shop: "Shop") -> None:
@@ -110,7 +118,7 @@ async def test_the_journal_balances_every_day(shop: "Shop") -> None:
 async def test_revenue_is_reported_by_month(shop: "Shop") -> None:
     tenant, invoice = await shop.billed()
     finance = shop.as_person(shop.finance)
-    query = {"from": "2026-01", "to": "2030-01", "account": tenant.id}
+    query = {"from": "2026-01", "to": "2030-01", "account_id": tenant.id}
     report = (await finance.get(f"{ADMIN}/reports/revenue", params=query)).json()
     assert sum(one["recognized_cents"] for one in report["months"]) == invoice["subtotal_cents"]
     rows = table(await finance.get(f"{ADMIN}/reports/revenue.csv", params=query))
@@ -137,7 +145,7 @@ async def test_staff_are_told_what_is_wrong_with_a_question(shop: "Shop") -> Non
     staff = shop.as_person(shop.support)
     usage = await staff.get(f"{ADMIN}/exports/usage.csv")
     assert shop.fields(shop.refused(usage, 422, "validation_failed")) == [
-        ("account", "account_required")
+        ("account_id", "account_required")
     ]
     gone = await staff.get(f"{ADMIN}/exports/ledger.csv?timezone=Mars")
     assert shop.fields(shop.refused(gone, 422, "validation_failed")) == [
@@ -174,3 +182,40 @@ async def test_too_many_exports_at_once_are_refused_and_end_gives_the_place_back
         await pieces.aclose()
     again = await exports.csv(STAFF, sheet, wanted)
     assert b"".join([piece async for piece in again]).startswith(b"account,entry")
+
+
+async def test_the_command_writes_the_same_into_a_file(shop: "Shop", tmp_path: Path) -> None:
+    tenant, _ = await shop.billed()
+    file = tmp_path / "lines.csv"
+    asked = Asked(
+        sheet="invoice-lines", file=file, start=None, end=None, account=tenant.id, timezone=None
+    )
+    count = await write_csv(shop.db.dsn, asked)
+    with_key = shop.with_key(tenant.keys["billing:read"])
+    answer = await with_key.get(f"{BILLING}/exports/invoice-lines.csv")
+    assert file.read_bytes() == answer.content
+    assert count == len(table(answer))
+    assert names_in(tmp_path) == ["lines.csv"]
+    year = replace(asked, sheet="revenue", file=tmp_path / "revenue.csv")
+    assert await write_csv(shop.db.dsn, year) == len(year.file.read_text().splitlines()) - 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sheet": "people"}, "no table"),
+        ({"sheet": "usage"}, "--account"),
+        ({"start": "31.1.2026"}, "--from takes a day"),
+        ({"start": "2026-02-01", "end": "2026-02-01"}, "later day"),
+        ({"account": "acct_nobody"}, "no account"),
+    ],
+)
+async def test_the_command_says_what_is_wrong(
+    shop: "Shop", tmp_path: Path, change: dict[str, str], message: str
+) -> None:
+    asked = Asked(
+        sheet="ledger", file=tmp_path / "x", start=None, end=None, account=None, timezone=None
+    )
+    with pytest.raises(TallystickError, match=message):
+        await write_csv(shop.db.dsn, replace(asked, **change))
+    assert names_in(tmp_path) == []

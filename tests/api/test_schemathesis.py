@@ -178,6 +178,7 @@ def aim(case: Case, known: Known) -> None:
             case.path_parameters[name] = known.places.get(name, case.path_parameters[name])
     if is_positive(case, ParameterLocation.QUERY) and isinstance(case.query, dict):
         keep_question(case.query, known)
+        keep_export(case, known)
     if is_positive(case, ParameterLocation.BODY) and isinstance(case.body, dict | list):
         case.body = whole(case.body)
         keep = RULES.get(case.operation.path)
@@ -193,6 +194,17 @@ def keep_question(query: Json, known: Known) -> None:
         query["subject"] = [known.account]
     if "groupBy" in query:
         query["groupBy"] = ["subject"]
+
+
+def keep_export(case: Case, known: Known) -> None:
+    """Ask for a span that is one, and for usage of an account."""
+    months = "/reports/" in case.operation.path
+    if {"from", "to"} & set(case.query) and (months or "/exports/" in case.operation.path):
+        case.query |= dict(zip(("from", "to"), MONTHS if months else DAYS, strict=True))
+    if "timezone" in case.query:
+        case.query["timezone"] = "Europe/Paris"
+    if case.path_parameters.get("sheet") == "usage.csv":
+        case.query["account_id"] = known.account
 
 
 def whole(value: Any) -> Any:
@@ -460,6 +472,7 @@ RULES: Mapping[str, Callable[[Any, Known], Any]] = {
     "/api/v1/usage/check-and-record": keep_event_rules,
 }
 # A signature over the body is no matter of a schema; `test_webhooks` signs.
+MONTHS, DAYS = ("2026-01", "2026-03"), ("2026-01-01", "2026-03-01")
 SIGNED = {"/api/stripe/webhook", "/api/v1/webhooks/stripe"}
 # Each item of a batch is answered for itself, with 200 for the whole.
 ITEMWISE = {"/api/v1/billing/credits/deduct/batch"}
