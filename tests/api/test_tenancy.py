@@ -53,7 +53,7 @@ BODIES: Mapping[str, Json] = {
 # Names that all accounts share.
 SHARED = {
     "meter_code": "storage", "per": "day", "plan_code": "next", "feature_code": "sso",
-    "coupon_code": "spring", "add_on_code": "help",
+    "coupon_code": "spring", "add_on_code": "help", "sheet": "ledger.csv",
 }  # fmt: skip
 # What is ended with a reason.
 REASONED = ("/{per}", "/entitlements/{feature_code}", "/{redemption_id}")
@@ -68,8 +68,8 @@ def operations() -> Iterator[tuple[str, str]]:
 
 
 # Packages and features are the business's; reservations need a key of their own scope
-# (test_credits.py).
-ELSEWHERE = ("/credit-packages/", "/credits/reservations/", "/entitlements/")
+# (test_credits.py); tables are the same ones for all (test_exports.py).
+ELSEWHERE = ("/credit-packages/", "/credits/reservations/", "/entitlements/", "/exports/")
 OF_ACCOUNTS = [
     pair
     for pair in operations()
