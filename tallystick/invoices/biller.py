@@ -3,11 +3,12 @@
 The billing run does it for all that are due; a change does it at once, in its own transaction.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from tallystick.accounts import service as accounts
@@ -19,34 +20,48 @@ from tallystick.documents.document import Party
 from tallystick.invoices import store, usage_fees_store
 from tallystick.invoices.besides import Besides
 from tallystick.invoices.besides_use import asked_by, lock_besides, use_besides
-from tallystick.invoices.compose import Bill, Composed, compose
+from tallystick.invoices.compose import Bill, Composed, Failed, compose_what_can
 from tallystick.invoices.dues import FeeOf, came_of
-from tallystick.invoices.finalize import issue
+from tallystick.invoices.finalize import issue_all
 from tallystick.invoices.usage_lines import metered_codes
-from tallystick.issuers.service import find_issuer_of
+from tallystick.invoices.usage_totals import Used, read_totals
+from tallystick.issuers.service import known_issuers
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
-from tallystick.kernel.ids import show
+from tallystick.metering.many_periods import Totals
 from tallystick.subscriptions import service as subscriptions
-from tallystick.subscriptions.bills import Plans, next_step
+from tallystick.subscriptions.bills import Plans, Step, next_step
 from tallystick.subscriptions.model import Status, Subscription
+from tallystick.subscriptions.usage_dues import UsageDue
 from tallystick.taxes import service as taxes
 from tallystick.taxes.model import TaxTerms
 
 STEPS_MAX: Final = 400
 """How many bills one change may catch up with; the billing run does the rest."""
 
+T = TypeVar("T")
 HasMethod = Callable[[Connection, UUID], Awaitable[bool]]
 """Tells whether an account has a payment method: asked where a trial ends that depends on it."""
 
 
 class Book(msgspec.Struct, frozen=True):
-    """What the bills of a batch need to know, read in one query for each sort."""
+    """What the bills of a batch need to know, read in one query for each sort.
+
+    `sold`: the versions of plans as they are sold in a currency.
+    """
 
     accounts: dict[UUID, Account]
     plans: dict[UUID, PlanVersion]
     meters: dict[str, Meter]
     terms: dict[UUID, TaxTerms]
+    sold: dict[tuple[UUID, str], PlanVersion] = {}
+
+    def version(self, plan_version_id: UUID, currency: str) -> PlanVersion:
+        """Return a version with the prices of one currency; raises as `priced_in`."""
+        key = plan_version_id, currency
+        if key not in self.sold:
+            self.sold[key] = priced_in(self.plans[plan_version_id], currency)
+        return self.sold[key]
 
 
 class Biller:
@@ -68,48 +83,107 @@ class Biller:
 
     async def draft(self, due: Subscription, book: Book) -> Bill | None:
         """Return what comes next for the subscription, None when nothing does."""
-        plan, following = _sold(book, due, due.plan_version_id), due.next_plan_version_id
-        plans = Plans(plan, _sold(book, due, following) if following else None)
-        step = next_step(due, plans, has_payment_method=await self._can_pay(due))
-        if step is None:
-            return None
-        came = [await came_of(self._conn, due, one, book.meters, self._ahead) for one in step.dues]
+        step = await self._step(due, book)
+        return None if step is None else await self._bill(due, step, book, {})
+
+    async def draft_all(self, due: Sequence[Subscription], book: Book) -> list[Bill | Failed]:
+        """Return what comes next for each, or why that can not be billed; usage is read for all.
+
+        Raises asyncpg.PostgresError, after which the transaction is lost.
+        """
+        steps: list[tuple[Subscription, Step]] = []
+        drafted: list[Bill | Failed] = []
+        for on in due:
+            step = await _or_failed(on, self._step(on, book))
+            if isinstance(step, Failed):
+                drafted.append(step)
+            elif step is not None:
+                steps.append((on, step))
+        totals = await read_totals(self._conn, steps, book.meters)
+        for on, step in steps:
+            drafted.append(await _or_failed(on, self._bill(on, step, book, totals)))
+        return drafted
+
+    async def issue_one(self, bill: Bill, book: Book) -> Subscription:
+        """Issue one bill's invoice and move the subscription on; raises what keeps it from that."""
+        after, failed = await self.issue({bill.on.account_id: [bill]}, book)
+        for one in failed:
+            raise one.error
+        return after[0]
+
+    async def issue(
+        self, billed: Mapping[UUID, Sequence[Bill]], book: Book
+    ) -> tuple[tuple[Subscription, ...], tuple[Failed, ...]]:
+        """Issue the invoices over these bills of accounts, and move their subscriptions on.
+
+        A bill that has its invoice gets no other. What can stand on no invoice is returned with
+        its reason, and stays as it was.
+        """
+        keys = {(whose, bill.key) for whose, bills in billed.items() for bill in bills}
+        invoiced = await store.invoiced(self._conn, keys)
+        besides = await self._besides([book.accounts[whose] for whose in billed])
+        made: list[Composed] = []
+        failed: list[Failed] = []
+        for whose, bills in billed.items():
+            new = [bill for bill in bills if (whose, bill.key) not in invoiced]
+            account, terms = book.accounts[whose], book.terms[whose]
+            done, refused = compose_what_can(account, new, besides[whose], self._now, terms)
+            made += done
+            failed += refused
+        await self._issue(made)
+        stays = {one.on.subscription_id for one in failed}
+        billed_now = [
+            bill
+            for bills in billed.values()
+            for bill in bills
+            if bill.on.subscription_id not in stays
+        ]
+        for bill in billed_now:
+            if bill.fees and (bill.on.account_id, bill.key) not in invoiced:
+                whose = bill.on.account_id
+                await usage_fees_store.insert(self._conn, whose, bill.key, bill.fees, self._now)
+        steps = [(bill.on, bill.step) for bill in billed_now]
+        return await subscriptions.advance_all(self._conn, steps), tuple(failed)
+
+    async def _issue(self, made: Sequence[Composed]) -> None:
+        drafts = [(one.account, one.draft) for one in made]
+        invoices = await issue_all(self._conn, drafts, seller=self._seller, at=self._now)
+        for one, invoice in zip(made, invoices, strict=True):
+            await use_besides(self._conn, one, invoice.invoice_id, self._now)
+
+    async def _besides(self, billed: Sequence[Account]) -> dict[UUID, Besides]:
+        found = await lock_besides(self._conn, [account.account_id for account in billed])
+        issuer_of = await known_issuers(self._conn, billed)
+        return {whose: asked_by(one, issuer_of[whose]) for whose, one in found.items()}
+
+    async def _step(self, due: Subscription, book: Book) -> Step | None:
+        plan, following = book.version(due.plan_version_id, due.currency), due.next_plan_version_id
+        plans = Plans(plan, book.version(following, due.currency) if following else None)
+        return next_step(due, plans, has_payment_method=await self._can_pay(due))
+
+    async def _bill(
+        self, on: Subscription, step: Step, book: Book, totals: Mapping[Used, Totals]
+    ) -> Bill:
+        came = [
+            await came_of(
+                self._conn,
+                on,
+                due,
+                book.meters,
+                ahead=self._ahead,
+                totals=totals.get((on.account_id, due.period))
+                if isinstance(due, UsageDue)
+                else None,
+            )
+            for due in step.dues
+        ]
         return Bill(
-            on=due,
+            on=on,
             step=step,
             lines=tuple(line for one in came for line in one.lines),
             fees=tuple(fee for one in came for fee in one.fees),
-            plan_name=plan.plan_name,
+            plan_name=book.plans[on.plan_version_id].plan_name,
         )
-
-    async def issue(
-        self, account: Account, bills: Sequence[Bill], terms: TaxTerms
-    ) -> tuple[Subscription, ...]:
-        """Issue the invoices over these bills of an account, and move its subscriptions on.
-
-        `terms` are those of its taxes. A bill that has its invoice gets no other.
-        """
-        keys = [(account.account_id, bill.key) for bill in bills]
-        invoiced = await store.invoiced(self._conn, keys)
-        new = [bill for bill in bills if (account.account_id, bill.key) not in invoiced]
-        if any(bill.lines for bill in new):
-            besides = await self._besides(account)
-            for one in compose(account, new, besides, self._now, terms):
-                await self._issue(one)
-        for bill in new:
-            account_id = bill.on.account_id
-            await usage_fees_store.insert(self._conn, account_id, bill.key, bill.fees, self._now)
-        return tuple(
-            [await subscriptions.advance_period(self._conn, bill.on, bill.step) for bill in bills]
-        )
-
-    async def _issue(self, one: Composed) -> None:
-        invoice = await issue(self._conn, one.account, one.draft, seller=self._seller, at=self._now)
-        await use_besides(self._conn, one, invoice.invoice_id, self._now)
-
-    async def _besides(self, account: Account) -> Besides:
-        found = await lock_besides(self._conn, [account.account_id])
-        return asked_by(found[account.account_id], await find_issuer_of(self._conn, account))
 
     async def _can_pay(self, due: Subscription) -> bool:
         is_asked = due.status is Status.TRIALING and due.trial_end != "bill"
@@ -118,8 +192,13 @@ class Biller:
         return await self._has_method(self._conn, due.account_id)
 
 
-def _sold(book: Book, due: Subscription, plan_version_id: UUID) -> PlanVersion:
-    return priced_in(book.plans[plan_version_id], due.currency)
+async def _or_failed(on: Subscription, work: Awaitable[T]) -> T | Failed:
+    try:
+        return await work
+    except asyncpg.PostgresError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- whatever is wrong with one, others are billed
+        return Failed(on, error)
 
 
 async def bill_now(
@@ -147,8 +226,7 @@ async def bill_now(
         bill = await biller.draft(on, book)
         if bill is None:
             return on
-        account, terms = book.accounts[account_id], book.terms[account_id]
-        (on,) = await biller.issue(account, [bill], terms)
+        on = await biller.issue_one(bill, book)
     raise Conflict(
         "subscription_billing_behind",
         "Much of what is due is not billed yet; try again when the worker has done so.",
@@ -157,14 +235,12 @@ async def bill_now(
 
 async def read_book(conn: Connection, due: Sequence[Subscription]) -> Book:
     """Return what the bills of these subscriptions need to know."""
-    names = {each.account_id: show("account", each.account_id) for each in due}
-    found = await accounts.find_by_subjects(conn, list(names.values()))
     wanted = {each.plan_version_id for each in due} | {
         each.next_plan_version_id for each in due if each.next_plan_version_id
     }
     plans = {one: await catalog.get_plan_version(conn, one) for one in sorted(wanted)}
     codes = {code for plan in plans.values() for code in metered_codes(plan)}
-    billed = {account_id: found[name] for account_id, name in names.items()}
+    billed = await accounts.accounts_by_ids(conn, {each.account_id for each in due})
     return Book(
         accounts=billed,
         plans=plans,

@@ -1,20 +1,21 @@
 """Bills what is due: an account gets one invoice for all that is due at one instant.
 
-One transaction bills a batch of accounts. What can not be billed is parked with its reason and the
-others go on, those of the same account too; a crash rolls the whole batch back. All drafts are
-made before the first number is taken, so that the number series is locked for the writing alone.
+One transaction bills a batch of accounts, each table with one statement for all of them. What can
+not be billed is parked with its reason and the others go on, those of the same account too; a crash
+rolls the whole batch back. All is read and reckoned before the first number is taken, so that the
+number series is locked for the writing alone.
 """
 
-from collections.abc import Awaitable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
-from tallystick.accounts.model import Account
+import structlog
+
 from tallystick.documents.document import Party
 from tallystick.invoices.biller import Biller, Book, HasMethod, read_book
-from tallystick.invoices.compose import Bill
+from tallystick.invoices.compose import Bill, Failed
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.due import AccountKind
@@ -22,12 +23,11 @@ from tallystick.kernel.errors import TallystickError
 from tallystick.money.errors import MoneyError
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.model import Subscription
-from tallystick.taxes.model import TaxTerms
 
-BATCH_MAX: Final = 50
+BATCH_MAX: Final = 200
 NAME: Final = "billing"
 
-T = TypeVar("T")
+log = structlog.get_logger()
 
 
 class BillingRun:
@@ -84,32 +84,46 @@ class _Batch:
         self._book = book
 
     async def bill(self, due: Sequence[Subscription]) -> None:
-        by_account: dict[UUID, list[Bill]] = {}
-        for each in due:
-            bill = await self._or_park(each, self._biller.draft(each, self._book))
-            if bill is not None:
-                by_account.setdefault(each.account_id, []).append(bill)
-        for account_id, bills in by_account.items():
-            book = self._book
-            await self._issue(book.accounts[account_id], bills, book.terms[account_id])
-
-    async def _issue(self, account: Account, bills: Sequence[Bill], terms: TaxTerms) -> None:
-        """Issue what an account is due; if that can not be done at once, one bill by one."""
-        if len(bills) > 1:
-            with suppress(Exception):
-                async with self._conn.transaction():
-                    await self._biller.issue(account, bills, terms)
-                return
-        for bill in bills:
-            await self._or_park(bill.on, self._biller.issue(account, [bill], terms))
-
-    async def _or_park(self, due: Subscription, work: Awaitable[T]) -> T | None:
+        """Bill them together; where the database refuses that, half and half, down to the one."""
         try:
             async with self._conn.transaction():
-                return await work
+                await self._together(due)
         except Exception as error:  # noqa: BLE001 -- whatever is wrong with one, others are billed
-            await subscriptions.park(self._conn, due, _reason(error), self._wall)
-            return None
+            parts = _halves(due)
+            if not parts:
+                await self._park(due[0], error)
+                return
+            log.warning("billing_batch_halved", size=len(due), reason=_reason(error))
+            for part in parts:
+                await self.bill(part)
+
+    async def _together(self, due: Sequence[Subscription]) -> None:
+        billed: dict[UUID, list[Bill]] = {}
+        for one in await self._biller.draft_all(due, self._book):
+            if isinstance(one, Failed):
+                await self._park(one.on, one.error)
+            else:
+                billed.setdefault(one.on.account_id, []).append(one)
+        _, failed = await self._biller.issue(billed, self._book)
+        for one in failed:
+            await self._park(one.on, one.error)
+
+    async def _park(self, on: Subscription, error: Exception) -> None:
+        await subscriptions.park(self._conn, on, _reason(error), self._wall)
+
+
+def _halves(due: Sequence[Subscription]) -> tuple[Sequence[Subscription], ...]:
+    """Return two parts, with an account's subscriptions in one as long as there are others."""
+    if len(due) <= 1:
+        return ()
+    whose = sorted({one.account_id for one in due})
+    if len(whose) == 1:
+        return due[: len(due) // 2], due[len(due) // 2 :]
+    first = set(whose[: len(whose) // 2])
+    return (
+        [one for one in due if one.account_id in first],
+        [one for one in due if one.account_id not in first],
+    )
 
 
 def _reason(error: Exception) -> str:

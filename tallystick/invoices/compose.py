@@ -53,6 +53,13 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
         return self.step.after.status is Status.CANCELED and self.step.after.next_bill_at is None
 
 
+class Failed(msgspec.Struct, frozen=True):
+    """A subscription that can not be billed, and why."""
+
+    on: Subscription
+    error: Exception
+
+
 class Composed(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice to be issued, what it uses up, and what it leaves to later ones.
 
@@ -88,6 +95,29 @@ def compose(
         made.append(_composed(account, together, besides, built))
         besides = after(besides, built.coupons, built.used)
     return tuple(made)
+
+
+def compose_what_can(
+    account: Account, bills: Sequence[Bill], besides: Besides, at: datetime, terms: TaxTerms
+) -> tuple[tuple[Composed, ...], tuple[Failed, ...]]:
+    """Return the same, and the bills that can stand on no invoice, each with its reason.
+
+    Where they can not be put together each is tried by itself.
+    """
+    try:
+        return compose(account, bills, besides, at, terms), ()
+    except Exception as error:  # noqa: BLE001 -- whatever is wrong with one, others are billed
+        if len(bills) == 1:
+            return (), (Failed(bills[0].on, error),)
+    made: list[Composed] = []
+    failed: list[Failed] = []
+    for bill in bills:
+        alone, refused = compose_what_can(account, [bill], besides, at, terms)
+        for one in alone:
+            besides = after(besides, one.coupons, one.used)
+        made += alone
+        failed += refused
+    return tuple(made), tuple(failed)
 
 
 def _together(bills: Sequence[Bill]) -> Iterable[Sequence[Bill]]:

@@ -5,7 +5,7 @@ what an invoice asks for, as a payment does, and the invoice's tax stays whole. 
 tax, where no note was written, is in `adjustments.py`.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -22,22 +22,21 @@ from tallystick.ledger.model import CUSTOMER_CREDIT, RECEIVABLE, Entry, Posting
 from tallystick.money.amount import Money
 
 
-async def lock_credit_for(conn: Connection, invoice: Invoice) -> tuple[Use, ...]:
-    """Return what the account's credit pays of an invoice that was just finalized.
+async def lock_credit(conn: Connection, account_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Lock what these accounts have left until the transaction ends, and return who has any.
 
-    The oldest first, of the invoice's currency, as much as is due; it stays locked until the
-    transaction ends. Before anything is posted: whoever voids a note locks in this order too.
+    Before anything is posted: whoever voids a note locks in this order too.
     """
-    if invoice.due.is_zero():
-        return ()
+    return await credit_store.lock_of_all(conn, account_ids)
+
+
+async def pay_with_credit(conn: Connection, invoice: Invoice, at: datetime) -> Invoice:
+    """Return an invoice that was just posted, paid with the credit that its account has locked.
+
+    The oldest first, of the invoice's currency, as much as is due.
+    """
     open_ = await credit_store.lock_open(conn, invoice.account_id, invoice.currency)
-    return uses_of(open_, invoice.due)
-
-
-async def pay_with_credit(
-    conn: Connection, invoice: Invoice, uses: Sequence[Use], at: datetime
-) -> Invoice:
-    """Return the invoice paid with this much credit, within the open transaction."""
+    uses = uses_of(open_, invoice.due)
     if not uses:
         return invoice
     account_id, invoice_id = invoice.account_id, invoice.invoice_id

@@ -1,6 +1,6 @@
 """SQL of what credit notes left accounts for their later invoices."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -21,6 +21,10 @@ SELECT customer_credit_id, number, left_minor, currency::text AS currency FROM c
 WHERE account_id = $1 AND currency = $2 AND left_minor > 0 ORDER BY created_at, customer_credit_id
 """
 LOCK_OPEN: Final = f"{OPEN} FOR NO KEY UPDATE"
+LOCK_OF_ALL: Final = """
+SELECT account_id FROM customer_credits WHERE account_id = ANY ($1::uuid[]) AND left_minor > 0
+ORDER BY account_id, created_at, customer_credit_id FOR NO KEY UPDATE
+"""
 USE: Final = """
 WITH used AS (
     INSERT INTO customer_credit_uses (account_id, invoice_id, customer_credit_id, amount_minor,
@@ -62,6 +66,12 @@ async def lock_open(
 ) -> tuple[CustomerCredit, ...]:
     """Return the same, and lock it."""
     return tuple(_credit(row) for row in await conn.fetch(LOCK_OPEN, account_id, currency))
+
+
+async def lock_of_all(conn: Connection, account_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Lock all that is left of these accounts' credits, and return whose there are."""
+    rows = await conn.fetch(LOCK_OF_ALL, list(account_ids))
+    return frozenset(row["account_id"] for row in rows)
 
 
 async def use(

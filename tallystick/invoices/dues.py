@@ -32,15 +32,18 @@ async def came_of(
     on: Subscription,
     due: Due,
     meters: Mapping[str, Meter],
+    *,
     ahead: Iterable[FeeOf] = (),
+    totals: Mapping[str, Decimal] | None = None,
 ) -> Came:
     """Return the lines of one thing that is due, less what was billed of its usage as it came.
 
-    `ahead` are fees that are not written, of who walks ahead. Raises what `lines_of` does.
+    `ahead` are fees that are not written, of who walks ahead; `totals` as for `lines_of`, which
+    says what is raised.
     """
     usage = due.usage if isinstance(due, RunningDue) else due
     if not isinstance(usage, UsageDue) or not bills_usage_in_advance(usage.plan):
-        return Came(await lines_of(conn, on, due, meters))
+        return Came(await lines_of(conn, on, due, meters, totals))
     start = usage.period.start
     written = await usage_fees_store.billed(conn, on.account_id, on.subscription_id, start)
     coming = [

@@ -1,14 +1,14 @@
-"""From a draft to an issued invoice: numbered, frozen, in the books, told. One transaction."""
+"""From drafts to issued invoices: numbered, frozen, in the books, told. One transaction."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import structlog
 
 from tallystick.accounts.model import Account
 from tallystick.documents.document import Party, encode
-from tallystick.invoices import store
-from tallystick.invoices.customer_credit import lock_credit_for, pay_with_credit
+from tallystick.invoices import issue_store
+from tallystick.invoices.customer_credit import lock_credit, pay_with_credit
 from tallystick.invoices.entries import issued_entry
 from tallystick.invoices.events import (
     INVOICE_FINALIZED,
@@ -17,15 +17,17 @@ from tallystick.invoices.events import (
     InvoicePaid,
 )
 from tallystick.invoices.freeze import freeze
+from tallystick.invoices.issue_store import Written
 from tallystick.invoices.lifecycle import next_status
 from tallystick.invoices.model import Event, Invoice, InvoiceDraft, Status
+from tallystick.invoices.store import Issued
 from tallystick.invoices.terms import terms_said
 from tallystick.issuers import service as issuers
 from tallystick.issuers.model import Issuer, Numbered
 from tallystick.kernel import outbox
 from tallystick.kernel.db import Connection
-from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id
+from tallystick.kernel.outbox import News
 from tallystick.ledger import service as ledger
 from tallystick.subscriptions.periods import local_day
 
@@ -35,52 +37,56 @@ log = structlog.get_logger()
 async def issue(
     conn: Connection, account: Account, draft: InvoiceDraft, *, seller: Party, at: datetime
 ) -> Invoice:
-    """Write the invoice and finalize it at `at`, the account's present.
-
-    Everything is in the open transaction, which must be of the writer's scope: numbers are not the
-    account's. The row of the number series stays locked until it ends. Raises
-    asyncpg.UniqueViolationError if one of the draft's bills has its invoice.
-    """
-    invoice_id = new_id()
-    await store.insert_draft(conn, account.account_id, draft, invoice_id=invoice_id, at=at)
-    line_ids = [new_id() for _ in draft.lines]
-    await store.insert_lines(conn, account.account_id, invoice_id, draft.lines, line_ids)
-    return await finalize(conn, account, draft, invoice_id=invoice_id, seller=seller, at=at)
-
-
-async def finalize(
-    conn: Connection,
-    account: Account,
-    draft: InvoiceDraft,
-    *,
-    invoice_id: UUID,
-    seller: Party,
-    at: datetime,
-) -> Invoice:
-    """Give the draft its number, freeze it, post it to the books and tell the outbox.
-
-    An invoice over nothing, or that credit of the account pays, is paid at once. Raises
-    Conflict unless it is a draft.
-    """
-    issuer = (await issuers.issuers_of(conn, [account], seller, at))[account.account_id]
-    (number,) = await issuers.take_numbers(conn, [_numbered(account, issuer, at)])
-    issued = _issued(account, draft, issuer, number, at)
-    invoice = await store.finalize(conn, account.account_id, invoice_id, issued)
-    if invoice is None:
-        raise Conflict("invoice_not_draft", "The invoice was finalized already.")
-    uses = await lock_credit_for(conn, invoice)
-    entry = issued_entry(draft, invoice_id, number, at)
-    if entry is not None:
-        await ledger.post(conn, account.account_id, entry)
-    invoice = await pay_with_credit(conn, invoice, uses, at)
-    await _tell(conn, invoice)
-    log.info(
-        "invoice_finalized",
-        account_id=str(account.account_id),
-        invoice_id=str(invoice_id),
-        number=number,
-    )
+    """Write one invoice as `issue_all` does."""
+    (invoice,) = await issue_all(conn, [(account, draft)], seller=seller, at=at)
     return invoice
+
+
+async def issue_all(
+    conn: Connection, wanted: Sequence[tuple[Account, InvoiceDraft]], *, seller: Party, at: datetime
+) -> tuple[Invoice, ...]:
+    """Write invoices that are issued at `at`, the accounts' present: so many statements for all.
+
+    Each has its number, is frozen, in the books, and told of. One over nothing, or that credit of
+    its account pays, is paid at once. Everything is in the open transaction, which must be of the
+    writer's scope: numbers are not the account's. The rows of the number series stay locked until
+    it ends, so this comes late. Raises asyncpg.UniqueViolationError if one of the drafts' bills has
+    its invoice, and what `ledger.post_all` does.
+    """
+    if not wanted:
+        return ()
+    written = await _numbered_all(conn, wanted, seller, at)
+    await issue_store.insert_issued(conn, written, at)
+    with_credit = await lock_credit(conn, {one.account_id for one in written})
+    entries = [
+        (one.account_id, issued_entry(one.draft, one.invoice_id, one.issued.number, at))
+        for one in written
+    ]
+    await ledger.post_all(conn, [(whose, entry) for whose, entry in entries if entry is not None])
+    invoices = [
+        await pay_with_credit(conn, invoice, at) if invoice.account_id in with_credit else invoice
+        for invoice in (issue_store.invoice_of(one, at) for one in written)
+    ]
+    await outbox.append_all(conn, [news for invoice in invoices for news in _news(invoice)])
+    log.info("invoices_finalized", count=len(invoices), last=written[-1].issued.number)
+    return tuple(invoices)
+
+
+async def _numbered_all(
+    conn: Connection, wanted: Sequence[tuple[Account, InvoiceDraft]], seller: Party, at: datetime
+) -> list[Written]:
+    issuer_of = await issuers.issuers_of(conn, [account for account, _ in wanted], seller, at)
+    asked = [_numbered(account, issuer_of[account.account_id], at) for account, _ in wanted]
+    numbers = await issuers.take_numbers(conn, asked)
+    return [
+        Written(
+            account_id=account.account_id,
+            invoice_id=new_id(),
+            draft=draft,
+            issued=_issued(account, draft, issuer_of[account.account_id], number, at),
+        )
+        for (account, draft), number in zip(wanted, numbers, strict=True)
+    ]
 
 
 def _numbered(account: Account, issuer: Issuer, at: datetime) -> Numbered:
@@ -90,7 +96,7 @@ def _numbered(account: Account, issuer: Issuer, at: datetime) -> Numbered:
 
 def _issued(
     account: Account, draft: InvoiceDraft, issuer: Issuer, number: str, at: datetime
-) -> store.Issued:
+) -> Issued:
     terms = terms_said(draft.terms, account, issuer)
     due_at = at + timedelta(days=terms.payment_due_days or 0)
     status, paid_at = next_status(Status.DRAFT, Event.FINALIZE), None
@@ -105,7 +111,7 @@ def _issued(
         issued_on=local_day(at, account.timezone),
         due_on=local_day(due_at, account.timezone),
     )
-    return store.Issued(
+    return Issued(
         status=status,
         number=number,
         issued_at=at,
@@ -117,8 +123,8 @@ def _issued(
     )
 
 
-async def _tell(conn: Connection, invoice: Invoice) -> None:
+def _news(invoice: Invoice) -> Iterator[News]:
     account_id, invoice_id = invoice.account_id, invoice.invoice_id
-    await outbox.append(conn, account_id, INVOICE_FINALIZED, InvoiceFinalized(invoice_id))
+    yield News(account_id, INVOICE_FINALIZED, InvoiceFinalized(invoice_id))
     if invoice.status is Status.PAID:
-        await outbox.append(conn, account_id, INVOICE_PAID, InvoicePaid(invoice_id))
+        yield News(account_id, INVOICE_PAID, InvoicePaid(invoice_id))

@@ -27,6 +27,12 @@ ACCOUNTS_AT_ONCE: Final = 4
 """So many accounts are told beside each other: most of a handler's time it waits for commits."""
 
 APPEND: Final = "INSERT INTO outbox (account_id, kind, payload) VALUES ($1, $2, $3)"
+APPEND_ALL: Final = """
+INSERT INTO outbox (account_id, kind, payload)
+SELECT n.account_id, n.kind, n.payload
+FROM unnest($1::uuid[], $2::text[], $3::jsonb[]) WITH ORDINALITY
+    AS n (account_id, kind, payload, position) ORDER BY n.position
+"""
 # Oldest first within an account; another worker's rows are skipped, not waited for.
 LEASE_DUE: Final = """
 UPDATE outbox SET deliver_after = $1::timestamptz + $2::interval, try_count = try_count + 1
@@ -74,6 +80,26 @@ Handler = Callable[[Event], Awaitable[None]]
 async def append(conn: Connection, account_id: UUID, kind: str, payload: msgspec.Struct) -> None:
     """Write an event within the transaction of the change that it tells of."""
     await conn.execute(APPEND, account_id, kind, msgspec.json.encode(payload).decode())
+
+
+class News(msgspec.Struct, frozen=True):
+    """An event on its way into the outbox."""
+
+    account_id: UUID
+    kind: str
+    payload: msgspec.Struct
+
+
+async def append_all(conn: Connection, news: Sequence[News]) -> None:
+    """Write many events, of any accounts, in their order; under the writer's scope."""
+    if not news:
+        return
+    await conn.execute(
+        APPEND_ALL,
+        [one.account_id for one in news],
+        [one.kind for one in news],
+        [msgspec.json.encode(one.payload).decode() for one in news],
+    )
 
 
 async def untold_count(conn: Connection, test_clock_id: UUID) -> int:

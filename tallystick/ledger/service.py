@@ -1,5 +1,6 @@
 """Posting to the books and reading them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -48,6 +49,26 @@ async def post(
     except asyncpg.NumericValueOutOfRangeError as error:
         raise out_of_range() from error
     return _was_posted(entry, outcome)
+
+
+async def post_all(conn: Connection, entries: Sequence[tuple[UUID, Entry]]) -> None:
+    """Post entries of many accounts within the open transaction, in one statement; or none.
+
+    What was posted before under its key is passed over. Locks the balances that they touch, lowest
+    account first, until the transaction ends. Raises as `post`; asyncpg's SerializationError where
+    another transaction posted one of the keys at the same moment.
+    """
+    for _, entry in entries:
+        check_entry(entry)
+    if not entries:
+        return
+    batch = [store.NewEntry(account_id, new_id(), entry) for account_id, entry in entries]
+    try:
+        outcomes = await store.post_entries(conn, batch)
+    except asyncpg.NumericValueOutOfRangeError as error:
+        raise out_of_range() from error
+    for new, outcome in zip(batch, outcomes, strict=True):
+        _was_posted(new.entry, outcome)
 
 
 async def reverse(

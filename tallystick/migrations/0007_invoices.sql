@@ -97,8 +97,9 @@ END $$;
 CREATE TRIGGER final BEFORE UPDATE OR DELETE ON invoices
     FOR EACH ROW EXECUTE FUNCTION refuse_edit_of_final();
 
--- Lines enter with their invoice, never afterwards.
-CREATE FUNCTION refuse_line_of_final() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Lines enter with their invoice, never afterwards: into a draft, or in the statement that writes
+-- the invoice. (STABLE: it does not see what that statement writes, only what was there before.)
+CREATE FUNCTION refuse_line_of_final() RETURNS trigger LANGUAGE plpgsql STABLE AS $$
 BEGIN
     IF (SELECT status FROM invoices
         WHERE account_id = NEW.account_id AND invoice_id = NEW.invoice_id) <> 'draft' THEN

@@ -583,7 +583,7 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE FUNCTION public.refuse_line_of_final() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql STABLE
     AS $$
 BEGIN
     IF (SELECT status FROM invoices

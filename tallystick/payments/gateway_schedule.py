@@ -12,8 +12,9 @@ import msgspec
 
 from tallystick.documents.document import Party
 from tallystick.invoices import service as invoices
-from tallystick.invoices.biller import Biller, lines_of, read_book
+from tallystick.invoices.biller import Biller, read_book
 from tallystick.invoices.compose import Bill
+from tallystick.invoices.dues import came_of
 from tallystick.invoices.model import Invoice
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import BadInput
@@ -134,10 +135,15 @@ async def _bill(
 ) -> Invoice | None:
     book = await read_book(conn, [on])
     plan = await plan_of(conn, on)
-    lines = [line for due in step.dues for line in await lines_of(conn, on, due, book.meters)]
-    bill = Bill(on=on, step=step, lines=tuple(lines), plan_name=plan.plan_name)
-    account, terms = book.accounts[on.account_id], book.terms[on.account_id]
-    await Biller(conn, now, seller, None).issue(account, [bill], terms)
+    came = [await came_of(conn, on, due, book.meters) for due in step.dues]
+    bill = Bill(
+        on=on,
+        step=step,
+        lines=tuple(line for one in came for line in one.lines),
+        fees=tuple(fee for one in came for fee in one.fees),
+        plan_name=plan.plan_name,
+    )
+    await Biller(conn, now, seller, None).issue_one(bill, book)
     return await invoices.invoice_of_bill(conn, on.account_id, bill.key)
 
 

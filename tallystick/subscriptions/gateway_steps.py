@@ -69,7 +69,7 @@ def ending(on: Subscription, plan: PlanVersion, period: Period) -> Step:
         standing_at=None,
         bill_index=on.bill_index + 1,
     )
-    usage = usage_due(on, plan, period, period.end)
+    usage = usage_due(on, plan, period, period.end, keeps_paid=False)
     return Step(at=period.end, period=period, dues=usage, after=after)
 
 
@@ -84,7 +84,8 @@ def _usage(on: Subscription, plan: PlanVersion, period: Period) -> tuple[Due, ..
     """Return what was used before the new period: nothing when it is the first."""
     if not on.bill_index or period.start <= on.period_start:
         return ()
-    return usage_due(on, plan, Period(on.period_start, period.start), period.start)
+    used = Period(on.period_start, period.start)
+    return usage_due(on, plan, used, period.start, keeps_paid=False)
 
 
 def _fees(on: Subscription, plan: PlanVersion, period: Period) -> tuple[Due, ...]:

@@ -1,6 +1,6 @@
 """Beginning, reading and advancing subscriptions."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from tallystick.kernel.db import Connection
 from tallystick.kernel.due import retry_after
 from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id, unknown
+from tallystick.kernel.outbox import News
 from tallystick.subscriptions import lifecycle, store
 from tallystick.subscriptions.bills import Step
 from tallystick.subscriptions.events import (
@@ -48,7 +49,7 @@ async def subscribe(
     """
     new = lifecycle.begin(account, plan_version, new_id(), at, start)
     await _insert(conn, new)
-    await store.insert_terms(conn, new, new.started_at)
+    await store.insert_terms(conn, [(new, new.started_at)])
     if new.status not in {Status.PENDING, Status.INCOMPLETE}:
         await tell_started(conn, new)
     return new
@@ -150,23 +151,41 @@ async def find_by_external_id(
 
 async def tell_ended(conn: Connection, now: Subscription) -> None:
     """Tell that nothing more is billed of it."""
-    await _tell(conn, SUBSCRIPTION_ENDED, now)
+    await outbox.append_all(conn, [_news(SUBSCRIPTION_ENDED, now)])
 
 
-async def advance_period(conn: Connection, was: Subscription, step: Step) -> Subscription:
-    """Note that what was due was billed: on to what follows, which listeners are told of."""
-    after = await save(conn, was, step.after)
-    has_changed = (was.plan_version_id, was.quantity) != (after.plan_version_id, after.quantity)
-    if has_changed:
-        await store.insert_terms(conn, after, step.at)
-        await _tell(conn, SUBSCRIPTION_CHANGED, after)
+async def advance_all(
+    conn: Connection, steps: Sequence[tuple[Subscription, Step]]
+) -> tuple[Subscription, ...]:
+    """Note that what was due was billed: on to what follows, which listeners are told of.
+
+    Raises as `save`.
+    """
+    await save_all(conn, [(was, step.after) for was, step in steps])
+    begun = [
+        (step.after, step.at) for was, step in steps if _terms_of(was) != _terms_of(step.after)
+    ]
+    await store.insert_terms(conn, begun)
+    news = [_news(kind, step.after) for was, step in steps for kind in _told(was, step)]
+    await outbox.append_all(conn, news)
+    return tuple(replace(step.after, revision=was.revision + 1) for was, step in steps)
+
+
+def _told(was: Subscription, step: Step) -> Iterator[str]:
+    """Yield what listeners are told of a step."""
+    after = step.after
+    if _terms_of(was) != _terms_of(after):
+        yield SUBSCRIPTION_CHANGED
     elif was.status is Status.PENDING:
-        await tell_started(conn, after)
+        yield SUBSCRIPTION_STARTED
     elif step.has_begun:
-        await _tell(conn, SUBSCRIPTION_RENEWED, after)
+        yield SUBSCRIPTION_RENEWED
     if after.status is Status.CANCELED and after.next_bill_at is None:
-        await _tell(conn, SUBSCRIPTION_ENDED, after)
-    return after
+        yield SUBSCRIPTION_ENDED
+
+
+def _terms_of(on: Subscription) -> tuple[UUID, int]:
+    return on.plan_version_id, on.quantity
 
 
 async def park(
@@ -190,14 +209,13 @@ async def park(
     return await save(conn, subscription, parked)
 
 
-async def _tell(conn: Connection, kind: str, now: Subscription) -> None:
-    began = PeriodBegan(now.subscription_id, now.period_index)
-    await outbox.append(conn, now.account_id, kind, began)
+def _news(kind: str, now: Subscription) -> News:
+    return News(now.account_id, kind, PeriodBegan(now.subscription_id, now.period_index))
 
 
 async def tell_started(conn: Connection, now: Subscription) -> None:
     """Tell that its first period begins."""
-    await _tell(conn, SUBSCRIPTION_STARTED, now)
+    await outbox.append_all(conn, [_news(SUBSCRIPTION_STARTED, now)])
 
 
 async def lock(conn: Connection, account_id: UUID, subscription_id: UUID) -> Subscription:
@@ -214,16 +232,21 @@ async def save(conn: Connection, was: Subscription, after: Subscription) -> Subs
     Raises Conflict `subscription_changed` if it is no longer as it `was`, `already_subscribed` if
     the account is on the new plan already.
     """
+    async with conn.transaction():
+        await save_all(conn, [(was, after)])
+    return replace(after, revision=was.revision + 1)
+
+
+async def save_all(conn: Connection, moves: Sequence[tuple[Subscription, Subscription]]) -> None:
+    """Write what became of each, or of none; raises as `save`, and the transaction is lost then."""
     try:
-        async with conn.transaction():
-            is_written = await store.save(conn, was, after)
+        written = await store.save_all(conn, moves)
     except asyncpg.UniqueViolationError as error:
         raise _already_subscribed() from error
-    if not is_written:
+    if len(written) < len(moves):
         raise Conflict(
             "subscription_changed", "The subscription was changed meanwhile; read it again."
         )
-    return replace(after, revision=was.revision + 1)
 
 
 def _already_subscribed() -> Conflict:

@@ -25,7 +25,8 @@ ON CONFLICT (account_id, plan_id) WHERE status <> 'canceled' DO NOTHING RETURNIN
 INSERT_TERMS: Final = """
 INSERT INTO subscription_terms (account_id, subscription_id, bill_index, starts_at,
     plan_version_id, quantity)
-VALUES ($1, $2, $3, $4, $5, $6)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::timestamptz[], $5::uuid[],
+    $6::integer[])
 """
 TERMS: Final = """
 SELECT bill_index, starts_at, plan_version_id, quantity FROM subscription_terms
@@ -50,19 +51,50 @@ LIST: Final = """
 SELECT * FROM subscriptions WHERE account_id = $1
 ORDER BY created_at DESC, subscription_id DESC LIMIT $2
 """
+# What may change of a subscription, with its type.
+MOVES: Final = {
+    "status": "text",
+    "period_index": "integer",
+    "period_start": "timestamptz",
+    "period_end": "timestamptz",
+    "next_bill_at": "timestamptz",
+    "bill_error": "text",
+    "bill_try_count": "integer",
+    "bill_retry_at": "timestamptz",
+    "cancel_at_period_end": "boolean",
+    "ends_at": "timestamptz",
+    "plan_version_id": "uuid",
+    "plan_id": "uuid",
+    "quantity": "integer",
+    "anchor_on": "date",
+    "bill_index": "integer",
+    "flat_from": "timestamptz",
+    "covered_from": "timestamptz",
+    "advance_until": "timestamptz",
+    "opens_at": "timestamptz",
+    "trial_ends_at": "timestamptz",
+    "change_at": "timestamptz",
+    "next_plan_version_id": "uuid",
+    "next_plan_id": "uuid",
+    "next_quantity": "integer",
+    "paused_at": "timestamptz",
+    "resumes_at": "timestamptz",
+    "remainder": "text",
+    "used_from": "timestamptz",
+    "standing_at": "timestamptz",
+    "usage_bill_at": "timestamptz",
+}
 # Moves only from the revision that the change was decided on.
-SAVE: Final = """
-UPDATE subscriptions SET status = $3, period_index = $4, period_start = $5, period_end = $6,
-    next_bill_at = $7, bill_error = $8, bill_try_count = $9, bill_retry_at = $10,
-    cancel_at_period_end = $11, ends_at = $12, plan_version_id = $13, plan_id = $14,
-    quantity = $15, anchor_on = $16, bill_index = $17, flat_from = $18, covered_from = $19,
-    advance_until = $20, opens_at = $21, trial_ends_at = $22, change_at = $23,
-    next_plan_version_id = $24, next_plan_id = $25, next_quantity = $26, paused_at = $27,
-    resumes_at = $28, remainder = $29, used_from = $30, standing_at = $31,
-    usage_bill_at = $32,
-    revision = revision + 1
-WHERE account_id = $1 AND subscription_id = $2 AND revision = $33 RETURNING subscription_id
-"""
+SAVE_ALL: Final = f"""
+UPDATE subscriptions AS s
+SET {", ".join(f"{name} = n.{name}" for name in MOVES)}, revision = s.revision + 1
+FROM unnest($1::uuid[], $2::uuid[], $3::integer[],
+            {", ".join(f"${at}::{type_}[]" for at, type_ in enumerate(MOVES.values(), 4))})
+    AS n (account_id, subscription_id, revision, {", ".join(MOVES)})
+WHERE s.account_id = n.account_id AND s.subscription_id = n.subscription_id
+  AND s.revision = n.revision
+RETURNING s.subscription_id
+"""  # noqa: S608 -- names of columns, from the list above
 # The accounts table says who lives by which clock. Another worker's accounts are skipped whole: the
 # account's row is locked first, so that no subscription of an account that is skipped is held.
 # Parked subscriptions are skipped until their time (wall time) comes. Two statements, because one
@@ -126,12 +158,20 @@ async def insert(conn: Connection, new: Subscription) -> bool:
     return written is not None
 
 
-async def insert_terms(conn: Connection, on: Subscription, starts_at: datetime) -> None:
-    """Write down what it is on from an instant on."""
+async def insert_terms(conn: Connection, begun: Sequence[tuple[Subscription, datetime]]) -> None:
+    """Write down what each of these is on from an instant on."""
+    if not begun:
+        return
+    now = [on for on, _ in begun]
     await conn.execute(
-        INSERT_TERMS, on.account_id, on.subscription_id, on.bill_index, starts_at,
-        on.plan_version_id, on.quantity,
-    )  # fmt: skip
+        INSERT_TERMS,
+        [on.account_id for on in now],
+        [on.subscription_id for on in now],
+        [on.bill_index for on in now],
+        [starts_at for _, starts_at in begun],
+        [on.plan_version_id for on in now],
+        [on.quantity for on in now],
+    )
 
 
 async def terms(conn: Connection, account_id: UUID, subscription_id: UUID) -> tuple[Terms, ...]:
@@ -168,21 +208,22 @@ async def newest(conn: Connection, account_id: UUID, limit: int) -> tuple[Subscr
     return tuple(_subscription(row) for row in await conn.fetch(LIST, account_id, limit))
 
 
-async def save(conn: Connection, was: Subscription, now: Subscription) -> bool:
-    """Write what changed; False if the row is no longer as it `was`.
+async def save_all(
+    conn: Connection, moves: Sequence[tuple[Subscription, Subscription]]
+) -> frozenset[UUID]:
+    """Write what became of subscriptions; return those that were still as they had been read.
 
-    Raises asyncpg.UniqueViolationError where the account is on the new plan already.
+    Raises asyncpg.UniqueViolationError where an account is on a new plan already.
     """
-    written = await conn.fetchval(
-        SAVE, was.account_id, was.subscription_id, now.status, now.period_index, now.period_start,
-        now.period_end, now.next_bill_at, now.bill_error, now.bill_try_count, now.bill_retry_at,
-        now.cancel_at_period_end, now.ends_at, now.plan_version_id, now.plan_id, now.quantity,
-        now.anchor_on, now.bill_index, now.flat_from, now.covered_from, now.advance_until,
-        now.opens_at, now.trial_ends_at, now.change_at, now.next_plan_version_id,
-        now.next_plan_id, now.next_quantity, now.paused_at, now.resumes_at, now.remainder,
-        now.used_from, now.standing_at, now.usage_bill_at, was.revision,
-    )  # fmt: skip
-    return written is not None
+    before, after = [was for was, _ in moves], [now for _, now in moves]
+    rows = await conn.fetch(
+        SAVE_ALL,
+        [one.account_id for one in before],
+        [one.subscription_id for one in before],
+        [one.revision for one in before],
+        *([getattr(one, name) for one in after] for name in MOVES),
+    )
+    return frozenset(row["subscription_id"] for row in rows)
 
 
 async def lock_due(

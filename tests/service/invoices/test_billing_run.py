@@ -1,9 +1,12 @@
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -26,6 +29,29 @@ World = Any  # the fixture's class stands in conftest.py, which tests can not im
 
 def fee(amount: str = "49", currency: str = "EUR") -> tuple[FlatPrice, ...]:
     return (FlatPrice(currency=currency, code="fee", amount=Decimal(amount)),)
+
+
+def calls() -> tuple[PerUnitPrice, ...]:
+    return (PerUnitPrice(currency="EUR", code="calls", meter="api_calls", unit=Decimal(1)),)
+
+
+@contextmanager
+def counting(patch: pytest.MonkeyPatch, sent: list[int]) -> Iterator[None]:
+    """Count the statements that are sent meanwhile into the last of `sent`."""
+    with patch.context() as inside:
+        for name in ("execute", "fetch", "fetchval", "fetchrow"):
+            inside.setattr(asyncpg.Connection, name, _counted(name, sent))
+        yield
+
+
+def _counted(name: str, sent: list[int]) -> Any:
+    real = getattr(asyncpg.Connection, name)
+
+    async def run(*inputs: Any, **named: Any) -> Any:
+        sent[-1] += 1
+        return await real(*inputs, **named)
+
+    return run
 
 
 async def numbers(world: World) -> list[str]:
@@ -155,14 +181,14 @@ async def test_one_that_can_not_be_billed_is_parked_and_the_others_are(
     plan = await world.plan(fee())
     good, bad, better = [await world.account() for _ in range(3)]
     begun = [await world.subscribe(one, plan) for one in (good, bad, better)]
-    post = ledger.post
+    post_all = ledger.post_all
 
-    async def refuse_one(conn: Connection, account_id: UUID, entry: Any) -> bool:
-        if account_id == bad.account_id:
+    async def refuse_one(conn: Connection, entries: Any) -> None:
+        if bad.account_id in {account_id for account_id, _ in entries}:
             await conn.execute("SELECT 1 / 0")
-        return await post(conn, account_id, entry)
+        await post_all(conn, entries)
 
-    monkeypatch.setattr(ledger, "post", refuse_one)
+    monkeypatch.setattr(ledger, "post_all", refuse_one)
     assert await world.bill(END) == 3
     assert await world.invoices(bad) == ()
     assert await numbers(world) == ["INV-2026-000001", "INV-2026-000002"]
@@ -203,11 +229,10 @@ class CrashError(BaseException):
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        ("store", "insert_lines"),
+        ("issue_store", "insert_issued"),
         ("issuers", "take_numbers"),
-        ("store", "finalize"),
-        ("ledger", "post"),
-        ("outbox", "append"),
+        ("ledger", "post_all"),
+        ("outbox", "append_all"),
     ],
 )
 async def test_a_crash_between_two_steps_leaves_nothing_half_written(
@@ -248,7 +273,7 @@ async def test_a_number_that_was_rolled_back_comes_again(
     async def crash(*_inputs: Any) -> None:
         raise CrashError
 
-    monkeypatch.setattr(subscriptions, "advance_period", crash)
+    monkeypatch.setattr(subscriptions, "advance_all", crash)
     with pytest.raises(CrashError):
         await world.bill(END)
     monkeypatch.undo()
@@ -265,14 +290,14 @@ async def test_failures_among_concurrent_workers_leave_no_gap(
     for account in accounts:
         await world.subscribe(account, plan)
     broken = {account.account_id for account in accounts[::4]}
-    post = ledger.post
+    post_all = ledger.post_all
 
-    async def refuse_some(conn: Connection, account_id: UUID, entry: Any) -> bool:
-        if account_id in broken:  # its number is taken by now
+    async def refuse_some(conn: Connection, entries: Any) -> None:
+        if broken & {account_id for account_id, _ in entries}:  # their numbers are taken by now
             raise ZeroDivisionError
-        return await post(conn, account_id, entry)
+        await post_all(conn, entries)
 
-    monkeypatch.setattr(ledger, "post", refuse_some)
+    monkeypatch.setattr(ledger, "post_all", refuse_some)
     runs = [world.run(batch_max=2) for _ in range(4)]
     for _ in range(5):
         await asyncio.gather(*(run.run_due(END, None) for run in runs))
@@ -362,3 +387,20 @@ async def test_accounts_on_a_test_clock_are_billed_by_it_alone(world: World) -> 
     assert await world.bill(END, account.test_clock_id) == 1
     assert (await world.invoice(account)).issued_at == END
     assert await run.next_at(account.test_clock_id) == datetime(2026, 3, 31, tzinfo=UTC)
+
+
+async def test_a_batch_reads_and_writes_in_a_constant_number_of_statements(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = await world.plan((*fee(), *calls()))
+    sent: list[int] = []
+    for size in (1, 2, 9):  # the first one makes the issuer
+        accounts = [await world.account() for _ in range(size)]
+        for account in accounts:
+            await world.subscribe(account, plan)
+            await world.use(account, "3", START)
+        sent.append(0)
+        with counting(monkeypatch, sent):
+            await world.run().run_due(END, None)
+        assert {(await world.invoice(account)).total.minor for account in accounts} == {5200}
+    assert sent[1] == sent[2]

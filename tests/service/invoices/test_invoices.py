@@ -209,8 +209,7 @@ async def test_the_audit_tells_what_moved_and_leaves_the_document_out(world: Wor
         " FROM billing_audit WHERE table_name = 'invoices' ORDER BY audit_id"
     )
     assert [(row["action"], row["status"]) for row in rows] == [
-        ("INSERT", "draft"),
-        ("UPDATE", "open"),
+        ("INSERT", "open"),
         ("UPDATE", "paid"),
     ]
     assert not any(row["has_document"] for row in rows)

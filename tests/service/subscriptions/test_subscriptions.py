@@ -146,7 +146,7 @@ async def test_canceling_at_the_periods_end_keeps_it_until_then(
         assert await service.current_subscription(conn, account.account_id) == kept
     (due,) = await claim(db, END)
     async with db.transaction(WRITER) as conn:
-        ended = await service.advance_period(conn, due, step_of(due, plan))
+        ended = (await service.advance_all(conn, [(due, step_of(due, plan))]))[0]
     assert (ended.status, ended.ends_at, ended.next_bill_at) == (Status.CANCELED, END, None)
     assert await claim(db, END + timedelta(days=90)) == []
 
@@ -202,10 +202,10 @@ async def test_a_parked_one_waits_with_its_reason_and_growing_patience(
 async def test_it_moves_only_from_the_period_that_was_read(db: Database, plan: PlanVersion) -> None:
     new = await begin(db, await make_account(db), plan)
     async with db.transaction(WRITER) as conn:
-        moved = await service.advance_period(conn, new, step_of(new, plan))
+        (moved,) = await service.advance_all(conn, [(new, step_of(new, plan))])
         assert (moved.period_index, moved.period_start) == (1, END)
         with pytest.raises(Conflict) as caught:
-            await service.advance_period(conn, new, step_of(new, plan))
+            await service.advance_all(conn, [(new, step_of(new, plan))])
     assert caught.value.code == "subscription_changed"
 
 
