@@ -19,6 +19,7 @@ from tallystick.money.amount import Money
 from tallystick.pricing.use import Uses
 from tallystick.subscriptions import lifecycle
 from tallystick.subscriptions import service as subscriptions
+from tallystick.subscriptions.bills import present_use
 from tallystick.subscriptions.model import Subscription
 from tallystick.subscriptions.periods import (
     Period,
@@ -26,10 +27,12 @@ from tallystick.subscriptions.periods import (
     local_day,
     period_at,
     start_of_day,
+    whole_period,
     zone,
 )
 from tallystick.subscriptions.periods import period as period_of
 from tallystick.subscriptions.sold import plan_of
+from tallystick.subscriptions.usage_dues import UsageDue
 from tallystick.subscriptions.usage_limits import effective_limits, limits_per_period
 
 
@@ -47,6 +50,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     limits: Mapping[str, Decimal]
     began_at: datetime | None
     subscription: Subscription | None = None
+    due: UsageDue | None = None
 
 
 async def running_of(conn: Connection, account_id: UUID, now: datetime) -> Running:
@@ -68,16 +72,16 @@ async def running_of(conn: Connection, account_id: UUID, now: datetime) -> Runni
             began_at=None,
         )
     plan = await plan_of(conn, subscription)
-    counted_from = lifecycle.anchor(subscription, plan)
-    index, period = period_at(counted_from, max(now, subscription.started_at))
+    due = present_use(subscription, plan, now)
     return Running(
         account=account,
         plan=plan,
-        period=period,
-        previous=period_of(counted_from, index - 1) if index else None,
+        period=due.period,
+        previous=_before(subscription, plan, due),
         limits=included_units(plan) | limits_per_period(effective_limits(plan, own)),
         began_at=subscription.started_at,
         subscription=subscription,
+        due=due,
     )
 
 
@@ -93,7 +97,7 @@ def spend_of(
     """
     if running.plan is None or running.subscription is None:
         return None
-    return period_spend(running.subscription, running.plan, meters, period, uses)
+    return period_spend(running.subscription, _due(running, period), meters, uses)
 
 
 async def uses_of(
@@ -114,6 +118,28 @@ async def uses_of(
         days=Days(zone(running.account.timezone)),
         totals=totals,
     )
+
+
+def _due(running: Running, period: Period) -> UsageDue:
+    """Return what is due for the running period, or for the one before it."""
+    on, plan = running.subscription, running.plan
+    assert on is not None  # noqa: S101 -- who calls has looked
+    assert plan is not None  # noqa: S101
+    if running.due is not None and period == running.period:
+        return running.due
+    whole = whole_period(lifecycle.anchor(on, plan), period.start)
+    return UsageDue(plan=plan, period=period, whole=whole, counts_until=period.end)
+
+
+def _before(on: Subscription, plan: PlanVersion, due: UsageDue) -> Period | None:
+    """Return the billing period before, as far as it had the present terms; None: none had."""
+    counted_from = lifecycle.anchor(on, plan)
+    index, natural = period_at(counted_from, max(due.period.start, on.started_at))
+    if not index or natural.start < due.period.start:
+        return None
+    before = period_of(counted_from, index - 1)
+    start = max(before.start, on.used_from)
+    return Period(start, before.end) if start < before.end else None
 
 
 def _months(now: datetime, timezone: str) -> tuple[Period, Period]:

@@ -10,7 +10,7 @@ from tallystick.invoices.usage_changes import issued_usage_lines, rate_again
 from tallystick.kernel.db import Connection
 from tallystick.metering import service as metering
 from tallystick.subscriptions import service as subscriptions
-from tallystick.subscriptions.lifecycle import running_period
+from tallystick.subscriptions.bills import present_use
 from tallystick.subscriptions.periods import Period
 from tallystick.subscriptions.sold import plan_of
 
@@ -33,7 +33,7 @@ async def watch(
     periods: set[Period] = set()
     if subscription is not None:
         plan = await plan_of(conn, subscription)
-        periods = {subscription.period, running_period(subscription, plan, now)}
+        periods = {subscription.period, present_use(subscription, plan, now).period}
     return Watched(
         meters=meters,
         lines=touched_lines(lines, meters, instants),

@@ -43,6 +43,7 @@ from tallystick.subscriptions.usage_dues import (
     commitment_due,
     running_due,
     usage_due,
+    use_in,
 )
 
 _ENDS: Final = "ends"
@@ -94,6 +95,22 @@ def next_step(
     if subscription.usage_bill_at is not None and at < closes_at(subscription):
         return _look(subscription, plans.now, at)
     return _close(subscription, plans, at)
+
+
+def present_use(subscription: Subscription, plan: PlanVersion, now: datetime) -> UsageDue:
+    """Return the usage that the next invoice bills by the present terms, as of `now`.
+
+    By the calendar, not by the worker: it is the right period even when the one before is still to
+    be billed. After a change in the middle of a period, the part since then.
+    """
+    natural = billing_period_at(subscription, plan, now)[1]
+    start, end = natural.start, natural.end
+    if natural.start <= subscription.period_start <= max(now, subscription.started_at):
+        start = subscription.period_start
+        end = subscription.period_end if subscription.period_end > now else natural.end
+    happens = _what_happens(subscription, end)
+    counts_until = _counts_until(subscription, plan, end, happens)
+    return use_in(subscription, plan, Period(start, end), counts_until)
 
 
 def resumed(

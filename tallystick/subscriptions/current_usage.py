@@ -13,11 +13,10 @@ from tallystick.metering import service as metering
 from tallystick.metering.price_uses import Days, read_uses
 from tallystick.metering.usage_report import UsageReport, reported_meters, usage_report
 from tallystick.subscriptions import service
-from tallystick.subscriptions.lifecycle import running_period
+from tallystick.subscriptions.bills import present_use
 from tallystick.subscriptions.model import Subscription
-from tallystick.subscriptions.periods import whole_period, zone
+from tallystick.subscriptions.periods import zone
 from tallystick.subscriptions.sold import plan_of
-from tallystick.subscriptions.terms import billing_anchor
 from tallystick.subscriptions.usage_limits import effective_limits, limits_per_period
 from tallystick.subscriptions.usage_share import days_of, part_of, usage_share
 
@@ -31,10 +30,10 @@ class CurrentUsage(msgspec.Struct, frozen=True):
 
 
 async def current_usage(conn: Connection, account_id: UUID, now: datetime) -> CurrentUsage | None:
-    """Return the usage of the period that contains `now` (the account's present), exact.
+    """Return the usage that the next invoice bills by the present terms, exact, as of `now`.
 
-    The period runs by the calendar, not by the worker: it is the right one even when the one
-    before is still to be billed. None without a subscription.
+    `now` is the account's present. After a change in the middle of a period it is the part since
+    then: what was used before is billed apart. None without a subscription.
     """
     subscription = await service.current_subscription(conn, account_id)
     if subscription is None:
@@ -43,12 +42,9 @@ async def current_usage(conn: Connection, account_id: UUID, now: datetime) -> Cu
     own = await account_limits.list_limits(conn, account_id)
     limits = limits_per_period(effective_limits(plan, own))
     meters = await catalog.meters_by_codes(conn, reported_meters(plan, limits))
-    running = running_period(subscription, plan, now)
-    totals = await metering.period_totals(
-        conn, account_id, list(meters.values()), running.start, running.end
-    )
-    start, end = running.start, running.end
-    whole = whole_period(billing_anchor(subscription, plan), start)
+    due = present_use(subscription, plan, now)
+    start, end = due.period.start, due.period.end
+    totals = await metering.period_totals(conn, account_id, list(meters.values()), start, end)
     uses = await read_uses(
         conn,
         account_id,
@@ -56,10 +52,12 @@ async def current_usage(conn: Connection, account_id: UUID, now: datetime) -> Cu
         meters,
         start=start,
         end=end,
-        days=Days(zone(subscription.timezone), days_of(whole, subscription.timezone)),
+        days=Days(
+            zone(subscription.timezone), days_of(due.whole, subscription.timezone), due.counts_until
+        ),
         totals=totals,
     )
-    part = part_of(usage_share(subscription, plan, whole, start, end))
+    part = part_of(usage_share(subscription, plan, due.whole, start, due.counts_until))
     report = usage_report(
         plan, meters, totals, start=start, end=end, limits=limits, uses=uses, part=part
     )

@@ -72,7 +72,7 @@ def usage_due(
     is_committed = plan.minimum_commitment and plan.usage_interval is None
     if (is_flat and not is_committed) or used.start >= used.end:
         return ()
-    due = _usage_due(subscription, plan, used, counts_until)
+    due = use_in(subscription, plan, used, counts_until)
     return (replace(due, keeps_paid=keeps_paid),)
 
 
@@ -81,7 +81,7 @@ def running_due(subscription: Subscription, plan: PlanVersion) -> tuple[RunningD
     used = subscription.period
     if subscription.status not in RUNNING or not bills_usage_in_advance(plan):
         return ()
-    return (RunningDue(usage=_usage_due(subscription, plan, used, used.end)),)
+    return (RunningDue(usage=use_in(subscription, plan, used, used.end)),)
 
 
 def commitment_due(
@@ -117,12 +117,13 @@ def _parts(
         natural = period_at(anchor, start)[1]
         is_last = natural.end >= span.end
         until = counts_until if is_last else natural.end
-        yield _usage_due(subscription, plan, Period(start, min(natural.end, span.end)), until)
+        yield use_in(subscription, plan, Period(start, min(natural.end, span.end)), until)
         start = natural.end
 
 
-def _usage_due(
+def use_in(
     subscription: Subscription, plan: PlanVersion, used: Period, counts_until: datetime
 ) -> UsageDue:
+    """Return the usage of a billing period, or of a part of one, as a due."""
     whole = whole_period(billing_anchor(subscription, plan), used.start)
     return UsageDue(plan=plan, period=used, whole=whole, counts_until=counts_until)

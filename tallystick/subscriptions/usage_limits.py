@@ -12,7 +12,7 @@ from tallystick.catalog.limits import all_limits
 from tallystick.catalog.model import Limit, LimitPeriod, PlanVersion
 from tallystick.metering.limits import AppliedLimit, Origin
 from tallystick.metering.limits_store import AccountLimit
-from tallystick.subscriptions.lifecycle import running_period
+from tallystick.subscriptions.bills import present_use
 from tallystick.subscriptions.model import Subscription
 from tallystick.subscriptions.periods import (
     Period,
@@ -89,7 +89,7 @@ def windows(
     day = local_day(at, account.timezone)
     minute = at.astimezone(UTC).replace(second=0, microsecond=0)
     if subscription is not None and plan is not None:
-        billed = running_period(subscription, plan, at)
+        billed = present_use(subscription, plan, at).period
     else:
         first = day.replace(day=1)
         billed = Period(
