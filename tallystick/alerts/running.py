@@ -19,7 +19,7 @@ from tallystick.money.amount import Money
 from tallystick.pricing.use import Uses
 from tallystick.subscriptions import lifecycle
 from tallystick.subscriptions import service as subscriptions
-from tallystick.subscriptions.bills import present_use
+from tallystick.subscriptions.happening import present_use
 from tallystick.subscriptions.model import Subscription
 from tallystick.subscriptions.periods import (
     Period,

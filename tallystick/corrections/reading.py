@@ -10,7 +10,7 @@ from tallystick.invoices.usage_changes import issued_usage_lines, rate_again
 from tallystick.kernel.db import Connection
 from tallystick.metering import service as metering
 from tallystick.subscriptions import service as subscriptions
-from tallystick.subscriptions.bills import present_use
+from tallystick.subscriptions.happening import present_use
 from tallystick.subscriptions.periods import Period
 from tallystick.subscriptions.sold import plan_of
 

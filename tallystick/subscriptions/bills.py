@@ -12,12 +12,20 @@ begins, and every share of a price is a difference of two points on one line (`p
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from tallystick.catalog.model import PlanVersion
+from tallystick.subscriptions.happening import (
+    CHANGES,
+    ENDS,
+    PAUSES,
+    RENEWS,
+    counts_until_of,
+    stops_counting,
+    what_happens,
+)
 from tallystick.subscriptions.lifecycle import (
     closes_at,
     natural_period,
@@ -27,7 +35,7 @@ from tallystick.subscriptions.lifecycle import (
 )
 from tallystick.subscriptions.model import Event, Status, Subscription
 from tallystick.subscriptions.periods import Period, local_day
-from tallystick.subscriptions.proration import starts_to_count, stops_to_count
+from tallystick.subscriptions.proration import starts_to_count
 from tallystick.subscriptions.terms import (
     FlatDue,
     billing_period_at,
@@ -43,14 +51,7 @@ from tallystick.subscriptions.usage_dues import (
     commitment_due,
     running_due,
     usage_due,
-    use_in,
 )
-
-_ENDS: Final = "ends"
-_PAUSES: Final = "pauses"
-_CHANGES: Final = "changes"
-_RENEWS: Final = "renews"
-
 
 Due = UsageDue | RunningDue | FlatDue | CommitmentDue
 
@@ -88,29 +89,13 @@ def next_step(
     if subscription.status is Status.PAUSED and subscription.resumes_at == at:
         again = resumed(subscription, plans.now, at, Event.RESUME)
         return replace(_open(again, plans.now, at), has_begun=True)
-    if subscription.opens_at == at and _what_happens(subscription, at) != _ENDS:
+    if subscription.opens_at == at and what_happens(subscription, at) != ENDS:
         if subscription.trial_ends_at == at and not has_payment_method:
             return _end_trial_without_method(subscription, plans, at)
         return _open(subscription, plans.now, at)
     if subscription.usage_bill_at is not None and at < closes_at(subscription):
         return _look(subscription, plans.now, at)
     return _close(subscription, plans, at)
-
-
-def present_use(subscription: Subscription, plan: PlanVersion, now: datetime) -> UsageDue:
-    """Return the usage that the next invoice bills by the present terms, as of `now`.
-
-    By the calendar, not by the worker: it is the right period even when the one before is still to
-    be billed. After a change in the middle of a period, the part since then.
-    """
-    natural = billing_period_at(subscription, plan, now)[1]
-    start, end = natural.start, natural.end
-    if natural.start <= subscription.period_start <= max(now, subscription.started_at):
-        start = subscription.period_start
-        end = subscription.period_end if subscription.period_end > now else natural.end
-    happens = _what_happens(subscription, end)
-    counts_until = _counts_until(subscription, plan, end, happens)
-    return use_in(subscription, plan, Period(start, end), counts_until)
 
 
 def resumed(
@@ -189,10 +174,10 @@ def _end_trial_without_method(subscription: Subscription, plans: Plans, at: date
 
 def _close(subscription: Subscription, plans: Plans, at: datetime) -> Step:
     """End a period or the part of one that had these terms, and begin what follows."""
-    happens = _what_happens(subscription, at)
-    counts_until = _counts_until(subscription, plans.now, at, happens)
+    happens = what_happens(subscription, at)
+    counts_until = counts_until_of(subscription, plans.now, at, happens)
     used = Period(subscription.period_start, at)
-    keeps = happens == _ENDS and subscription.remainder == "none"
+    keeps = happens == ENDS and subscription.remainder == "none"
     usage = usage_due(subscription, plans.now, used, counts_until, keeps_paid=keeps)
     commitment = _commitment(subscription, plans.now, at, counts_until, happens)
     arrears = _in_arrears(subscription, plans.now, at, counts_until, happens)
@@ -200,14 +185,14 @@ def _close(subscription: Subscription, plans: Plans, at: datetime) -> Step:
     given_back = _given_back(subscription, plans.now, counts_until, happens)
     seen = replace(subscription, usage_bill_at=None)
     after, opening = _follow(seen, plans, at, counts_until, happens)
-    follows = plans.following if happens == _CHANGES else plans.now
-    running = running_due(after, follows) if follows and happens in {_CHANGES, _RENEWS} else ()
+    follows = plans.following if happens == CHANGES else plans.now
+    running = running_due(after, follows) if follows and happens in {CHANGES, RENEWS} else ()
     return Step(
         at=at,
         period=used if closing else _span(given_back, opening, used),
         dues=(*closing, *given_back, *opening, *running),
         after=_billed(after),
-        has_begun=happens in {_CHANGES, _RENEWS},
+        has_begun=happens in {CHANGES, RENEWS},
     )
 
 
@@ -219,48 +204,9 @@ def _commitment(
     happens: str,
 ) -> tuple[CommitmentDue, ...]:
     whole = fee_period(subscription, plan, subscription.period_start)
-    if happens == _RENEWS and at < whole.end:
+    if happens == RENEWS and at < whole.end:
         return ()
     return commitment_due(subscription, plan, at, counts_until)
-
-
-def _what_happens(subscription: Subscription, at: datetime) -> str:
-    def is_due(instant: datetime | None) -> bool:
-        return instant is not None and instant <= at
-
-    if is_due(subscription.ends_at):
-        return _ENDS
-    if is_due(subscription.paused_at):
-        return _PAUSES
-    return _CHANGES if is_due(subscription.change_at) else _RENEWS
-
-
-def _counts_until(
-    subscription: Subscription, plan: PlanVersion, at: datetime, happens: str
-) -> datetime:
-    """Return until when flat prices of the present terms count.
-
-    Up to the day of a change; with the day on which all ends; not before a trial ends.
-    """
-    if subscription.status is Status.TRIALING or _is_in_trial(subscription, at):
-        return subscription.flat_from
-    if happens == _RENEWS:
-        return max(at, subscription.flat_from)
-    if happens == _CHANGES:
-        counts = starts_to_count(plan.proration, at, subscription.timezone)
-    else:
-        counts = _stops_to_count(subscription, plan, at)
-    return max(counts, subscription.flat_from)
-
-
-def _stops_to_count(subscription: Subscription, plan: PlanVersion, at: datetime) -> datetime:
-    """Return until when counts what ends at `at`: with that day, unless a period ends there."""
-    is_edge = billing_period_at(subscription, plan, at)[1].start == at > subscription.started_at
-    return at if is_edge else stops_to_count(plan.proration, at, subscription.timezone)
-
-
-def _is_in_trial(subscription: Subscription, at: datetime) -> bool:
-    return subscription.trial_ends_at is not None and at <= subscription.trial_ends_at
 
 
 def _in_arrears(
@@ -271,7 +217,7 @@ def _in_arrears(
     happens: str,
 ) -> tuple[FlatDue, ...]:
     whole = fee_period(subscription, plan, subscription.period_start)
-    if happens == _RENEWS and at < whole.end:
+    if happens == RENEWS and at < whole.end:
         return ()
     start = max(subscription.flat_from, whole.start)
     if start >= counts_until:
@@ -285,8 +231,8 @@ def _given_back(
 ) -> tuple[FlatDue, ...]:
     """Return what was paid in advance for a time that these terms do not reach."""
     paid_until = subscription.advance_until
-    is_kept = happens == _ENDS and subscription.remainder == "none"
-    if happens == _RENEWS or paid_until is None or paid_until <= counts_until or is_kept:
+    is_kept = happens == ENDS and subscription.remainder == "none"
+    if happens == RENEWS or paid_until is None or paid_until <= counts_until or is_kept:
         return ()
     whole = fee_period(subscription, plan, counts_until)
     unused = Period(counts_until, paid_until)
@@ -300,19 +246,19 @@ def _follow(
     counts_until: datetime,
     happens: str,
 ) -> tuple[Subscription, tuple[FlatDue, ...]]:
-    if happens == _RENEWS:
+    if happens == RENEWS:
         return _renewed(subscription, plans.now, at)
-    if happens == _CHANGES:
+    if happens == CHANGES:
         assert plans.following is not None  # noqa: S101 -- whoever calls has read it
         return _changed(subscription, plans, at, counts_until)
     kept = subscription.advance_until if subscription.remainder == "none" else None
     stopped = replace(
         subscription,
-        flat_from=max(counts_until, kept or counts_until) if happens == _ENDS else counts_until,
+        flat_from=max(counts_until, kept or counts_until) if happens == ENDS else counts_until,
         advance_until=None,
         opens_at=None,
     )
-    if happens == _PAUSES:
+    if happens == PAUSES:
         return replace(stopped, next_bill_at=subscription.resumes_at), ()
     ended = next_status(subscription.status, Event.END)
     return replace(without_change(stopped), status=ended, next_bill_at=None), ()
@@ -332,7 +278,7 @@ def _changed(
     subscription: Subscription, plans: Plans, at: datetime, counts_from: datetime
 ) -> tuple[Subscription, tuple[FlatDue, ...]]:
     change, plan = subscription.change, plans.following
-    assert change is not None  # noqa: S101 -- `_what_happens` has seen it
+    assert change is not None  # noqa: S101 -- `what_happens` has seen it
     assert plan is not None  # noqa: S101
     on = replace(
         without_change(_anchored_anew(subscription, plans.now, plan, at, counts_from)),
@@ -377,7 +323,7 @@ def _in_advance(
     start = max(subscription.flat_from, subscription.advance_until or subscription.flat_from)
     end = whole.end
     if subscription.ends_at is not None and subscription.ends_at < end:
-        end = _stops_to_count(subscription, plan, subscription.ends_at)
+        end = stops_counting(subscription, plan, subscription.ends_at)
     if start >= end:
         return subscription, ()
     part = Period(max(start, whole.start), end)

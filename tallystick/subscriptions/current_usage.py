@@ -13,7 +13,7 @@ from tallystick.metering import service as metering
 from tallystick.metering.price_uses import Days, read_uses
 from tallystick.metering.usage_report import UsageReport, reported_meters, usage_report
 from tallystick.subscriptions import service
-from tallystick.subscriptions.bills import present_use
+from tallystick.subscriptions.happening import present_use
 from tallystick.subscriptions.model import Subscription
 from tallystick.subscriptions.periods import zone
 from tallystick.subscriptions.sold import plan_of

@@ -12,7 +12,7 @@ from tallystick.catalog.limits import all_limits
 from tallystick.catalog.model import Limit, LimitPeriod, PlanVersion
 from tallystick.metering.limits import AppliedLimit, Origin
 from tallystick.metering.limits_store import AccountLimit
-from tallystick.subscriptions.bills import present_use
+from tallystick.subscriptions.happening import present_use
 from tallystick.subscriptions.model import Subscription
 from tallystick.subscriptions.periods import (
     Period,
