@@ -59,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stripe_js_url: str = STRIPE_JS
     lago_api_url: str | None = None
     lago_api_key: str | None = None
+    vat_check_url: str | None = None
     jwt_secret: str | None = None
     jwt_jwks_url: str | None = None
     jwt_issuer: str | None = None
@@ -223,6 +224,7 @@ VARIABLES: Final = (
     Variable("STRIPE_JS_URL", "stripe_js_url", read_url, "the page script of Stripe"),
     Variable("LAGO_API_URL", "lago_api_url", read_url, "a Lago server that gets all usage too"),
     Variable("LAGO_API_KEY", "lago_api_key", read_key, "the key for it"),
+    Variable("TALLYSTICK_VAT_CHECK_URL", "vat_check_url", read_url, "where VAT numbers are asked"),
     Variable("TALLYSTICK_JWT_SECRET", "jwt_secret", str, "HS256 secret, 32 bytes or more"),
     Variable("TALLYSTICK_JWT_JWKS_URL", "jwt_jwks_url", read_url, "keys of RS256/ES256 tokens"),
     Variable("TALLYSTICK_JWT_ISSUER", "jwt_issuer", str, "required issuer of tokens"),

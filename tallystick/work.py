@@ -47,6 +47,7 @@ from tallystick.subscriptions.events import (
     SUBSCRIPTION_STARTED,
 )
 from tallystick.subscriptions.usage_watch import UsageWatch
+from tallystick.taxes.online import NumberChecks
 from tallystick.webhooks.jobs import InboxWorker
 from tallystick.whatif.jobs import WhatIfs
 
@@ -85,6 +86,7 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
         Fold(db).kind(),
         Aside(db, timedelta(days=services.settings.event_parked_days_max)).kind(),
         *archive_kinds(services),
+        *tax_number_kinds(services),
         WhatIfs(db).kind(),
         PlanMigrations(db, services.seller).kind(),
         WallKind("test_clocks", advancer.run_due),
@@ -98,6 +100,12 @@ def lago_kinds(services: Services) -> tuple[WallKind, ...]:
         return ()
     sender = Sender(services.db, services.lago, services.clock)
     return sender.kind(), Sweep(services.db, services.lago, services.clock).kind()
+
+
+def tax_number_kinds(services: Services) -> tuple[WallKind, ...]:
+    """Return the checks of VAT numbers, if there is somebody to ask."""
+    url = services.settings.vat_check_url
+    return () if url is None else (NumberChecks(services.db, url).kind(),)
 
 
 def archive_kinds(services: Services) -> tuple[WallKind, ...]:

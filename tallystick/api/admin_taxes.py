@@ -22,7 +22,14 @@ from tallystick.kernel.errors import BadInput
 from tallystick.money.exact import plain
 from tallystick.taxes import service
 from tallystick.taxes.checks import PERCENT_DECIMALS_MAX, SOURCE_LENGTH_MAX
-from tallystick.taxes.model import STANDARD, Exemption, NewExemption, NewTaxRate, TaxRate
+from tallystick.taxes.model import (
+    STANDARD,
+    CheckOutcome,
+    Exemption,
+    NewExemption,
+    NewTaxRate,
+    TaxRate,
+)
 from tallystick.taxes.outlook import TaxesToday, taxes_today
 
 BASE: Final = "/api/v1/admin/tax-rates"
@@ -164,6 +171,8 @@ class AccountTaxes(msgspec.Struct, frozen=True, kw_only=True):
     country: str
     region: str | None
     tax_number: str | None
+    tax_number_outcome: CheckOutcome | None
+    tax_number_checked_at: datetime | None
     taxes: list[AppliedAnswer]
     problem: str | None
     exemptions: list[ExemptionAnswer]
@@ -266,7 +275,9 @@ def account_taxes(found: TaxesToday) -> AccountTaxes:
     return AccountTaxes(
         country=found.buyer.country,
         region=found.buyer.region,
-        tax_number=found.buyer.tax_number,
+        tax_number=found.tax_number,
+        tax_number_outcome=found.number_check.outcome if found.number_check else None,
+        tax_number_checked_at=found.number_check.checked_at if found.number_check else None,
         taxes=[
             AppliedAnswer(
                 name=tax.name,

@@ -74,15 +74,40 @@ CALL audit_table('tax_exemptions');
 CREATE TRIGGER kept BEFORE UPDATE OR DELETE ON tax_exemptions
     FOR EACH ROW EXECUTE FUNCTION keep_but_for_the_end();
 
--- What the authority says of an account's tax number, as it was asked last.
+-- What the authority says of an account's tax number, and when it is asked next.
 CREATE TABLE tax_number_checks (
     account_id uuid PRIMARY KEY REFERENCES accounts,
+    country char(2) NOT NULL,
     tax_number text NOT NULL,
     outcome text NOT NULL CHECK (outcome IN ('confirmed', 'refused', 'unknown')),
-    checked_at timestamptz NOT NULL,
+    checked_at timestamptz,
     try_count integer NOT NULL CHECK (try_count >= 0),
-    next_check_at timestamptz NOT NULL
+    next_check_at timestamptz NOT NULL,
+    CHECK (outcome = 'unknown' OR checked_at IS NOT NULL)
 );
 CALL protect_tenant_table('tax_number_checks');
 REVOKE INSERT, UPDATE, DELETE ON tax_number_checks FROM tallystick_account;
 CREATE INDEX tax_number_checks_due ON tax_number_checks (next_check_at);
+
+-- Whatever writes a tax number, it is to be checked: nobody has to remember it.
+CREATE FUNCTION want_tax_number_check() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+BEGIN
+    IF NEW.tax_number IS NULL THEN
+        DELETE FROM tax_number_checks WHERE account_id = NEW.account_id;
+    ELSE
+        INSERT INTO tax_number_checks AS c
+            (account_id, country, tax_number, outcome, try_count, next_check_at)
+        VALUES (NEW.account_id, NEW.country, NEW.tax_number, 'unknown', 0, clock_timestamp())
+        ON CONFLICT (account_id) DO UPDATE SET country = EXCLUDED.country,
+            tax_number = EXCLUDED.tax_number, outcome = 'unknown', checked_at = NULL,
+            try_count = 0, next_check_at = EXCLUDED.next_check_at
+        WHERE (c.country, c.tax_number) <> (EXCLUDED.country, EXCLUDED.tax_number);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER tax_number_written AFTER INSERT ON accounts
+    FOR EACH ROW WHEN (NEW.tax_number IS NOT NULL) EXECUTE FUNCTION want_tax_number_check();
+CREATE TRIGGER tax_number_rewritten AFTER UPDATE OF tax_number, country ON accounts
+    FOR EACH ROW WHEN ((OLD.tax_number, OLD.country) IS DISTINCT FROM (NEW.tax_number, NEW.country))
+    EXECUTE FUNCTION want_tax_number_check();

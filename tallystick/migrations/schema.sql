@@ -835,6 +835,24 @@ BEGIN
     PERFORM pg_notify('tallystick_due', TG_TABLE_NAME);
     RETURN NULL;
 END $$;
+CREATE FUNCTION public.want_tax_number_check() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public'
+    AS $$
+BEGIN
+    IF NEW.tax_number IS NULL THEN
+        DELETE FROM tax_number_checks WHERE account_id = NEW.account_id;
+    ELSE
+        INSERT INTO tax_number_checks AS c
+            (account_id, country, tax_number, outcome, try_count, next_check_at)
+        VALUES (NEW.account_id, NEW.country, NEW.tax_number, 'unknown', 0, clock_timestamp())
+        ON CONFLICT (account_id) DO UPDATE SET country = EXCLUDED.country,
+            tax_number = EXCLUDED.tax_number, outcome = 'unknown', checked_at = NULL,
+            try_count = 0, next_check_at = EXCLUDED.next_check_at
+        WHERE (c.country, c.tax_number) <> (EXCLUDED.country, EXCLUDED.tax_number);
+    END IF;
+    RETURN NULL;
+END $$;
 CREATE FUNCTION public.write_audit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1931,11 +1949,13 @@ CREATE TABLE public.tax_exemptions (
 );
 CREATE TABLE public.tax_number_checks (
     account_id uuid NOT NULL,
+    country character(2) NOT NULL,
     tax_number text NOT NULL,
     outcome text NOT NULL,
-    checked_at timestamp with time zone NOT NULL,
+    checked_at timestamp with time zone,
     try_count integer NOT NULL,
     next_check_at timestamp with time zone NOT NULL,
+    CONSTRAINT tax_number_checks_check CHECK (((outcome = 'unknown'::text) OR (checked_at IS NOT NULL))),
     CONSTRAINT tax_number_checks_outcome_check CHECK ((outcome = ANY (ARRAY['confirmed'::text, 'refused'::text, 'unknown'::text]))),
     CONSTRAINT tax_number_checks_try_count_check CHECK ((try_count >= 0))
 );
@@ -2912,6 +2932,8 @@ CREATE TRIGGER notes_usage AFTER INSERT ON public.usage_events REFERENCING NEW T
 CREATE TRIGGER notes_usage AFTER INSERT ON public.usage_voids REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
 CREATE TRIGGER of_invoice BEFORE INSERT OR UPDATE ON public.credited_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_other_line();
 CREATE TRIGGER of_invoice BEFORE INSERT OR UPDATE ON public.credited_taxes FOR EACH ROW EXECUTE FUNCTION public.refuse_other_tax();
+CREATE TRIGGER tax_number_rewritten AFTER UPDATE OF tax_number, country ON public.accounts FOR EACH ROW WHEN (((old.tax_number IS DISTINCT FROM new.tax_number) OR (old.country IS DISTINCT FROM new.country))) EXECUTE FUNCTION public.want_tax_number_check();
+CREATE TRIGGER tax_number_written AFTER INSERT ON public.accounts FOR EACH ROW WHEN ((new.tax_number IS NOT NULL)) EXECUTE FUNCTION public.want_tax_number_check();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.outbox FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.payments FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT OR UPDATE ON public.plan_migrations FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();

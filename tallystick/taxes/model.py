@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,8 @@ STANDARD: Final = "standard"
 """The tax code of what says no other."""
 EU_SCHEME: Final = "EU"
 """As the country of a registration: the One-Stop Shop, for buyers in all member states."""
+CheckOutcome = Literal["confirmed", "refused", "unknown"]
+"""What its authority says of a tax number: it is somebody's, it is nobody's, or no answer."""
 
 
 class NewTaxRate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,6 +120,21 @@ class Exemption(NewExemption, frozen=True, kw_only=True):
         is_there = self.country in (None, place.country) and self.region in (None, place.region)
         is_then = self.valid_from <= day and (self.valid_until is None or day < self.valid_until)
         return is_there and is_then
+
+
+class NumberCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """What the authority said of an account's tax number at `checked_at`, None: nothing yet.
+
+    `unknown`: it gave no answer, `try_count` times.
+    """
+
+    account_id: UUID
+    country: str
+    tax_number: str
+    outcome: CheckOutcome
+    checked_at: datetime | None
+    try_count: int
+    next_check_at: datetime
 
 
 class ManualRate(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from tallystick.accounts.model import Account
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
 from tallystick.taxes import service
-from tallystick.taxes.model import STANDARD, Applied, Buyer, Exemption
+from tallystick.taxes.model import STANDARD, Applied, Buyer, Exemption, NumberCheck
 from tallystick.taxes.rules import buyer_of, determine
 
 
@@ -20,6 +20,8 @@ class TaxesToday(msgspec.Struct, frozen=True, kw_only=True):
     taxes: tuple[Applied, ...]
     problem: str | None
     exemptions: tuple[Exemption, ...]
+    tax_number: str | None
+    number_check: NumberCheck | None
 
 
 async def taxes_today(conn: Connection, account: Account, now: datetime) -> TaxesToday:
@@ -37,4 +39,6 @@ async def taxes_today(conn: Connection, account: Account, now: datetime) -> Taxe
         taxes=taxes,
         problem=problem,
         exemptions=await service.list_exemptions(conn, account.account_id),
+        tax_number=account.tax_number,
+        number_check=await service.number_check(conn, account.account_id),
     )

@@ -27,6 +27,7 @@ from tallystick.taxes.model import (
     Exemption,
     NewExemption,
     NewTaxRate,
+    NumberCheck,
     Place,
     Seller,
     TaxRate,
@@ -184,9 +185,23 @@ async def read_terms(conn: Connection, accounts: Collection[Account]) -> dict[UU
     terms = TaxTerms(
         rates=_by_country(await store.of_countries(conn, countries)),
         exemptions=_by_account(await store.exemptions(conn, ids)),
-        refused=await store.refused(conn, ids),
+        refused=await _refused(conn, taxed),
     )
     return {account_id: replace(terms, seller=seller) for account_id, seller in sellers.items()}
+
+
+async def _refused(conn: Connection, accounts: Collection[Account]) -> frozenset[UUID]:
+    numbers = {account.account_id: account.tax_number for account in accounts if account.tax_number}
+    return frozenset(
+        one.account_id
+        for one in await store.checks(conn, list(numbers))
+        if one.outcome == "refused" and one.tax_number == numbers[one.account_id]
+    )
+
+
+async def number_check(conn: Connection, account_id: UUID) -> NumberCheck | None:
+    """Return what is known of an account's tax number; None without one."""
+    return next(iter(await store.checks(conn, [account_id])), None)
 
 
 def seller_of(issuer: Issuer | None) -> Seller:

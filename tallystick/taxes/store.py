@@ -1,14 +1,14 @@
 """SQL of tax rates, exemptions, and what is known of tax numbers."""
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from tallystick.kernel.db import Connection
-from tallystick.taxes.model import Exemption, TaxRate
+from tallystick.taxes.model import Exemption, NumberCheck, TaxRate
 
 INSERT: Final = """
 INSERT INTO tax_rates (tax_rate_id, country, region, tax_code, name, percent, category, reason,
@@ -54,9 +54,21 @@ EXEMPTIONS: Final = """
 SELECT * FROM tax_exemptions WHERE account_id = ANY ($1::uuid[])
 ORDER BY account_id, valid_from, tax_exemption_id
 """
-REFUSED: Final = """
-SELECT c.account_id FROM tax_number_checks c JOIN accounts a USING (account_id)
-WHERE c.account_id = ANY ($1::uuid[]) AND c.outcome = 'refused' AND a.tax_number = c.tax_number
+CHECKS: Final = "SELECT * FROM tax_number_checks WHERE account_id = ANY ($1::uuid[])"
+# Whoever claims a check has so long for it; another process takes it up then.
+CLAIM_CHECKS: Final = """
+UPDATE tax_number_checks SET next_check_at = $3
+WHERE account_id IN (
+    SELECT account_id FROM tax_number_checks
+    WHERE next_check_at <= $2 AND country = ANY ($1::text[])
+    ORDER BY next_check_at LIMIT $4 FOR UPDATE SKIP LOCKED)
+RETURNING *
+"""
+# A number that was changed meanwhile is another one, and is asked for itself.
+SAVE_CHECK: Final = """
+UPDATE tax_number_checks
+SET outcome = $3, checked_at = $4, try_count = $5, next_check_at = $6
+WHERE account_id = $1 AND tax_number = $2
 """
 
 
@@ -138,7 +150,23 @@ async def exemptions(conn: Connection, account_ids: Collection[UUID]) -> tuple[E
     return tuple(msgspec.convert(dict(row), Exemption) for row in rows)
 
 
-async def refused(conn: Connection, account_ids: Collection[UUID]) -> frozenset[UUID]:
-    """Return which of these accounts have a tax number that its authority does not know."""
-    rows = await conn.fetch(REFUSED, list(account_ids))
-    return frozenset(row["account_id"] for row in rows)
+async def checks(conn: Connection, account_ids: Collection[UUID]) -> tuple[NumberCheck, ...]:
+    """Return what is known of the tax numbers of these accounts."""
+    rows = await conn.fetch(CHECKS, list(account_ids))
+    return tuple(msgspec.convert(dict(row), NumberCheck) for row in rows)
+
+
+async def claim_checks(
+    conn: Connection, countries: Collection[str], now: datetime, until: datetime, limit: int
+) -> tuple[NumberCheck, ...]:
+    """Take checks that are due; they are due again at `until`."""
+    rows = await conn.fetch(CLAIM_CHECKS, sorted(countries), now, until, limit)
+    return tuple(msgspec.convert(dict(row), NumberCheck) for row in rows)
+
+
+async def save_check(conn: Connection, check: NumberCheck) -> None:
+    """Write what came of a check, unless the account has another number by now."""
+    await conn.execute(
+        SAVE_CHECK, check.account_id, check.tax_number, check.outcome, check.checked_at,
+        check.try_count, check.next_check_at,
+    )  # fmt: skip
