@@ -63,7 +63,11 @@ def worker_of(services: Services) -> Worker:
 def account_kinds(services: Services) -> tuple[AccountKind, ...]:
     """Return the work on account time, in the order in which one instant's work is done."""
     billing = BillingRun(
-        services.db, services.clock, services.seller, has_method=methods.has_method
+        services.db,
+        services.clock,
+        services.seller,
+        has_method=methods.has_method,
+        late_window=services.corrections.window,
     )
     lapses = CreditLapses(services.db)
     alerts = AlertWork(services.db, services.clock)

@@ -59,7 +59,7 @@ class Corrections:
         self._db = db
         self._clock = clock
         self._ahead_max = ahead_max
-        self._window = window
+        self.window = window
 
     async def reverse(self, named: Named, terms: Terms) -> Outcome:
         """Take an event out of every total; again changes nothing.
@@ -119,7 +119,7 @@ class Corrections:
         before = await read(conn, account_id, watched)
         written = await plan.write(conn)
         after = await read(conn, account_id, watched)
-        effect = compare(watched, before, after, times.now, self._window)
+        effect = compare(watched, before, after, times.now, self.window)
         outcome = Outcome(
             state="applied" if written.corrections else "unchanged",
             effect=effect,

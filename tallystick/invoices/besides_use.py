@@ -1,10 +1,8 @@
 """Reading what an account's invoices take besides what is due, using it up, and giving it back."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime, timedelta
 from uuid import UUID
-
-from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
 from tallystick.catalog import offers
@@ -13,16 +11,25 @@ from tallystick.invoices import adjustment_store
 from tallystick.invoices.adjustments import Adjustment, Kept, OpenAdjustment
 from tallystick.invoices.besides import Besides
 from tallystick.invoices.compose import Composed
+from tallystick.invoices.late_usage import Late, read_late
+from tallystick.invoices.usage_changes import settle_usage_change
 from tallystick.issuers import service as issuers
 from tallystick.issuers.model import Issuer
 from tallystick.kernel.db import Connection
 
 
-async def lock_besides(conn: Connection, account_ids: Sequence[UUID]) -> Mapping[UUID, Besides]:
-    """Return it for each of these accounts, locked until the transaction ends; a query a sort."""
+async def lock_besides(
+    conn: Connection, accounts: Collection[Account], now: datetime, late_window: timedelta | None
+) -> Mapping[UUID, Besides]:
+    """Return it for each of these accounts, locked until the transaction ends; a query a sort.
+
+    With usage of closed periods that changed, if they ended within the window; None: without.
+    """
+    account_ids = [account.account_id for account in accounts]
     coupons = await offers.lock_redemptions(conn, account_ids)
     open_ = await adjustment_store.open_adjustments(conn, account_ids, lock=True)
-    return _of_each(account_ids, coupons, open_)
+    late = {} if late_window is None else await read_late(conn, account_ids, now, late_window)
+    return _of_each(accounts, coupons, open_, late, await issuers.known_issuers(conn, accounts))
 
 
 async def read_besides(conn: Connection, account: Account) -> Besides:
@@ -30,8 +37,8 @@ async def read_besides(conn: Connection, account: Account) -> Besides:
     account_id = account.account_id
     coupons = await offers.open_redemptions(conn, [account_id])
     open_ = await adjustment_store.open_adjustments(conn, [account_id], lock=False)
-    found = _of_each([account_id], coupons, open_)[account_id]
-    return asked_by(found, await issuers.find_issuer_of(conn, account))
+    issuer = await issuers.known_issuers(conn, [account])
+    return _of_each([account], coupons, open_, {}, issuer)[account_id]
 
 
 async def use_besides(conn: Connection, made: Composed, invoice_id: UUID, at: datetime) -> None:
@@ -39,33 +46,33 @@ async def use_besides(conn: Connection, made: Composed, invoice_id: UUID, at: da
     account_id = made.account.account_id
     await offers.use_redemptions(conn, account_id, made.coupons)
     await adjustment_store.use(conn, account_id, invoice_id, made.used)
+    for change in made.changes:
+        await settle_usage_change(conn, change)
     for amount, kind in ((made.kept, made.kind_of_kept), (made.carried, "carried")):
         if not amount.is_zero():
             await adjustment_store.keep(conn, account_id, invoice_id, Kept(amount, kind, at))
 
 
-def asked_by(besides: Besides, issuer: Issuer | None) -> Besides:
-    """Return it with what the issuer of the account's invoices asks for; None: nothing."""
-    if issuer is None:
-        return besides
-    return replace(
-        besides, minimum_amounts=issuer.minimum_amounts, skips_zero=issuer.zero_rule == "skip"
-    )
-
-
 def _of_each(
-    account_ids: Sequence[UUID],
+    accounts: Collection[Account],
     coupons: Mapping[UUID, tuple[Redemption, ...]],
     open_: Iterable[OpenAdjustment],
+    late: Mapping[UUID, Late],
+    issued_by: Mapping[UUID, Issuer | None],
 ) -> dict[UUID, Besides]:
     left: dict[tuple[UUID, str], list[Adjustment]] = {}
     for one in open_:
         left.setdefault((one.account_id, one.kind), []).append(one.adjustment)
-    return {
-        account_id: Besides(
+    found: dict[UUID, Besides] = {}
+    for account_id in (account.account_id for account in accounts):
+        changed, issuer = late.get(account_id), issued_by.get(account_id)
+        found[account_id] = Besides(
             coupons=coupons.get(account_id, ()),
             carried=tuple(left.get((account_id, "carried"), ())),
             credit=tuple(left.get((account_id, "credit"), ())),
+            late=changed.lines if changed else (),
+            changes=changed.changes if changed else (),
+            minimum_amounts=issuer.minimum_amounts if issuer else {},
+            skips_zero=issuer is not None and issuer.zero_rule == "skip",
         )
-        for account_id in account_ids
-    }
+    return found

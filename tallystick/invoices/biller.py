@@ -4,7 +4,7 @@ The billing run does it for all that are due; a change does it at once, in its o
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -18,14 +18,12 @@ from tallystick.catalog.currencies import priced_in
 from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.documents.document import Party
 from tallystick.invoices import store, usage_fees_store
-from tallystick.invoices.besides import Besides
-from tallystick.invoices.besides_use import asked_by, lock_besides, use_besides
+from tallystick.invoices.besides_use import lock_besides, use_besides
 from tallystick.invoices.compose import Bill, Composed, Failed, compose_what_can
 from tallystick.invoices.dues import FeeOf, came_of
 from tallystick.invoices.finalize import issue_all
 from tallystick.invoices.usage_lines import metered_codes
 from tallystick.invoices.usage_totals import Used, read_totals
-from tallystick.issuers.service import known_issuers
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
 from tallystick.metering.many_periods import Totals
@@ -65,7 +63,11 @@ class Book(msgspec.Struct, frozen=True):
 
 
 class Biller:
-    """Bills subscriptions within one transaction, of the writer's scope, at the present `now`."""
+    """Bills subscriptions within one transaction, of the writer's scope, at the present `now`.
+
+    `late_window`: how long after its end a closed period whose usage changed is put right; None:
+    that is left to the billing run.
+    """
 
     def __init__(
         self,
@@ -74,12 +76,15 @@ class Biller:
         seller: Party,
         has_method: HasMethod | None,
         ahead: Sequence[FeeOf] = (),
+        *,
+        late_window: timedelta | None = None,
     ) -> None:
         self._conn = conn
         self._now = now
         self._seller = seller
         self._has_method = has_method
         self._ahead = ahead
+        self._late_window = late_window
 
     async def draft(self, due: Subscription, book: Book) -> Bill | None:
         """Return what comes next for the subscription, None when nothing does."""
@@ -121,7 +126,8 @@ class Biller:
         """
         keys = {(whose, bill.key) for whose, bills in billed.items() for bill in bills}
         invoiced = await store.invoiced(self._conn, keys)
-        besides = await self._besides([book.accounts[whose] for whose in billed])
+        accounts_billed = [book.accounts[whose] for whose in billed]
+        besides = await lock_besides(self._conn, accounts_billed, self._now, self._late_window)
         made: list[Composed] = []
         failed: list[Failed] = []
         for whose, bills in billed.items():
@@ -150,11 +156,6 @@ class Biller:
         invoices = await issue_all(self._conn, drafts, seller=self._seller, at=self._now)
         for one, invoice in zip(made, invoices, strict=True):
             await use_besides(self._conn, one, invoice.invoice_id, self._now)
-
-    async def _besides(self, billed: Sequence[Account]) -> dict[UUID, Besides]:
-        found = await lock_besides(self._conn, [account.account_id for account in billed])
-        issuer_of = await known_issuers(self._conn, billed)
-        return {whose: asked_by(one, issuer_of[whose]) for whose, one in found.items()}
 
     async def _step(self, due: Subscription, book: Book) -> Step | None:
         plan, following = book.version(due.plan_version_id, due.currency), due.next_plan_version_id

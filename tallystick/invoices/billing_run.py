@@ -7,7 +7,7 @@ number series is locked for the writing alone.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.due import AccountKind
 from tallystick.kernel.errors import TallystickError
+from tallystick.metering.archive_model import CORRECTION_WINDOW
 from tallystick.money.errors import MoneyError
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.model import Subscription
@@ -31,7 +32,11 @@ log = structlog.get_logger()
 
 
 class BillingRun:
-    """The work of the kind `billing`; `clock` is wall time, `seller` stands on each invoice."""
+    """The work of the kind `billing`; `clock` is wall time, `seller` stands on each invoice.
+
+    Usage of closed periods that changed is billed, or given back, within `late_window` of their
+    end.
+    """
 
     def __init__(
         self,
@@ -41,12 +46,14 @@ class BillingRun:
         *,
         has_method: HasMethod | None = None,
         batch_max: int = BATCH_MAX,
+        late_window: timedelta = CORRECTION_WINDOW,
     ) -> None:
         self._db = db
         self._clock = clock
         self._seller = seller
         self._has_method = has_method
         self._batch_max = batch_max
+        self._late_window = late_window
 
     @property
     def kind(self) -> AccountKind:
@@ -69,7 +76,9 @@ class BillingRun:
             due = await subscriptions.claim_due(conn, now, wall, test_clock_id, self._batch_max)
             if due:
                 book = await read_book(conn, due)
-                biller = Biller(conn, now, self._seller, self._has_method)
+                biller = Biller(
+                    conn, now, self._seller, self._has_method, late_window=self._late_window
+                )
                 await _Batch(conn, wall, biller, book).bill(due)
         return len(due)
 

@@ -71,6 +71,7 @@ def _line(
         period_end=first.period_end,
         amount=amount,
         plan_code=plan_code,
+        subscription_id=first.subscription_id,
         derivation=Derivation(
             kind="change",
             plan_version_id=was.plan_version_id,

@@ -4,18 +4,20 @@ An issued invoice is never changed; what its period's usage comes to now is rate
 next run, which bills or gives back the difference.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from tallystick.catalog.model import Meter
 from tallystick.invoices import usage_lines_store as store
+from tallystick.invoices.usage_change import Billed, ChangedUsage
 from tallystick.invoices.usage_lines_model import Charges, PriceKey, UsageChange, UsageLine
 from tallystick.kernel.db import Connection
 from tallystick.metering.price_uses import Days, read_uses
 from tallystick.metering.windows import cut
-from tallystick.pricing.charges import Charge, charges
+from tallystick.pricing.charges import charges
+from tallystick.pricing.use import Use
 
 
 async def issued_usage_lines(
@@ -35,15 +37,23 @@ async def rate_again(
 
     Each by the price as it was sold and in the period of its lines; `meters` go by code.
     """
-    prices = {line.price_key: line for line in lines}
-    found: dict[PriceKey, tuple[Charge, ...]] = {}
-    for key, line in prices.items():
+    prices = {line.price_key: line.derivation for line in lines}
+    found = await uses_again(conn, account_id, lines, meters)
+    return {key: charges(prices[key].price, uses, prices[key].part) for key, uses in found.items()}
+
+
+async def uses_again(
+    conn: Connection, account_id: UUID, lines: Sequence[UsageLine], meters: Mapping[str, Meter]
+) -> Mapping[PriceKey, tuple[Use, ...]]:
+    """Return what the prices of these lines are rated for, as usage is known now."""
+    found: dict[PriceKey, tuple[Use, ...]] = {}
+    for key, line in {line.price_key: line for line in lines}.items():
         price = line.derivation.price
         start, end = line.period_start, line.period_end
         uses = await read_uses(
             conn, account_id, [price], meters, start=start, end=end, days=_days(line)
         )
-        found[key] = charges(price, uses.get(price.code, ()), line.derivation.part)
+        found[key] = tuple(uses.get(price.code, ()))
     return found
 
 
@@ -67,11 +77,35 @@ async def note_usage_change(
         await store.note(conn, account_id, tuple(once.values()), wall)
 
 
+async def note_change_again(
+    conn: Connection, account_id: UUID, changed: ChangedUsage, price_code: str, wall: datetime
+) -> None:
+    """Note a change once more, for the invoice that billed it is void; the writer's scope."""
+    await store.note_again(conn, account_id, changed.invoice_id, price_code, wall)
+
+
 async def usage_changes(
     conn: Connection, now: datetime, window: timedelta, limit: int
 ) -> tuple[UsageChange, ...]:
     """Return what is to be rated again: periods that ended within the correction window."""
     return await store.changes(conn, now - window, limit)
+
+
+async def usage_changes_of(
+    conn: Connection, account_ids: Collection[UUID], now: datetime, window: timedelta
+) -> Mapping[UUID, tuple[UsageChange, ...]]:
+    """Return the same of these accounts, by account, where there are any."""
+    found: dict[UUID, list[UsageChange]] = {}
+    for one in await store.changes_of(conn, account_ids, now - window):
+        found.setdefault(one.account_id, []).append(one)
+    return {account_id: tuple(own) for account_id, own in found.items()}
+
+
+async def billed_later(
+    conn: Connection, account_id: UUID, lines: Sequence[UsageLine]
+) -> Mapping[PriceKey, Billed]:
+    """Return what later invoices added to, or gave back of, the prices of these lines."""
+    return await store.billed_later(conn, account_id, {line.invoice_id for line in lines})
 
 
 async def settle_usage_change(conn: Connection, change: UsageChange) -> None:

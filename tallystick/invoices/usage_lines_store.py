@@ -1,12 +1,13 @@
 """SQL of what issued invoices billed for usage, and of those whose usage changed since."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from tallystick.invoices.derivation import Derivation, decode
-from tallystick.invoices.usage_lines_model import UsageChange, UsageLine
+from tallystick.invoices.usage_change import Billed
+from tallystick.invoices.usage_lines_model import PriceKey, UsageChange, UsageLine
 from tallystick.kernel.db import Connection
 from tallystick.money.amount import Money
 
@@ -29,10 +30,37 @@ ORDER BY 2, 4, 3
 ON CONFLICT (account_id, invoice_id, subscription_id, meter_code)
 DO UPDATE SET changed_at = excluded.changed_at
 """
+NOTE_AGAIN: Final = """
+INSERT INTO invoice_usage_changes AS c (account_id, invoice_id, meter_code, subscription_id,
+    period_start, period_end, changed_since, changed_at)
+SELECT DISTINCT account_id, invoice_id, meter_code, subscription_id, period_start, period_end,
+    $4::timestamptz, $4::timestamptz
+FROM invoice_lines
+WHERE account_id = $1 AND invoice_id = $2 AND price_code = $3 AND kind = 'usage'
+ON CONFLICT (account_id, invoice_id, subscription_id, meter_code)
+DO UPDATE SET changed_at = excluded.changed_at
+"""
 CHANGES: Final = """
 SELECT account_id, invoice_id, meter_code, subscription_id, period_start, period_end,
     changed_since, changed_at
 FROM invoice_usage_changes WHERE period_end >= $1 ORDER BY period_end, account_id LIMIT $2
+"""
+CHANGES_OF: Final = """
+SELECT account_id, invoice_id, meter_code, subscription_id, period_start, period_end,
+    changed_since, changed_at
+FROM invoice_usage_changes WHERE account_id = ANY ($1::uuid[]) AND period_end >= $2
+ORDER BY account_id, period_end, invoice_id, subscription_id, meter_code
+"""
+# What adjustments of invoices that hold came to, and the quantity that the last of them billed.
+BILLED_LATER: Final = """
+SELECT (l.derivation #>> '{changed,invoice_id}')::uuid AS invoice_id, l.subscription_id,
+    l.price_code, sum(l.amount_minor)::bigint AS minor,
+    (array_agg(l.derivation #>> '{changed,new_quantity}'
+               ORDER BY i.issued_at DESC, i.invoice_id DESC))[1]::numeric AS quantity
+FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
+WHERE l.account_id = $1 AND l.kind = 'adjustment'
+  AND (l.derivation #>> '{changed,invoice_id}')::uuid = ANY ($2::uuid[]) AND i.status <> 'void'
+GROUP BY 1, 2, 3
 """
 # A change that came after the rating stays, for the next one.
 SETTLE: Final = """
@@ -88,9 +116,37 @@ async def note(
     )
 
 
+async def note_again(
+    conn: Connection, account_id: UUID, invoice_id: UUID, price_code: str, at: datetime
+) -> None:
+    """Note that the usage that an invoice billed by a price is to be rated again."""
+    await conn.execute(NOTE_AGAIN, account_id, invoice_id, price_code, at)
+
+
 async def changes(conn: Connection, since: datetime, limit: int) -> tuple[UsageChange, ...]:
     """Return changes of periods that ended at `since` or later, the oldest period first."""
     return tuple(UsageChange(**row) for row in await conn.fetch(CHANGES, since, limit))
+
+
+async def changes_of(
+    conn: Connection, account_ids: Collection[UUID], since: datetime
+) -> tuple[UsageChange, ...]:
+    """Return those of these accounts, account by account."""
+    rows = await conn.fetch(CHANGES_OF, list(account_ids), since)
+    return tuple(UsageChange(**row) for row in rows)
+
+
+async def billed_later(
+    conn: Connection, account_id: UUID, invoice_ids: Collection[UUID]
+) -> dict[PriceKey, Billed]:
+    """Return what later invoices added to the usage of these, by its price."""
+    rows = await conn.fetch(BILLED_LATER, account_id, list(invoice_ids))
+    return {
+        (row["invoice_id"], row["subscription_id"], row["price_code"]): Billed(
+            row["minor"], row["quantity"]
+        )
+        for row in rows
+    }
 
 
 async def settle(conn: Connection, change: UsageChange) -> None:
