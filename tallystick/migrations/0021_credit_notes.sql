@@ -124,9 +124,9 @@ BEGIN
         RAISE EXCEPTION 'the line % has another amount', NEW.invoice_line_id
             USING ERRCODE = 'check_violation';
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END $$;
-CREATE TRIGGER of_invoice BEFORE INSERT OR UPDATE ON credited_lines
+CREATE TRIGGER of_invoice AFTER INSERT OR UPDATE ON credited_lines
     FOR EACH ROW EXECUTE FUNCTION refuse_other_line();
 
 CREATE FUNCTION refuse_other_tax() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -138,9 +138,9 @@ BEGIN
         RAISE EXCEPTION 'tax % of the invoice has another amount', NEW.place
             USING ERRCODE = 'check_violation';
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END $$;
-CREATE TRIGGER of_invoice BEFORE INSERT OR UPDATE ON credited_taxes
+CREATE TRIGGER of_invoice AFTER INSERT OR UPDATE ON credited_taxes
     FOR EACH ROW EXECUTE FUNCTION refuse_other_tax();
 
 -- The wish to pay money back; who pays it back says so here.
