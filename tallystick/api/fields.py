@@ -158,6 +158,7 @@ def typeid(prefix: str) -> Meta:
 
 AccountId = Annotated[str, typeid("acct")]
 InvoiceId = Annotated[str, typeid("inv")]
+InvoiceLineId = Annotated[str, typeid("il")]
 SubscriptionId = Annotated[str, typeid("sub")]
 ClockId = Annotated[str, typeid("clock")]
 WhatIfId = Annotated[str, typeid("wif")]

@@ -74,6 +74,8 @@ class InvoiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     amount_due_cents: int
     amount_paid: Decimal
     amount_paid_cents: int
+    amount_credited: Decimal
+    amount_credited_cents: int
     paid: bool
     created: datetime
     issued_at: datetime | None
@@ -196,6 +198,8 @@ def invoice_answer(invoice: Invoice, public_url: str) -> InvoiceAnswer:
         amount_due_cents=invoice.due.minor,
         amount_paid=invoice.paid.to_decimal(),
         amount_paid_cents=invoice.paid.minor,
+        amount_credited=invoice.credited.to_decimal(),
+        amount_credited_cents=invoice.credited.minor,
         paid=invoice.status is Status.PAID,
         created=invoice.created_at,
         issued_at=invoice.issued_at,

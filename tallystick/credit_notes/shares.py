@@ -22,6 +22,7 @@ from tallystick.credit_notes.model import NoteLine, NoteTax, Take
 from tallystick.documents.document import InvoiceDocument
 from tallystick.invoices.model import InvoiceLine
 from tallystick.kernel.errors import BadInput
+from tallystick.kernel.ids import unknown
 from tallystick.money.amount import Money
 from tallystick.money.rounding import allocate, round_ratio
 
@@ -138,16 +139,15 @@ def all_left(left: Left) -> tuple[Take, ...]:
 def shares_of(left: Left, takes: Sequence[Take]) -> Shares:
     """Return what a note over these parts takes of lines and taxes.
 
-    Raises BadInput with the path of what can not be taken: `lines[0].line`, `line_not_found`,
-    `line_twice`, `exceeds_line`.
+    Raises NotFound for a line that the invoice has not, or that is not above zero; BadInput with
+    the path of what can not be taken: `line_twice`, `exceeds_line`, `one_of`.
     """
     by_id = {one.line.invoice_line_id: one for one in left.lines}
     lines: dict[UUID, NoteLine] = {}
     for at, take in enumerate(takes):
         one = by_id.get(take.invoice_line_id)
         if one is None:
-            message = "no such line of this invoice is above zero"
-            raise BadInput.field(f"lines[{at}].line", "line_not_found", message)
+            raise unknown("invoice_line")
         if take.invoice_line_id in lines:
             raise BadInput.field(f"lines[{at}].line", "line_twice", "name each line once")
         lines[take.invoice_line_id] = _line_share(one, take, f"lines[{at}]")
@@ -205,6 +205,8 @@ def _line_share(one: LeftLine, take: Take, path: str) -> NoteLine:
 
 def _amount_of(one: LeftLine, take: Take, path: str) -> int:
     """Return how much of the line's amount is taken."""
+    if take.amount_minor is not None and take.quantity is not None:
+        raise BadInput.field(f"{path}.quantity", "one_of", "name an amount or a quantity")
     if take.amount_minor is not None:
         if not 0 < take.amount_minor <= one.left:
             message = f"must be from 1 to {one.left}, what is left of the line"

@@ -2,7 +2,7 @@
 
 from tallystick.credit_notes.model import Rest, Split
 from tallystick.invoices.model import Invoice, Status
-from tallystick.kernel.errors import BadInput, Conflict
+from tallystick.kernel.errors import Conflict
 from tallystick.money.amount import Money
 
 
@@ -12,8 +12,8 @@ def split_of(
     """Return how the total is split: as wished, or first off what is due, then as `rest` says.
 
     `refundable` is what was paid in money and not promised back yet; where `rest` asks for more,
-    what was paid with credit stays credit. Raises BadInput `split_differs` for a wish that is not
-    the total, Conflict `refund_exceeds_payments`.
+    what was paid with credit stays credit. Raises Conflict `credit_split_differs` for a wish that
+    is not the total, `refund_exceeds_payments`.
     """
     if wish is None:
         due = invoice.due.minor if invoice.status is Status.OPEN else 0
@@ -21,8 +21,8 @@ def split_of(
         refund = min(total - offset, refundable) if rest == "refund" else 0
         return Split(offset=offset, refund=refund, credit=total - offset - refund)
     if wish.total != total:
-        message = f"offset, credit and refund must come to the note's total, {total}"
-        raise BadInput.field("offset_cents", "split_differs", message)
+        text = f"Offset, credit and refund must come to the note's total, {total} minor units."
+        raise Conflict("credit_split_differs", text, extra={"total_cents": total})
     if wish.refund > refundable:
         text = f"Only {refundable} {invoice.currency} minor units were paid and can be paid back."
         raise Conflict("refund_exceeds_payments", text, extra={"left_cents": refundable})

@@ -36,6 +36,14 @@ async def lock_invoice(conn: Connection, account_id: UUID, invoice_id: UUID) -> 
     return invoice
 
 
+async def account_of_invoice(conn: Connection, invoice_id: UUID) -> UUID:
+    """Return whose invoice it is, for staff who name it alone; raises NotFound."""
+    account_id = await store.owner(conn, invoice_id)
+    if account_id is None:
+        raise unknown("invoice")
+    return account_id
+
+
 async def frozen_document(conn: Connection, account_id: UUID, invoice_id: UUID) -> InvoiceDocument:
     """Return what an issued invoice says; raises Conflict `invoice_not_open` for a draft."""
     stored = await store.document(conn, account_id, invoice_id)

@@ -100,6 +100,7 @@ WHERE account_id = $1 AND invoice_id = $2 AND invoice_line_id = $3
 DERIVATIONS: Final = """
 SELECT invoice_line_id, derivation FROM invoice_lines WHERE account_id = $1 AND invoice_id = $2
 """
+OWNER: Final = "SELECT account_id FROM invoices WHERE invoice_id = $1"
 ISSUER: Final = "SELECT issuer_id FROM invoices WHERE account_id = $1 AND invoice_id = $2"
 DOCUMENT: Final = "SELECT document FROM invoices WHERE account_id = $1 AND invoice_id = $2"
 # Moves only from the status and the amount that the decision was made on.
@@ -313,6 +314,12 @@ async def document(conn: Connection, account_id: UUID, invoice_id: UUID) -> str 
     """Return what a finalized invoice says, as JSON."""
     stored: str | None = await conn.fetchval(DOCUMENT, account_id, invoice_id)
     return stored
+
+
+async def owner(conn: Connection, invoice_id: UUID) -> UUID | None:
+    """Return whose invoice it is, for staff who name it alone."""
+    found: UUID | None = await conn.fetchval(OWNER, invoice_id)
+    return found
 
 
 async def issuer_of(conn: Connection, account_id: UUID, invoice_id: UUID) -> UUID:

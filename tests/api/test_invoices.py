@@ -26,6 +26,8 @@ SEEDS_FIELDS = {
     "amount_due_cents",
     "amount_paid",
     "amount_paid_cents",
+    "amount_credited",
+    "amount_credited_cents",
     "created",
     "due_date",
     "paid",

@@ -29,6 +29,9 @@ BODIES: Mapping[str, Json] = {
     "/approve": {"reason": "seen"},
     "/reject": {"reason": "never came"},
     "/dismiss": {"reason": "told them"},
+    "/credit-notes": {"reason": "other"},
+    "/credit-notes/preview": {"reason": "other"},
+    "/made": {"reference": "SEPA 1"},
     "/members": {"email": "new@example.com", "name": "New"},
     "/advance": {"to": "2036-01-01T00:00:00Z"},
     "/accounts/{account_id}": {"name": "Renamed"},
@@ -137,8 +140,31 @@ async def own(shop: "Shop") -> Owned:
             **await watched(owner),
             **await of_the_business(shop),
             **await offered(shop, tenant),
+            **await credited(shop, invoice),
         },
     )
+
+
+async def credited(shop: "Shop", invoice: Json) -> dict[str, str]:
+    """Credit a cent of the invoice, and owe another account its money back."""
+    admin = shop.with_key(shop.house_keys["admin"])
+    notes = "/api/v1/admin/billing/invoices/{}/credit-notes"
+    line = next(one["id"] for one in invoice["lines"] if one["amount_cents"] > 0)
+    cent = {"reason": "other", "lines": [{"line": line, "amount_cents": 1}]}
+    note = await admin.post(notes.format(invoice["id"]), json=cent)
+    assert note.status_code == 201, note.text
+    tenant, paid = await shop.billed()
+    transfer = {
+        "invoice_id": paid["id"], "payment_method": "bank_transfer",
+        "transaction_reference": "T-1", "amount_cents": paid["total_cents"],
+    }  # fmt: skip
+    owner = shop.with_key(tenant.keys["billing:write"])
+    payment = (await owner.post(f"{BILLING}/payments/manual", json=transfer)).json()
+    await admin.post(f"/api/v1/admin/payments/{payment['id']}/approve", json={"reason": "seen"})
+    await admin.post(notes.format(paid["id"]), json={"reason": "other", "rest": "refund"})
+    asked = {"account_id": tenant.id}
+    (refund,) = (await admin.get("/api/v1/admin/billing/refunds", params=asked)).json()["refunds"]
+    return {"credit_note_id": note.json()["id"], "refund_id": refund["id"]}
 
 
 async def watched(owner: httpx.AsyncClient) -> dict[str, str]:

@@ -21,7 +21,7 @@ from tallystick.credit_notes.shares import (
 )
 from tallystick.documents.document import DocumentLine, InvoiceDocument, Party, TaxLine
 from tallystick.invoices.model import InvoiceLine
-from tallystick.kernel.errors import BadInput
+from tallystick.kernel.errors import BadInput, NotFound
 from tallystick.money.amount import Money
 from tallystick.money.rounding import round_ratio
 
@@ -201,8 +201,7 @@ def test_only_the_taxes_of_its_lines_stand_on_a_note() -> None:
 @pytest.mark.parametrize(
     ("take", "code"),
     [
-        (Take(invoice_line_id=UUID(int=9)), "line_not_found"),
-        (Take(invoice_line_id=UUID(int=2)), "line_not_found"),
+        (Take(invoice_line_id=UUID(int=1), amount_minor=1, quantity=Decimal(1)), "one_of"),
         (Take(invoice_line_id=UUID(int=1), amount_minor=1001), "exceeds_line"),
         (Take(invoice_line_id=UUID(int=1), amount_minor=0), "exceeds_line"),
         (Take(invoice_line_id=UUID(int=1), quantity=Decimal("1.1")), "exceeds_line"),
@@ -222,3 +221,10 @@ def test_a_line_is_named_once() -> None:
     one = Take(invoice_line_id=UUID(int=1), amount_minor=1)
     with pytest.raises(BadInput, match="once"):
         invoice.take(one, one)
+
+
+@pytest.mark.parametrize("number", [2, 9])
+def test_a_line_that_is_not_above_zero_is_not_found(number: int) -> None:
+    invoice = Taken([(1000, "1", ()), (-100, "1", ())], [])
+    with pytest.raises(NotFound):
+        invoice.take(Take(invoice_line_id=UUID(int=number)))

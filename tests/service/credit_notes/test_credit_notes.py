@@ -93,7 +93,7 @@ async def test_a_split_is_as_wished(world: World) -> None:
 @pytest.mark.parametrize(
     ("paid", "split", "code"),
     [
-        (0, Split(offset=100), "split_differs"),
+        (0, Split(offset=100), "credit_split_differs"),
         (0, Split(offset=21000, credit=600), "credit_exceeds_paid"),
         (0, Split(offset=21000, refund=600), "refund_exceeds_payments"),
         (10000, Split(offset=11601, credit=9999), "credit_exceeds_due"),
