@@ -32,6 +32,12 @@ TAGS: Final = ["Admin: credit notes"]
 READ: Final = {"permission": "staff:read"}
 FINANCE: Final = {"permission": "staff:finance"}
 LINES_MAX: Final = 1000
+EXAMPLE: Final = {
+    "reason": "order_change",
+    "text": "One seat less, as agreed",
+    "lines": [{"line": "il_01h455vb4pex5vsknk084sn02q", "quantity": "1"}],
+    "rest": "refund",
+}
 
 Part = Annotated[int, msgspec.Meta(ge=0, le=10**15, description="Minor units.")]
 Text = Annotated[str, msgspec.Meta(max_length=service.TEXT_LENGTH_MAX)]
@@ -78,7 +84,7 @@ class RefundList(msgspec.Struct, frozen=True):
 
 @post(
     f"{BASE}/invoices/{{invoice_id:str}}/credit-notes",
-    opt=FINANCE,
+    opt={**FINANCE, "example": EXAMPLE},
     tags=TAGS,
     summary="Issue a credit note",
 )
@@ -94,7 +100,7 @@ async def issue_credit_note(invoice_id: str, data: NoteBody, services: Services)
 
 @post(
     f"{BASE}/invoices/{{invoice_id:str}}/credit-notes/preview",
-    opt=FINANCE,
+    opt={**FINANCE, "example": EXAMPLE},
     tags=TAGS,
     status_code=200,
     summary="See a credit note before it is issued",
