@@ -603,7 +603,7 @@ BEGIN
         RAISE EXCEPTION 'the line % has another amount', NEW.invoice_line_id
             USING ERRCODE = 'check_violation';
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END $$;
 CREATE FUNCTION public.refuse_other_tax() RETURNS trigger
     LANGUAGE plpgsql
@@ -616,7 +616,7 @@ BEGIN
         RAISE EXCEPTION 'tax % of the invoice has another amount', NEW.place
             USING ERRCODE = 'check_violation';
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END $$;
 CREATE FUNCTION public.refuse_unbalanced() RETURNS trigger
     LANGUAGE plpgsql
@@ -2930,8 +2930,8 @@ CREATE TRIGGER notes_usage AFTER UPDATE ON public.credit_accounts REFERENCING NE
 CREATE TRIGGER notes_usage AFTER INSERT ON public.credit_usage_log REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
 CREATE TRIGGER notes_usage AFTER INSERT ON public.usage_events REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
 CREATE TRIGGER notes_usage AFTER INSERT ON public.usage_voids REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION public.note_written_usage();
-CREATE TRIGGER of_invoice BEFORE INSERT OR UPDATE ON public.credited_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_other_line();
-CREATE TRIGGER of_invoice BEFORE INSERT OR UPDATE ON public.credited_taxes FOR EACH ROW EXECUTE FUNCTION public.refuse_other_tax();
+CREATE TRIGGER of_invoice AFTER INSERT OR UPDATE ON public.credited_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_other_line();
+CREATE TRIGGER of_invoice AFTER INSERT OR UPDATE ON public.credited_taxes FOR EACH ROW EXECUTE FUNCTION public.refuse_other_tax();
 CREATE TRIGGER tax_number_rewritten AFTER UPDATE OF tax_number, country ON public.accounts FOR EACH ROW WHEN (((old.tax_number IS DISTINCT FROM new.tax_number) OR (old.country IS DISTINCT FROM new.country))) EXECUTE FUNCTION public.want_tax_number_check();
 CREATE TRIGGER tax_number_written AFTER INSERT ON public.accounts FOR EACH ROW WHEN ((new.tax_number IS NOT NULL)) EXECUTE FUNCTION public.want_tax_number_check();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.outbox FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
