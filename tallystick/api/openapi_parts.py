@@ -166,6 +166,8 @@ PARAMETERS: Final[Json] = {
     "line_id": typeid("invoice_line"),
     "rule_id": typeid("alert_rule"),
     "budget_id": typeid("budget"),
+    "credit_note_id": typeid("credit_note"),
+    "refund_id": typeid("refund"),
     "payment_id": typeid("payment"),
     "subscription_id": typeid("subscription"),
     "test_clock_id": typeid("test_clock"),
