@@ -63,6 +63,7 @@ NEEDED: Final[Mapping[str, Mapping[str, Any]]] = {
     "ledger_balances": {"ledger_account": "credits", "unit": "CREDIT", "balance": 0, "floor": 0},
     "ledger_postings": {"ledger_account": "breakage", "unit": "CREDIT"},
     "subscriptions": {"period_end": LATER},
+    "tax_number_checks": {"outcome": "unknown"},
     "usage_alert_rules": {"watch": "spend"},
     "usage_budgets": {"watch": "spend"},
     "usage_corrections": {"key": UUID(int=1), "new_key": UUID(int=2), "old": "{}", "new": "{}"},
