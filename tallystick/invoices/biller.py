@@ -28,7 +28,7 @@ from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
 from tallystick.metering.many_periods import Totals
 from tallystick.subscriptions import service as subscriptions
-from tallystick.subscriptions.bills import Plans, Step, next_step
+from tallystick.subscriptions.bills import Due, Plans, Step, next_step
 from tallystick.subscriptions.model import Status, Subscription
 from tallystick.subscriptions.usage_dues import UsageDue
 from tallystick.taxes import service as taxes
@@ -200,6 +200,10 @@ async def _or_failed(on: Subscription, work: Awaitable[T]) -> T | Failed:
         raise
     except Exception as error:  # noqa: BLE001 -- whatever is wrong with one, others are billed
         return Failed(on, error)
+
+
+def _of(totals: Mapping[Used, Totals], on: Subscription, due: Due) -> Totals | None:
+    return totals.get((on.account_id, due.period)) if isinstance(due, UsageDue) else None
 
 
 async def bill_now(
