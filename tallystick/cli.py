@@ -76,6 +76,33 @@ def worker() -> None:
     run_worker(settings_with({}))
 
 
+@cli.command(
+    epilog="Examples: tallystick bill --dry-run   (what it would bill)   ·   tallystick bill   "
+    "(as many at once as you like, beside workers; killed, it goes on where it was)"
+)
+def bill(
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be billed; write nothing.")
+    ] = False,
+    batch: Annotated[
+        int, typer.Option(min=1, max=1000, help="Subscriptions in one transaction.")
+    ] = 200,
+) -> None:
+    """Bill what is due by now, with progress; exit code 1 if something could not be billed."""
+    from tallystick.billing_commands import foresee_billing, run_billing
+    from tallystick.kernel.logs import configure_logs
+    from tallystick.processes import database
+
+    settings = settings_with({})
+    configure_logs(json=settings.log_json, level="ERROR")
+    with database(settings, progress=say) as dsn:
+        work = foresee_billing if dry_run else run_billing
+        failed_count = asyncio.run(work(settings, dsn, batch))
+    if failed_count:
+        raise typer.Exit(1)
+
+
 @cli.command(epilog="Example: tallystick demo --port 8080   (its data lives apart from yours)")
 def demo(port: Port = None) -> None:
     """Run the whole product here with sample data: database, Stripe simulator, server, worker."""

@@ -102,7 +102,7 @@ class _Batch:
             if not parts:
                 await self._park(due[0], error)
                 return
-            log.warning("billing_batch_halved", size=len(due), reason=_reason(error))
+            log.warning("billing_batch_halved", size=len(due), reason=reason_of(error))
             for part in parts:
                 await self.bill(part)
 
@@ -118,7 +118,7 @@ class _Batch:
             await self._park(one.on, one.error)
 
     async def _park(self, on: Subscription, error: Exception) -> None:
-        await subscriptions.park(self._conn, on, _reason(error), self._wall)
+        await subscriptions.park(self._conn, on, reason_of(error), self._wall)
 
 
 def _halves(due: Sequence[Subscription]) -> tuple[Sequence[Subscription], ...]:
@@ -135,6 +135,7 @@ def _halves(due: Sequence[Subscription]) -> tuple[Sequence[Subscription], ...]:
     )
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return the code and the sentence of what keeps a subscription from being billed."""
     name = error.code if isinstance(error, TallystickError | MoneyError) else type(error).__name__
     return f"{name}: {error}"

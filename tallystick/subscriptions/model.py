@@ -166,6 +166,18 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class DueCount(msgspec.Struct, frozen=True):
+    """How many subscriptions wait for their bill, and how many are parked, by reason."""
+
+    waiting: int
+    reasons: dict[str, int]
+
+    @property
+    def parked(self) -> int:
+        """How many could not be billed."""
+        return sum(self.reasons.values())
+
+
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """Which subscriptions: those in use at any time of the half-open [start, end), UTC.
 

@@ -1,6 +1,6 @@
 """Beginning, reading and advancing subscriptions."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -27,7 +27,7 @@ from tallystick.subscriptions.events import (
     PeriodBegan,
 )
 from tallystick.subscriptions.lifecycle import Start
-from tallystick.subscriptions.model import Status, Subscription, Terms
+from tallystick.subscriptions.model import DueCount, Status, Subscription, Terms
 
 log = structlog.get_logger()
 
@@ -116,10 +116,35 @@ async def claim_due(
     due = await store.lock_due(conn, now, wall, test_clock_id, limit)
     if len(due) == limit:
         due = (*due, *await store.lock_due_with(conn, due[-1], wall))
+    return _first_of_each(due)
+
+
+def _first_of_each(due: Iterable[Subscription]) -> tuple[Subscription, ...]:
+    """Return what each account is due at its first instant."""
+    waiting = sorted((one for one in due if one.next_bill_at is not None), key=_by_instant)
     first: dict[UUID, datetime | None] = {}
-    for one in due:
+    for one in waiting:
         first.setdefault(one.account_id, one.next_bill_at)
-    return tuple(one for one in due if one.next_bill_at == first[one.account_id])
+    return tuple(one for one in waiting if one.next_bill_at == first[one.account_id])
+
+
+def _by_instant(one: Subscription) -> tuple[datetime, UUID, UUID]:
+    return one.next_bill_at or one.period_end, one.account_id, one.subscription_id
+
+
+async def due_count(conn: Connection, now: datetime) -> DueCount:
+    """Return how many are due by `now`, on no test clock; under the writer's scope or staff's."""
+    return await store.due_count(conn, now)
+
+
+async def due_after(
+    conn: Connection, now: datetime, after: UUID, limit: int
+) -> tuple[Subscription, ...]:
+    """Return what would be billed next by `now` for the accounts behind `after`, not locked.
+
+    As `claim_due` does: each account's first due instant. Under the staff's scope.
+    """
+    return _first_of_each(await store.due_after(conn, now, after, limit))
 
 
 async def next_due_at(conn: Connection, test_clock_id: UUID) -> datetime | None:

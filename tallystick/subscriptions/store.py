@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from tallystick.kernel.db import Connection
-from tallystick.subscriptions.model import Subscription, Terms
+from tallystick.subscriptions.model import DueCount, Subscription, Terms
 
 # An account is on a plan once: a partial unique index.
 INSERT: Final = """
@@ -139,6 +139,20 @@ WHERE a.test_clock_id = $1
 BY_EXTERNAL_ID: Final = """
 SELECT * FROM subscriptions WHERE schedule_owner = $1 AND external_id = $2
 """
+DUE_COUNT: Final = """
+SELECT s.bill_error, count(*) AS count
+FROM subscriptions AS s JOIN accounts AS a USING (account_id)
+WHERE s.next_bill_at <= $1 AND a.test_clock_id IS NULL GROUP BY s.bill_error ORDER BY count DESC
+"""
+# Whole accounts, in the order of their ids.
+DUE_AFTER: Final = """
+SELECT s.* FROM subscriptions AS s
+WHERE s.next_bill_at <= $1 AND s.account_id IN (
+    SELECT DISTINCT d.account_id FROM subscriptions AS d JOIN accounts AS a USING (account_id)
+    WHERE d.account_id > $2 AND d.next_bill_at <= $1 AND a.test_clock_id IS NULL
+    ORDER BY d.account_id LIMIT $3)
+ORDER BY s.account_id, s.next_bill_at, s.subscription_id
+"""
 NEXT_DUE: Final = """
 SELECT min(s.next_bill_at) FROM subscriptions AS s JOIN accounts AS a USING (account_id)
 WHERE a.test_clock_id = $1 AND s.bill_error IS NULL
@@ -245,6 +259,20 @@ async def lock_due_with(
         CLAIM_REST, last.account_id, last.next_bill_at, last.subscription_id, wall
     )
     return tuple(_subscription(row) for row in rows)
+
+
+async def due_count(conn: Connection, now: datetime) -> DueCount:
+    """Return how many are due, and the reasons of those that were parked."""
+    counts = {row["bill_error"]: row["count"] for row in await conn.fetch(DUE_COUNT, now)}
+    waiting: int = counts.pop(None, 0)
+    return DueCount(waiting, counts)
+
+
+async def due_after(
+    conn: Connection, now: datetime, after: UUID, limit: int
+) -> tuple[Subscription, ...]:
+    """Return what is due of the next accounts behind `after`, by account."""
+    return tuple(_subscription(row) for row in await conn.fetch(DUE_AFTER, now, after, limit))
 
 
 async def next_due_at(conn: Connection, test_clock_id: UUID) -> datetime | None:
