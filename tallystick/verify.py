@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from tallystick.credit_notes import verify_store as notes
 from tallystick.credits import verify_store as credits_
 from tallystick.credits.verify import (
     CreditAccountRecord,
@@ -24,8 +25,15 @@ from tallystick.invoices import verify_store as invoices
 from tallystick.kernel.db import Connection, open_database
 from tallystick.kernel.errors import SetupError
 from tallystick.ledger import anchors, verify_store
-from tallystick.ledger.records import CreditMoveRecord, InvoiceRecord, IssueRecord
+from tallystick.ledger.records import (
+    CreditMoveRecord,
+    CreditNoteRecord,
+    InvoiceRecord,
+    IssueRecord,
+    NoteEntryRecord,
+)
 from tallystick.ledger.verify import BookCheck, Difference
+from tallystick.ledger.verify_notes import NoteCheck
 from tallystick.settings import Settings
 
 Advance = Callable[[int], None]  # so many more records were read
@@ -78,6 +86,7 @@ async def record_count(conn: Connection) -> int:
             await verify_store.book_record_count(conn),
             await credits_.record_count(conn),
             await invoices.issued_count(conn),
+            await notes.note_count(conn),
         ]
     )
 
@@ -159,6 +168,11 @@ async def stored_records(conn: Connection) -> AsyncIterator[Record]:
         yield orphan
     async for one in _merged(invoices.issued(conn), verify_store.issues(conn), _comes_first):
         yield one
+    notes_and_entries = _merged(
+        notes.notes(conn), verify_store.note_entries(conn), _note_comes_first
+    )
+    async for note in notes_and_entries:
+        yield note
 
 
 def _credits(conn: Connection) -> AsyncIterator[CreditRecord | CreditMoveRecord]:
@@ -180,6 +194,11 @@ def _entry_key(record: CreditClaimRecord | CreditMoveRecord) -> tuple[UUID, UUID
 def _comes_first(invoice: InvoiceRecord, issue: IssueRecord) -> bool:
     key = f"invoice:{invoice.invoice_id}:issued"
     return (invoice.account_id, key) <= (issue.entry.account_id, issue.entry.idempotency_key)
+
+
+def _note_comes_first(note: CreditNoteRecord, made: NoteEntryRecord) -> bool:
+    key = note.account_id, note.entry_key
+    return key <= (made.entry.account_id, made.entry.idempotency_key)
 
 
 async def _merged(
@@ -216,20 +235,23 @@ def _exported_records(path: Path) -> Iterator[tuple[Record, int]]:
 
 
 class _Check:
-    """The books, and the credits beside them."""
+    """The books, and the credits and credit notes beside them."""
 
     def __init__(self, anchor: anchors.Anchor | None) -> None:
         self._books = BookCheck(anchor.heads() if anchor else None)
         self._credits = CreditCheck()
+        self._notes = NoteCheck()
 
     def feed(self, record: Record) -> Iterator[Difference]:
+        if isinstance(record, CreditNoteRecord | NoteEntryRecord):
+            return self._notes.feed(record)
         told = self._credits.feed(record)
         if isinstance(record, CreditAccountRecord | CreditClaimRecord):
             return told
         return chain(self._books.feed(record), told)
 
     def end(self) -> Iterator[Difference]:
-        return chain(self._books.end(), self._credits.end())
+        return chain(self._books.end(), self._credits.end(), self._notes.end())
 
 
 class _Seen:

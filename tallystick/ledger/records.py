@@ -6,7 +6,8 @@ In this order, so that a check of any size needs the memory of one account:
    moved on its credits;
 2. the entries that touch no balance;
 3. the postings of the house whose entry is gone;
-4. of each invoice, by account and id: the invoice, then the entry of its issue.
+4. of each invoice, by account and id: the invoice, then the entry of its issue;
+5. of each credit note, by account and id: the note, then its entry.
 """
 
 from datetime import datetime
@@ -133,6 +134,33 @@ class IssueRecord(msgspec.Struct, frozen=True, tag="issue"):
     entry: EntryRecord
 
 
+class CreditNoteRecord(msgspec.Struct, frozen=True, tag="credit_note"):
+    """What an issued credit note says, and what became of it: amounts in minor units."""
+
+    account_id: UUID
+    credit_note_id: UUID
+    number: str
+    currency: str
+    subtotal_minor: int
+    tax_minor: int
+    offset_minor: int
+    credit_minor: int
+    refund_minor: int
+    is_void: bool
+
+    @property
+    def entry_key(self) -> str:
+        """The idempotency key of its entry."""
+        return f"credit_note:{self.credit_note_id}:issued"
+
+
+class NoteEntryRecord(msgspec.Struct, frozen=True, tag="note_entry"):
+    """The entry that a credit note made when it was issued, and whether it was reversed."""
+
+    entry: EntryRecord
+    is_reversed: bool
+
+
 BookRecord = (
     BalanceRecord
     | LinkRecord
@@ -141,4 +169,6 @@ BookRecord = (
     | CreditMoveRecord
     | InvoiceRecord
     | IssueRecord
+    | CreditNoteRecord
+    | NoteEntryRecord
 )

@@ -13,6 +13,7 @@ from tallystick.ledger.records import (
     IssueRecord,
     Line,
     LinkRecord,
+    NoteEntryRecord,
     OrphanRecord,
 )
 from tallystick.ledger.verify import Head
@@ -65,12 +66,20 @@ ISSUES: Final = f"""
 SELECT {_ENTRY} FROM ledger_entries AS e WHERE e.kind = 'invoice_issued'
 ORDER BY e.account_id, e.idempotency_key COLLATE "C"
 """  # noqa: S608 - our own columns
+NOTE_ENTRIES: Final = f"""
+SELECT {_ENTRY}, EXISTS (
+           SELECT FROM ledger_entries AS r WHERE r.account_id = e.account_id
+           AND r.idempotency_key = 'reversal:' || e.ledger_entry_id) AS is_reversed
+FROM ledger_entries AS e WHERE e.kind = 'credit_note_issued'
+ORDER BY e.account_id, e.idempotency_key COLLATE "C"
+"""  # noqa: S608 - our own columns
 # A posting of credits is read twice: in its chain, and beside what `credits/` knows of it.
 COUNTS: Final = """
 SELECT (SELECT count(*) FROM ledger_balances)
        + (SELECT count(*) FILTER (WHERE carries_balance(ledger_account))
                  + count(*) FILTER (WHERE ledger_account = 'credits') FROM ledger_postings)
-       + (SELECT count(*) FROM ledger_entries WHERE kind = 'invoice_issued')
+       + (SELECT count(*) FROM ledger_entries
+          WHERE kind IN ('invoice_issued', 'credit_note_issued'))
 """
 HEADS: Final = """
 SELECT account_id, ledger_account, unit, sequence, balance, hash FROM ledger_balances
@@ -113,6 +122,13 @@ async def credit_moves(conn: Connection) -> AsyncIterator[CreditMoveRecord]:
 async def issues(conn: Connection) -> AsyncIterator[IssueRecord]:
     """Yield the entries of issued invoices, by account and invoice."""
     async for row in _rows(conn, ISSUES, lambda row: IssueRecord(_entry(row))):
+        yield row
+
+
+async def note_entries(conn: Connection) -> AsyncIterator[NoteEntryRecord]:
+    """Yield the entries of credit notes, by account and note."""
+    make = lambda row: NoteEntryRecord(_entry(row), row["is_reversed"])  # noqa: E731
+    async for row in _rows(conn, NOTE_ENTRIES, make):
         yield row
 
 
