@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from tallystick.invoices import service as invoices
-from tallystick.invoices.events import InvoiceFinalized, InvoicePaid
+from tallystick.invoices.events import InvoiceClosed, InvoiceFinalized, InvoicePaid
 from tallystick.kernel.clock import Clock, account_now
 from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.outbox import Event
@@ -34,6 +34,11 @@ class SubscriptionEvents:
     async def on_invoice_finalized(self, event: Event) -> None:
         """Note when the invoice has to be paid."""
         told = msgspec.json.decode(event.payload, type=InvoiceFinalized)
+        await self._look_at_invoice(event.account_id, told.invoice_id)
+
+    async def on_invoice_closed(self, event: Event) -> None:
+        """See whether the subscription is behind still, where an invoice is void or given up."""
+        told = msgspec.json.decode(event.payload, type=InvoiceClosed)
         await self._look_at_invoice(event.account_id, told.invoice_id)
 
     async def on_payment_failed(self, event: Event) -> None:

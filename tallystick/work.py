@@ -13,7 +13,13 @@ from tallystick.credit_events import CreditEvents
 from tallystick.credits.events import CREDITS_TOP_UP_DUE
 from tallystick.credits.jobs import CreditLapses
 from tallystick.invoices.billing_run import BillingRun
-from tallystick.invoices.events import INVOICE_FINALIZED, INVOICE_PAID
+from tallystick.invoices.events import (
+    INVOICE_FINALIZED,
+    INVOICE_PAID,
+    INVOICE_REOPENED,
+    INVOICE_UNCOLLECTIBLE,
+    INVOICE_VOIDED,
+)
 from tallystick.kernel import idempotency
 from tallystick.kernel.advancer import Advancer
 from tallystick.kernel.db import WRITER
@@ -155,6 +161,9 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
         INVOICE_FINALIZED: on_invoice_finalized,
         PAYMENT_FAILED: standing.on_payment_failed,
         INVOICE_PAID: on_invoice_paid,
+        INVOICE_VOIDED: standing.on_invoice_closed,
+        INVOICE_UNCOLLECTIBLE: standing.on_invoice_closed,
+        INVOICE_REOPENED: standing.on_invoice_closed,
         SUBSCRIPTION_STARTED: giver.on_period_began,
         SUBSCRIPTION_RENEWED: giver.on_period_began,
         SUBSCRIPTION_CHANGED: on_subscription_changed,

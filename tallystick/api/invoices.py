@@ -12,6 +12,7 @@ from tallystick.accounts.model import Account
 from tallystick.api.answers import Pagination, major, pagination, plain
 from tallystick.api.conditional import etag_matches
 from tallystick.api.services import Services
+from tallystick.documents.document import CustomField
 from tallystick.invoices import service
 from tallystick.invoices.explain import LineExplanation, line_explanation
 from tallystick.invoices.model import Invoice, InvoiceLine, Status
@@ -83,6 +84,10 @@ class InvoiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     paid_at: datetime | None
     invoice_pdf: str | None
     hosted_invoice_url: str | None
+    purchase_order: str | None
+    memo: str | None
+    custom_fields: list[CustomField]
+    locale: str | None
     lines: list[LineAnswer]
 
 
@@ -207,6 +212,10 @@ def invoice_answer(invoice: Invoice, public_url: str) -> InvoiceAnswer:
         paid_at=invoice.paid_at,
         invoice_pdf=f"{public_url}/api/v1/billing/invoices/{shown}/pdf" if final else None,
         hosted_invoice_url=f"{public_url}/billing/invoices/{shown}" if final else None,
+        purchase_order=invoice.terms.purchase_order,
+        memo=invoice.terms.memo,
+        custom_fields=list(invoice.terms.custom_fields or ()),
+        locale=invoice.terms.locale,
         lines=[line_answer(line) for line in invoice.lines],
     )
 

@@ -38,6 +38,13 @@ USED_ON: Final = """
 SELECT coalesce(sum(amount_minor), 0)::bigint FROM customer_credit_uses
 WHERE account_id = $1 AND invoice_id = $2
 """
+# Of an invoice that is void; the rows of its uses say what was used then.
+GIVE_BACK: Final = """
+UPDATE customer_credits AS c SET left_minor = c.left_minor + u.amount_minor
+FROM customer_credit_uses AS u
+WHERE u.account_id = $1 AND u.invoice_id = $2
+  AND c.account_id = u.account_id AND c.customer_credit_id = u.customer_credit_id
+"""
 # Only what is whole: what an invoice used stays used.
 WITHDRAW: Final = """
 UPDATE customer_credits SET left_minor = 0
@@ -99,3 +106,8 @@ def _credit(row: asyncpg.Record) -> CustomerCredit:
         number=row["number"],
         left=Money(row["left_minor"], row["currency"]),
     )
+
+
+async def give_back(conn: Connection, account_id: UUID, invoice_id: UUID) -> None:
+    """Leave to later invoices again what this one used."""
+    await conn.execute(GIVE_BACK, account_id, invoice_id)

@@ -3,9 +3,15 @@
 from datetime import datetime
 from uuid import UUID
 
-from tallystick.invoices.model import InvoiceDraft
+from tallystick.invoices.model import Invoice, InvoiceDraft
 from tallystick.kernel.ids import show
-from tallystick.ledger.model import RECEIVABLE, REVENUE, TAX_PAYABLE, Entry, Posting
+from tallystick.ledger.model import BAD_DEBT, RECEIVABLE, REVENUE, TAX_PAYABLE, Entry, Posting
+from tallystick.money.amount import Money
+
+
+def issued_key(invoice_id: UUID) -> str:
+    """Return the idempotency key of an invoice's entry."""
+    return f"invoice:{invoice_id}:issued"
 
 
 def issued_entry(
@@ -28,10 +34,29 @@ def issued_entry(
     if not postings:
         return None
     return Entry(
-        idempotency_key=f"invoice:{invoice_id}:issued",
+        idempotency_key=issued_key(invoice_id),
         kind="invoice_issued",
         reference=show("invoice", invoice_id),
         reason=f"Invoice {number} was issued",
         at=issued_at,
         postings=postings,
+    )
+
+
+def bad_debt_entry(invoice: Invoice, amount: Money, key: UUID, reason: str, at: datetime) -> Entry:
+    """Return the entry of an amount, tax included, that is given up: debit bad debt.
+
+    Below zero, of one that is expected, or came, after all. What of the tax a tax office gives back
+    is another entry, which nobody here can know.
+    """
+    return Entry(
+        idempotency_key=f"invoice:{invoice.invoice_id}:bad_debt:{key}",
+        kind="invoice_written_off" if amount.minor > 0 else "bad_debt_reversed",
+        reference=show("invoice", invoice.invoice_id),
+        reason=reason,
+        at=at,
+        postings=(
+            Posting(BAD_DEBT, amount.currency, amount.minor),
+            Posting(RECEIVABLE, amount.currency, -amount.minor),
+        ),
     )

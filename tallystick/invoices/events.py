@@ -7,6 +7,22 @@ import msgspec
 
 INVOICE_FINALIZED: Final = "invoice.finalized"
 INVOICE_PAID: Final = "invoice.paid"
+INVOICE_VOIDED: Final = "invoice.voided"
+INVOICE_UNCOLLECTIBLE: Final = "invoice.uncollectible"
+INVOICE_REOPENED: Final = "invoice.reopened"
+
+
+class InvoiceVoided(msgspec.Struct, frozen=True):
+    """The invoice counts no longer; `replaced_by` bills the same anew, null where nothing does."""
+
+    invoice_id: UUID
+    replaced_by: UUID | None = None
+
+
+class InvoiceClosed(msgspec.Struct, frozen=True):
+    """The invoice was written off, or is collected again."""
+
+    invoice_id: UUID
 
 
 class InvoiceFinalized(msgspec.Struct, frozen=True):

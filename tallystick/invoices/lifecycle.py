@@ -18,6 +18,7 @@ TRANSITIONS: Final[Mapping[tuple[Status, Event], Status]] = MappingProxyType(
         (Status.OPEN, Event.CANCEL): Status.VOID,
         (Status.OPEN, Event.WRITE_OFF): Status.UNCOLLECTIBLE,
         (Status.UNCOLLECTIBLE, Event.SETTLE): Status.PAID,
+        (Status.UNCOLLECTIBLE, Event.REOPEN): Status.OPEN,
     }
 )
 
@@ -50,6 +51,22 @@ def settled(invoice: Invoice, amount: Money, at: datetime) -> Invoice:
     if amount < invoice.due:
         return replace(invoice, paid=paid)
     return replace(invoice, paid=paid, status=after, paid_at=at)
+
+
+def voided(invoice: Invoice, credit_used: Money) -> Invoice:
+    """Return the invoice void, with what credit of the account paid on it given back.
+
+    Raises Conflict unless it is open, `invoice_partly_paid` where money was received, and
+    `invoice_credited` while a credit note lowers it.
+    """
+    after = next_status(invoice.status, Event.CANCEL)
+    if invoice.paid != credit_used:
+        raise Conflict(
+            "invoice_partly_paid", "Money was received for the invoice; write a credit note."
+        )
+    if not invoice.credited.is_zero():
+        raise Conflict("invoice_credited", "Void the credit notes of the invoice first.")
+    return replace(invoice, status=after, paid=Money.zero(invoice.currency))
 
 
 def credited(invoice: Invoice, total: Money, offset: Money, at: datetime) -> Invoice:

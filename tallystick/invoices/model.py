@@ -43,6 +43,7 @@ class Event(StrEnum):
     SETTLE = "settle"
     CANCEL = "cancel"
     WRITE_OFF = "write_off"
+    REOPEN = "reopen"
 
 
 class BillKey(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ import structlog
 
 from tallystick.invoices import adjustment_store, store
 from tallystick.invoices.adjustments import Adjustment
+from tallystick.invoices.closing import recover
 from tallystick.invoices.events import INVOICE_PAID, InvoicePaid
 from tallystick.invoices.lifecycle import settled
 from tallystick.invoices.model import BillKey, Invoice, Status
@@ -94,6 +95,8 @@ async def settle(
     if was is None:
         raise unknown("invoice")
     after = settled(was, amount, at)
+    if was.status is Status.UNCOLLECTIBLE:
+        await recover(conn, was, amount, at)
     if not await store.save_payment(conn, was, after):
         raise Conflict("invoice_changed", "The invoice was changed meanwhile; read it again.")
     if after.status is Status.PAID:

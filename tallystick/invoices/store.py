@@ -29,11 +29,13 @@ INSERT INTO invoices (account_id, invoice_id, status, currency, subtotal_minor, 
     total_minor, subscription_ids, period_start, period_end, created_at)
 VALUES ($1, $2, 'draft', $3, $4, $5, $6, $7, $8, $9, $10)
 """
-# One invoice for each bill of a subscription, however often a run is begun again.
+# One invoice for each bill of a subscription, however often a run is begun again; where the one
+# that it had is void, a trigger lets another take its place.
 INSERT_BILLS: Final = """
 INSERT INTO invoice_bills (account_id, subscription_id, bill_index, invoice_id)
 SELECT $1, b.subscription_id, b.bill_index, $2
 FROM unnest($3::uuid[], $4::integer[]) AS b (subscription_id, bill_index)
+ON CONFLICT (account_id, subscription_id, bill_index) DO UPDATE SET invoice_id = EXCLUDED.invoice_id
 """
 INVOICED: Final = """
 SELECT i.account_id, i.subscription_id, i.bill_index

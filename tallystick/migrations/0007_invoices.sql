@@ -50,7 +50,23 @@ CREATE TABLE invoice_bills (
     FOREIGN KEY (account_id, invoice_id) REFERENCES invoices
 );
 CALL protect_tenant_table('invoice_bills');
-CALL make_append_only('invoice_bills');
+
+-- What billed it stays what billed it, unless that invoice is void: then another one may.
+CREATE FUNCTION refuse_move_of_bill() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE'
+            AND (OLD.account_id, OLD.subscription_id, OLD.bill_index)
+              = (NEW.account_id, NEW.subscription_id, NEW.bill_index)
+            AND 'void' = (SELECT status FROM invoices WHERE account_id = OLD.account_id
+                          AND invoice_id = OLD.invoice_id) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'bill % has its invoice', OLD.bill_index USING ERRCODE =
+        CASE TG_OP WHEN 'UPDATE' THEN 'unique_violation' ELSE 'restrict_violation' END;
+END $$;
+CREATE TRIGGER kept BEFORE UPDATE OR DELETE ON invoice_bills
+    FOR EACH ROW EXECUTE FUNCTION refuse_move_of_bill();
+REVOKE UPDATE, DELETE ON invoice_bills FROM tallystick_account;
 
 CREATE TABLE invoice_lines (
     account_id uuid NOT NULL,
@@ -109,6 +125,27 @@ BEGIN
 END $$;
 CREATE TRIGGER final BEFORE INSERT ON invoice_lines
     FOR EACH ROW EXECUTE FUNCTION refuse_line_of_final();
+
+-- How it was closed without being paid, or opened again: why, by whom, what was due then.
+CREATE TABLE invoice_closings (
+    account_id uuid NOT NULL,
+    invoice_closing_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('void', 'write_off', 'reopen')),
+    amount_minor bigint NOT NULL CHECK (amount_minor >= 0),
+    reason text NOT NULL CHECK (reason <> ''),
+    actor text NOT NULL,
+    -- The invoice that bills the same anew.
+    replaced_by uuid,
+    closed_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, invoice_closing_id),
+    FOREIGN KEY (account_id, invoice_id) REFERENCES invoices,
+    FOREIGN KEY (account_id, replaced_by) REFERENCES invoices
+);
+CREATE INDEX invoice_closings_by_invoice ON invoice_closings (account_id, invoice_id);
+CALL protect_tenant_table('invoice_closings');
+REVOKE INSERT, UPDATE, DELETE ON invoice_closings FROM tallystick_account;
+CALL make_append_only('invoice_closings');
 
 -- Rendered on first read; `source` is the hash of what it was rendered from.
 CREATE TABLE invoice_pdfs (

@@ -592,6 +592,20 @@ BEGIN
     END IF;
     RETURN NEW;
 END $$;
+CREATE FUNCTION public.refuse_move_of_bill() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'UPDATE'
+            AND (OLD.account_id, OLD.subscription_id, OLD.bill_index)
+              = (NEW.account_id, NEW.subscription_id, NEW.bill_index)
+            AND 'void' = (SELECT status FROM invoices WHERE account_id = OLD.account_id
+                          AND invoice_id = OLD.invoice_id) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'bill % has its invoice', OLD.bill_index USING ERRCODE =
+        CASE TG_OP WHEN 'UPDATE' THEN 'unique_violation' ELSE 'restrict_violation' END;
+END $$;
 CREATE FUNCTION public.refuse_other_line() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1409,6 +1423,20 @@ CREATE TABLE public.invoice_bills (
     bill_index integer NOT NULL,
     invoice_id uuid NOT NULL,
     CONSTRAINT invoice_bills_bill_index_check CHECK ((bill_index >= 0))
+);
+CREATE TABLE public.invoice_closings (
+    account_id uuid NOT NULL,
+    invoice_closing_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    kind text NOT NULL,
+    amount_minor bigint NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    replaced_by uuid,
+    closed_at timestamp with time zone NOT NULL,
+    CONSTRAINT invoice_closings_amount_minor_check CHECK ((amount_minor >= 0)),
+    CONSTRAINT invoice_closings_kind_check CHECK ((kind = ANY (ARRAY['void'::text, 'write_off'::text, 'reopen'::text]))),
+    CONSTRAINT invoice_closings_reason_check CHECK ((reason <> ''::text))
 );
 CREATE TABLE public.invoice_lines (
     account_id uuid NOT NULL,
@@ -2500,6 +2528,8 @@ ALTER TABLE ONLY public.invoice_adjustments
     ADD CONSTRAINT invoice_adjustments_pkey PRIMARY KEY (account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_bills
     ADD CONSTRAINT invoice_bills_pkey PRIMARY KEY (account_id, subscription_id, bill_index);
+ALTER TABLE ONLY public.invoice_closings
+    ADD CONSTRAINT invoice_closings_pkey PRIMARY KEY (account_id, invoice_closing_id);
 ALTER TABLE ONLY public.invoice_lines
     ADD CONSTRAINT invoice_lines_account_id_invoice_id_position_key UNIQUE (account_id, invoice_id, "position");
 ALTER TABLE ONLY public.invoice_lines
@@ -2708,6 +2738,7 @@ CREATE UNIQUE INDEX gateway_customers_by_token ON public.gateway_customers USING
 CREATE INDEX gateway_renewals_by_period ON public.gateway_renewals USING btree (account_id, subscription_id, period_start);
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (claimed_at);
 CREATE INDEX invoice_adjustments_open ON public.invoice_adjustments USING btree (account_id, currency) WHERE (left_minor > 0);
+CREATE INDEX invoice_closings_by_invoice ON public.invoice_closings USING btree (account_id, invoice_id);
 CREATE INDEX invoice_usage_changes_by_end ON public.invoice_usage_changes USING btree (period_end, account_id);
 CREATE INDEX invoices_by_time ON public.invoices USING btree (account_id, created_at DESC, invoice_id DESC);
 CREATE UNIQUE INDEX issuers_default ON public.issuers USING btree (is_default) WHERE is_default;
@@ -2830,7 +2861,7 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.credit_usage_log FO
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.customer_credit_uses FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.gateway_renewals FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_adjustment_uses FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
-CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_bills FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_closings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_entries FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_postings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -2851,7 +2882,7 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.credit_usage_log FOR 
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.customer_credit_uses FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.gateway_renewals FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_adjustment_uses FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
-CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_bills FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_closings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_lines FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_postings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -2920,6 +2951,7 @@ CREATE TRIGGER final BEFORE INSERT ON public.invoice_lines FOR EACH ROW EXECUTE 
 CREATE TRIGGER final BEFORE DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.refuse_edit_of_final();
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.add_ons FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_status();
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.coupons FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_status();
+CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.invoice_bills FOR EACH ROW EXECUTE FUNCTION public.refuse_move_of_bill();
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.plan_versions FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_status();
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.tax_exemptions FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_the_end();
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.tax_rates FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_the_end();
@@ -3012,6 +3044,10 @@ ALTER TABLE ONLY public.invoice_bills
     ADD CONSTRAINT invoice_bills_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_bills
     ADD CONSTRAINT invoice_bills_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
+ALTER TABLE ONLY public.invoice_closings
+    ADD CONSTRAINT invoice_closings_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
+ALTER TABLE ONLY public.invoice_closings
+    ADD CONSTRAINT invoice_closings_account_id_replaced_by_fkey FOREIGN KEY (account_id, replaced_by) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_lines
     ADD CONSTRAINT invoice_lines_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_pdfs
@@ -3122,6 +3158,7 @@ ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_adjustment_uses ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_adjustments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_bills ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.invoice_closings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_lines ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_pdfs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_usage_changes ENABLE ROW LEVEL SECURITY;
@@ -3162,6 +3199,7 @@ CREATE POLICY own_rows ON public.idempotency_keys TO tallystick_account USING ((
 CREATE POLICY own_rows ON public.invoice_adjustment_uses TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_adjustments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_bills TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.invoice_closings TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_lines TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_pdfs TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_usage_changes TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3350,8 +3388,11 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_adjustments TO tallyst
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_adjustments TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoice_adjustments TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.invoice_bills TO tallystick_account;
-GRANT SELECT,INSERT ON TABLE public.invoice_bills TO tallystick_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_bills TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoice_bills TO tallystick_staff;
+GRANT SELECT ON TABLE public.invoice_closings TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.invoice_closings TO tallystick_writer;
+GRANT SELECT ON TABLE public.invoice_closings TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.invoice_lines TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.invoice_lines TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoice_lines TO tallystick_staff;

@@ -6,10 +6,11 @@ from uuid import UUID
 import msgspec
 
 from tallystick.kernel.db import Connection
+from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import unknown
 from tallystick.kernel.paging import After, Page, PageRequest, make_page
-from tallystick.payments import attempt_store, store
-from tallystick.payments.model import Attempt, Payment
+from tallystick.payments import attempt_store, booking, store
+from tallystick.payments.model import Attempt, Payment, PaymentStatus
 
 APPROVALS_MAX = 100
 
@@ -68,3 +69,19 @@ async def awaiting_approval(
 ) -> tuple[Payment, ...]:
     """Return the hundred oldest payments that wait for a person; None: of all accounts."""
     return tuple(await store.awaiting_approval(conn, account_id, APPROVALS_MAX))
+
+
+async def end_wishes(conn: Connection, account_id: UUID, invoice_id: UUID) -> None:
+    """Put away a payment of the invoice that was not tried yet: nobody is to be charged for it.
+
+    Raises Conflict `payment_in_progress` for one that may have taken money.
+    """
+    live = await store.find_live(conn, account_id, invoice_id)
+    live = live and await store.lock(conn, account_id, live.payment_id)
+    if live is None:
+        return
+    if live.status is not PaymentStatus.PENDING:
+        raise Conflict(
+            "payment_in_progress", "A payment of this invoice is under way; wait for it."
+        )
+    await booking.fail(conn, live, "cancelled", hard=False)

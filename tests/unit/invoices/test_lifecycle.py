@@ -41,6 +41,7 @@ def test_every_status_takes_an_event_or_refuses_it(status: Status, event: Event)
         (Status.OPEN, Event.CANCEL): Status.VOID,
         (Status.OPEN, Event.WRITE_OFF): Status.UNCOLLECTIBLE,
         (Status.UNCOLLECTIBLE, Event.SETTLE): Status.PAID,
+        (Status.UNCOLLECTIBLE, Event.REOPEN): Status.OPEN,
     }.get((status, event))
     assert TRANSITIONS.get((status, event)) == expected
     if expected is None:
