@@ -83,6 +83,7 @@ async def void_invoice(
                 seller=services.seller,
                 reason=data.reason,
                 at=await account_now(conn, account, services.clock()),
+                wall=services.clock(),
             )
     base = services.settings.public_url
     replacement = done.replacement

@@ -10,9 +10,8 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from tallystick.catalog import offers
 from tallystick.documents.document import Party
-from tallystick.invoices import adjustment_store, closing_store, customer_credit_store, store
+from tallystick.invoices import closing_store, customer_credit_store, store
 from tallystick.invoices.closing_store import Closing, ClosingKind
 from tallystick.invoices.entries import bad_debt_entry, issued_key
 from tallystick.invoices.events import (
@@ -25,7 +24,8 @@ from tallystick.invoices.events import (
 from tallystick.invoices.lifecycle import next_status, voided
 from tallystick.invoices.model import Event, Invoice
 from tallystick.invoices.rebill import rebill as bill_anew
-from tallystick.invoices.rebill import stored_lines, taken_by_coupons
+from tallystick.invoices.rebill import stored_lines
+from tallystick.invoices.voiding import give_back
 from tallystick.kernel import outbox
 from tallystick.kernel.db import Connection, actor
 from tallystick.kernel.errors import Conflict
@@ -52,6 +52,7 @@ async def void_invoice(
     seller: Party,
     reason: str,
     at: datetime,
+    wall: datetime,
 ) -> Voided:
     """Let an open invoice of which no money came count no longer, at the account's present `at`.
 
@@ -64,9 +65,8 @@ async def void_invoice(
     was = await _lock(conn, account_id, invoice_id)
     used = await customer_credit_store.used_on(conn, account_id, invoice_id)
     after = voided(was, Money(used, was.currency))
-    lines = await stored_lines(conn, was)
-    await _give_back(conn, was)
-    await offers.give_back(conn, account_id, taken_by_coupons(lines))
+    await give_back(conn, account_id, invoice_id, wall)
+    await customer_credit_store.give_back(conn, account_id, invoice_id)
     for key in (f"invoice:{invoice_id}:credit", issued_key(invoice_id)):
         entry = await ledger.find_entry(conn, account_id, key)
         if entry is not None:
@@ -75,6 +75,7 @@ async def void_invoice(
     await _save(conn, was, after)
     replacement = None
     if rebill:
+        lines = await stored_lines(conn, was)
         replacement = await bill_anew(conn, after, lines, seller=seller, at=at)
     by = replacement.invoice_id if replacement else None
     await _note(conn, was, "void", reason, at, replaced_by=by)
@@ -148,18 +149,6 @@ async def _lock(conn: Connection, account_id: UUID, invoice_id: UUID) -> Invoice
         raise unknown("invoice")
     (invoice,) = await store.with_lines(conn, account_id, [found])
     return invoice
-
-
-async def _give_back(conn: Connection, was: Invoice) -> None:
-    """Leave to later invoices what this one took of credit; take back what it left to them."""
-    account_id, invoice_id = was.account_id, was.invoice_id
-    if not await adjustment_store.withdraw(conn, account_id, invoice_id):
-        raise Conflict(
-            "invoice_credit_used",
-            "A later invoice took credit, or an amount, that this one left; void that one first.",
-        )
-    await adjustment_store.give_back(conn, account_id, invoice_id)
-    await customer_credit_store.give_back(conn, account_id, invoice_id)
 
 
 async def _save(conn: Connection, was: Invoice, after: Invoice) -> None:

@@ -75,6 +75,7 @@ def _rows(columns: dict[str, str], first: int) -> str:
 
 _BILLS_FROM: Final = 1 + len(HEADS)
 _LINES_FROM: Final = _BILLS_FROM + len(BILLS)
+# A bill whose invoice is void gets another one; else a trigger refuses, as a unique key would.
 # One statement, so that the lines enter with their invoice, which is final at once: written as a
 # draft first, each would be written and audited twice.
 INSERT: Final = f"""
@@ -82,7 +83,9 @@ WITH heads AS (
     INSERT INTO invoices ({_names(HEADS)})
     SELECT {_names(HEADS)}::uuid[] FROM {_rows(HEADS, 1)}),
 bills AS (
-    INSERT INTO invoice_bills ({_names(BILLS)}) SELECT * FROM {_rows(BILLS, _BILLS_FROM)})
+    INSERT INTO invoice_bills ({_names(BILLS)}) SELECT * FROM {_rows(BILLS, _BILLS_FROM)}
+    ON CONFLICT (account_id, subscription_id, bill_index)
+    DO UPDATE SET invoice_id = EXCLUDED.invoice_id)
 INSERT INTO invoice_lines ({_names(LINES)}) SELECT * FROM {_rows(LINES, _LINES_FROM)}
 """  # noqa: S608 -- names of columns, from the lists above
 

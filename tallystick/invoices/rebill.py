@@ -11,13 +11,12 @@ from tallystick.accounts.model import Account
 from tallystick.catalog import service as catalog
 from tallystick.documents.document import Party
 from tallystick.invoices import closing_store, store
-from tallystick.invoices.besides_use import asked_by, lock_besides, use_besides
+from tallystick.invoices.besides_use import lock_besides, use_besides
 from tallystick.invoices.build import Ingredients, build
 from tallystick.invoices.compose import Composed
 from tallystick.invoices.derivation import Derivation, decode
 from tallystick.invoices.finalize import issue
 from tallystick.invoices.model import DraftLine, Invoice, InvoiceLine
-from tallystick.issuers.service import find_issuer_of
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
 from tallystick.subscriptions.periods import Period
@@ -63,8 +62,7 @@ async def _composed(
     at: datetime,
 ) -> Composed:
     plans = await _plan_codes(conn, lines)
-    found = (await lock_besides(conn, [account.account_id]))[account.account_id]
-    besides = asked_by(found, await find_issuer_of(conn, account))
+    besides = (await lock_besides(conn, [account], at, None))[account.account_id]
     terms = await taxes.read_terms(conn, [account])
     built = build(
         Ingredients(
@@ -95,7 +93,7 @@ async def _composed(
 def fees_of(
     lines: Sequence[tuple[InvoiceLine, Derivation]], plans: Mapping[UUID, str]
 ) -> Iterator[DraftLine]:
-    """Yield the lines of what was due, without discounts and credit, which are made anew. Pure.
+    """Yield the lines of what was due, without what was given back and is found again. Pure.
 
     Raises Conflict `invoice_not_rebillable` for a purchase of credits: buying again is a purchase.
     """
@@ -104,7 +102,7 @@ def fees_of(
             raise Conflict(
                 "invoice_not_rebillable", "The invoice sells credits; let them be bought again."
             )
-        if line.kind == "discount" or (line.kind == "adjustment" and derivation.changed is None):
+        if line.kind in {"discount", "adjustment"}:
             continue
         version = derivation.plan_version_id
         yield DraftLine(
@@ -121,16 +119,6 @@ def fees_of(
             subscription_id=line.subscription_id,
             plan_code=plans.get(version) if version else None,
         )
-
-
-def taken_by_coupons(lines: Sequence[tuple[InvoiceLine, Derivation]]) -> dict[UUID, int]:
-    """Return how much each coupon took off an invoice, in minor units. Pure."""
-    taken: dict[UUID, int] = {}
-    for line, derivation in lines:
-        if derivation.coupon is not None:
-            redemption = derivation.coupon.redemption_id
-            taken[redemption] = taken.get(redemption, 0) - line.amount.minor
-    return taken
 
 
 async def _plan_codes(

@@ -33,7 +33,7 @@ async def void(world: World, of: Invoice, *, rebill: bool = False) -> Voided:
         async with world.db.transaction(WRITER) as conn:
             return await closing.void_invoice(
                 conn, of.account_id, of.invoice_id,
-                rebill=rebill, seller=SELLER, reason="a wrong address", at=AT,
+                rebill=rebill, seller=SELLER, reason="a wrong address", at=AT, wall=AT,
             )  # fmt: skip
 
 
