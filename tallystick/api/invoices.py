@@ -6,30 +6,21 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import get
 
 from tallystick.accounts.model import Account
 from tallystick.api.answers import Pagination, major, pagination, plain
-from tallystick.api.conditional import etag_matches
 from tallystick.api.services import Services
 from tallystick.documents.document import CustomField
 from tallystick.invoices import service
 from tallystick.invoices.explain import LineExplanation, line_explanation
 from tallystick.invoices.model import Invoice, InvoiceLine, Status
-from tallystick.invoices.pdf_cache import invoice_pdf, invoice_pdf_etag
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
 from tallystick.kernel.paging import PageRequest
 
 TAGS: Final = ["Invoices"]
 READ: Final = {"permission": "billing:read"}
-PDF_ANSWERS: Final = {
-    "200": {
-        "description": "The invoice.",
-        "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
-_PDF_HEADERS: Final = {"Cache-Control": "private, no-cache"}
 InvoiceStatus = Literal["draft", "open", "paid", "void", "uncollectible", "pending"]
 
 
@@ -139,32 +130,6 @@ async def read_invoice(invoice_id: str, services: Services, account: Account) ->
 
 
 @get(
-    ["/invoices/{invoice_id:str}/pdf", "/invoices/{invoice_id:str}/download_pdf"],
-    opt={**READ, "responses": PDF_ANSWERS},
-    tags=TAGS,
-    summary="An invoice as PDF",
-)
-async def read_pdf(
-    invoice_id: str,
-    request: Request[Any, Any, Any],
-    services: Services,
-    account: Account,
-) -> Response[bytes]:
-    """Return the PDF; with `If-None-Match` and nothing changed, 304 without reading it."""
-    wanted = ids.parse("invoice", invoice_id)
-    known = request.headers.get("if-none-match", "").encode()
-    async with services.db.transaction(account_scope(account.account_id)) as conn:
-        etag = await invoice_pdf_etag(conn, account.account_id, wanted)
-        headers = {**_PDF_HEADERS, "ETag": etag}
-        if known and etag_matches(known, etag.encode()):
-            return Response(b"", status_code=304, headers=headers)
-        pdf = await invoice_pdf(conn, account.account_id, wanted)
-        invoice = await service.get_invoice(conn, account.account_id, wanted)
-    headers["Content-Disposition"] = f'inline; filename="{invoice.number}.pdf"'
-    return Response(pdf.content, media_type="application/pdf", headers=headers)
-
-
-@get(
     "/invoices/{invoice_id:str}/lines/{line_id:str}/explanation",
     opt=READ,
     tags=TAGS,
@@ -255,4 +220,4 @@ def explanation_answer(explained: LineExplanation) -> ExplanationAnswer:
     )
 
 
-ACCOUNT_ROUTES: Final = (list_invoices, read_invoice, read_pdf, explain_line)
+ACCOUNT_ROUTES: Final = (list_invoices, read_invoice, explain_line)

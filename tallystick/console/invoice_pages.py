@@ -12,10 +12,12 @@ from tallystick.console.rendering import WebRequest, page
 from tallystick.console.viewer import INVOICES
 from tallystick.invoices import service
 from tallystick.invoices.explain import invoice_explanations
+from tallystick.invoices.files import is_einvoice
 from tallystick.invoices.model import Status
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
 from tallystick.kernel.paging import LIMIT_DEFAULT, PAGE_MAX, page_request
+from tallystick.payments.receipts import payments_with_receipt
 
 _READ: Final = {"permission": "billing:read", "page": True}
 StatusChoice = Literal["", "open", "paid", "void", "uncollectible"]
@@ -51,7 +53,11 @@ async def show_invoice(
     async with console.db.transaction(account_scope(account.account_id)) as conn:
         invoice = await service.get_invoice(conn, account.account_id, wanted)
         explained = await invoice_explanations(conn, invoice)
-    view = invoice_view(invoice, explained, formats_of(account))
+        payments = await payments_with_receipt(conn, account.account_id, wanted)
+        has_xml = await is_einvoice(conn, account.account_id, wanted)
+    view = invoice_view(
+        invoice, explained, formats_of(account), payments=payments, is_einvoice=has_xml
+    )
     return page(console, request, "invoice.html", {"invoice": view}, here=INVOICES)
 
 

@@ -13,6 +13,7 @@ from tallystick.kernel import ids
 from tallystick.kernel.paging import Page
 from tallystick.money.amount import Money
 from tallystick.money.rounding import round_decimal
+from tallystick.payments.model import Payment
 
 DRAFT: Final = "Draft"
 _CHOICES: Final = (Status.OPEN, Status.PAID, Status.VOID, Status.UNCOLLECTIBLE)
@@ -77,6 +78,14 @@ class TotalRow(msgspec.Struct, frozen=True):
     kind: str = "plain"
 
 
+class ReceiptView(msgspec.Struct, frozen=True):
+    """A payment that came in."""
+
+    id: str
+    paid_on: str
+    amount: str
+
+
 class InvoiceView(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice with its lines."""
 
@@ -84,6 +93,8 @@ class InvoiceView(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     status: str
     has_pdf: bool
+    is_einvoice: bool
+    receipts: tuple[ReceiptView, ...]
     facts: tuple[Fact, ...]
     lines: tuple[LineView, ...]
     totals: tuple[TotalRow, ...]
@@ -117,7 +128,12 @@ def invoice_row(invoice: Invoice, formats: Formats) -> InvoiceRow:
 
 
 def invoice_view(
-    invoice: Invoice, explanations: Sequence[LineExplanation], formats: Formats
+    invoice: Invoice,
+    explanations: Sequence[LineExplanation],
+    formats: Formats,
+    *,
+    payments: Sequence[Payment] = (),
+    is_einvoice: bool = False,
 ) -> InvoiceView:
     """Return an invoice with its lines explained; without explanations the lines stand alone."""
     return InvoiceView(
@@ -125,10 +141,17 @@ def invoice_view(
         number=invoice.number or DRAFT,
         status=invoice.status.value,
         has_pdf=invoice.status is not Status.DRAFT,
+        is_einvoice=is_einvoice,
+        receipts=tuple(_receipt(payment, formats) for payment in payments),
         facts=tuple(_facts(invoice, formats)),
         lines=tuple(_lines(invoice, explanations, formats)),
         totals=tuple(_totals(invoice, explanations, formats)),
     )
+
+
+def _receipt(payment: Payment, formats: Formats) -> ReceiptView:
+    shown = ids.show("payment", payment.payment_id)
+    return ReceiptView(shown, formats.day(payment.settled_at), formats.money(payment.amount))
 
 
 def _facts(invoice: Invoice, formats: Formats) -> Iterator[Fact]:

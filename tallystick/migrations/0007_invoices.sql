@@ -149,16 +149,19 @@ CALL make_append_only('invoice_closings');
 
 -- Rendered on first read; `source` is the hash of what it was rendered from.
 CREATE TABLE invoice_pdfs (
+-- Drawn on first read; `source` is the hash of what it was drawn from.
+CREATE TABLE invoice_files (
     account_id uuid NOT NULL,
     invoice_id uuid NOT NULL,
+    form text NOT NULL CHECK (form IN ('pdf', 'facturx', 'cii', 'ubl', 'peppol')),
     source bytea NOT NULL,
     etag text NOT NULL,
     content bytea NOT NULL,
-    PRIMARY KEY (account_id, invoice_id),
+    PRIMARY KEY (account_id, invoice_id, form),
     FOREIGN KEY (account_id, invoice_id) REFERENCES invoices
 );
-ALTER TABLE invoice_pdfs ALTER COLUMN content SET STORAGE EXTERNAL;
-CALL protect_tenant_table('invoice_pdfs');
+ALTER TABLE invoice_files ALTER COLUMN content SET STORAGE EXTERNAL;
+CALL protect_tenant_table('invoice_files');
 
 -- What an invoice gave back beyond what it billed: later ones take it off, a refund waits for staff.
 -- What it carried, for it was too little to ask for: the next one bills it.

@@ -39,6 +39,11 @@ SELECT * FROM payments
 WHERE account_id = $1 AND ($2::timestamptz IS NULL OR (created_at, payment_id) < ($2, $3::uuid))
 ORDER BY created_at DESC, payment_id DESC LIMIT $4 OFFSET $5
 """
+CAME: Final = """
+SELECT * FROM payments
+WHERE account_id = $1 AND invoice_id = $2 AND settled_at IS NOT NULL AND status = ANY($3)
+ORDER BY settled_at, payment_id LIMIT $4
+"""
 COUNT: Final = "SELECT count(*) FROM payments WHERE account_id = $1"
 PENDING_SUMS: Final = """
 SELECT currency, sum(amount_minor)::bigint AS minor FROM payments
@@ -107,6 +112,14 @@ async def declined(
     """Return those of the invoices for which a payment was declined."""
     rows = await conn.fetch(DECLINED, account_id, list(invoice_ids))
     return frozenset(row["invoice_id"] for row in rows)
+
+
+async def came(
+    conn: Connection, account_id: UUID, invoice_id: UUID, statuses: Sequence[str], limit: int
+) -> list[Payment]:
+    """Return an invoice's payments that came in and have one of these statuses, oldest first."""
+    rows = await conn.fetch(CAME, account_id, invoice_id, list(statuses), limit)
+    return [_known(row) for row in rows]
 
 
 async def page(conn: Connection, account_id: UUID, request: PageRequest) -> list[Payment]:

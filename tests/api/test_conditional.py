@@ -98,8 +98,8 @@ async def test_a_pdf_is_rendered_once_and_304_renders_nothing(
     def broken(*_: object) -> None:
         raise AssertionError("rendered again")
 
-    monkeypatch.setattr("tallystick.invoices.pdf_cache.render", broken)
-    monkeypatch.setattr("tallystick.api.invoices.invoice_pdf", broken)
+    monkeypatch.setattr("tallystick.invoices.files.drawn", broken)
+    monkeypatch.setattr("tallystick.api.downloads.invoice_file", broken)
     etag = first.headers["etag"]
     for name in ("pdf", "download_pdf"):
         at = path.replace("pdf", name)
@@ -108,7 +108,7 @@ async def test_a_pdf_is_rendered_once_and_304_renders_nothing(
             assert (known.status_code, known.content) == (304, b"")
             assert known.headers["etag"] == etag
     monkeypatch.undo()
-    monkeypatch.setattr("tallystick.invoices.pdf_cache.render", broken)
+    monkeypatch.setattr("tallystick.invoices.files.drawn", broken)
     kept = await client.get(path, headers={"If-None-Match": '"other"'})
     assert (kept.status_code, kept.content) == (200, first.content)
 

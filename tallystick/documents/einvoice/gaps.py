@@ -16,9 +16,7 @@ Profile: TypeAlias = Literal["en16931", "peppol"]
 
 def refuse_gaps(document: InvoiceDocument, profile: Profile = "en16931") -> None:
     """Raise Conflict `einvoice_data_missing`, which names every field that is missing."""
-    found = list(_gaps(document))
-    if profile == "peppol":
-        found += _peppol_gaps(document)
+    found = gaps(document, profile)
     if found:
         names = ", ".join(gap.field for gap in found)
         raise Conflict(
@@ -27,6 +25,14 @@ def refuse_gaps(document: InvoiceDocument, profile: Profile = "en16931") -> None
             " set on the account and the issuer now holds for later documents.",
             errors=found,
         )
+
+
+def gaps(document: InvoiceDocument, profile: Profile = "en16931") -> list[FieldError]:
+    """Return every field that is missing for an e-invoice."""
+    found = list(_gaps(document))
+    if profile == "peppol":
+        found += _peppol_gaps(document)
+    return found
 
 
 def _gaps(document: InvoiceDocument) -> Iterator[FieldError]:

@@ -231,6 +231,8 @@ NOT_AUDITED = {
     "credit_usage_log", "customer_credit_uses", "idempotency_keys", "invoice_adjustment_uses",
     "gateway_renewals", "invoice_bills", "invoice_closings", "invoice_lines",
     "invoice_pdfs",
+    "gateway_renewals", "invoice_bills", "invoice_lines",
+    "invoice_files",
     "invoice_usage_changes", "number_series", "logos", "lago_comparisons", "lago_differences",
     "lago_marks", "lago_outbox", "lago_refused", "lago_sync", "outbox", "outbox_done",
     "plan_migration_rows", "schema_migrations",

@@ -1,0 +1,126 @@
+"""Documents as files: an invoice as PDF and as e-invoice, a payment's receipt."""
+
+import re
+from typing import Any, Final, Literal
+
+from litestar import Request, Response, get
+
+from tallystick.accounts.model import Account
+from tallystick.api.conditional import etag_matches
+from tallystick.api.services import Services
+from tallystick.documents.files import PDF, XML, Form
+from tallystick.invoices import service as invoices
+from tallystick.invoices.files import invoice_file, invoice_file_etag
+from tallystick.kernel import ids
+from tallystick.kernel.db import account_scope
+from tallystick.kernel.errors import BadInput
+from tallystick.payments.receipts import receipt_file, receipt_of
+
+READ: Final = {"permission": "billing:read"}
+BINARY: Final = {"schema": {"type": "string", "format": "binary"}}
+PDF_ANSWERS: Final = {"200": {"description": "The document.", "content": {PDF: BINARY}}}
+XML_ANSWERS: Final = {
+    "200": {"description": "The document.", "content": {XML: {"schema": {"type": "string"}}}}
+}
+_HEADERS: Final = {"Cache-Control": "private, no-cache"}
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+_Request = Request[Any, Any, Any]
+
+
+@get(
+    ["/invoices/{invoice_id:str}/pdf", "/invoices/{invoice_id:str}/download_pdf"],
+    opt={**READ, "responses": PDF_ANSWERS},
+    tags=["Invoices"],
+    summary="An invoice as PDF",
+)
+async def read_pdf(
+    invoice_id: str,
+    request: _Request,
+    services: Services,
+    account: Account,
+    format: Literal["pdf", "facturx"] = "pdf",  # noqa: A002 - the name of the parameter
+) -> Response[bytes]:
+    """Return the PDF; with `If-None-Match` and nothing changed, 304 without reading it.
+
+    `facturx` is the same page with its XML by EN 16931 in it (Factur-X / ZUGFeRD).
+    """
+    return await _invoice(invoice_id, request, services, account, format)
+
+
+@get(
+    "/invoices/{invoice_id:str}/xml",
+    opt={**READ, "responses": XML_ANSWERS},
+    tags=["Invoices"],
+    summary="An invoice as e-invoice",
+)
+async def read_xml(
+    invoice_id: str,
+    request: _Request,
+    services: Services,
+    account: Account,
+    *,
+    format: Literal["cii", "ubl"] = "cii",  # noqa: A002 - the name of the parameter
+    profile: Literal["en16931", "peppol"] = "en16931",
+) -> Response[bytes]:
+    """Return the invoice by EN 16931, as Cross Industry Invoice or as UBL 2.1.
+
+    What the invoice lacks for it is 409 `einvoice_data_missing`, which names each field.
+    `peppol` is a profile of UBL: Peppol BIS Billing 3.
+    """
+    if profile == "peppol" and format != "ubl":
+        raise BadInput.field("profile", "one_of", "peppol is a profile of the format ubl")
+    form: Form = "peppol" if profile == "peppol" else format
+    return await _invoice(invoice_id, request, services, account, form)
+
+
+@get(
+    "/payments/{payment_id:str}/receipt",
+    opt={**READ, "responses": PDF_ANSWERS},
+    tags=["Payments"],
+    summary="The receipt of a payment",
+)
+async def read_receipt(
+    payment_id: str, request: _Request, services: Services, account: Account
+) -> Response[bytes]:
+    """Return the receipt of a payment that came in, as PDF."""
+    wanted = ids.parse("payment", payment_id)
+    told = await receipt_of(services.db, account.account_id, wanted)
+    if _is_known(request, told.etag):
+        return _not_modified(told.etag)
+    file = await receipt_file(told)
+    return _answer(file.content, told.etag, PDF, f"{told.receipt.number}.pdf")
+
+
+async def _invoice(
+    invoice_id: str, request: _Request, services: Services, account: Account, form: Form
+) -> Response[bytes]:
+    wanted = ids.parse("invoice", invoice_id)
+    if "if-none-match" in request.headers:
+        etag = await invoice_file_etag(services.db, account.account_id, wanted, form)
+        if _is_known(request, etag):
+            return _not_modified(etag)
+    file = await invoice_file(services.db, account.account_id, wanted, form)
+    async with services.db.transaction(account_scope(account.account_id)) as conn:
+        invoice = await invoices.get_invoice(conn, account.account_id, wanted)
+    is_page = form in ("pdf", "facturx")
+    name = f"{invoice.number}.{'pdf' if is_page else 'xml'}"
+    return _answer(file.content, file.etag, PDF if is_page else XML, name)
+
+
+def _is_known(request: _Request, etag: str) -> bool:
+    known = request.headers.get("if-none-match", "").encode()
+    return bool(known) and etag_matches(known, etag.encode())
+
+
+def _not_modified(etag: str) -> Response[bytes]:
+    return Response(b"", status_code=304, headers={**_HEADERS, "ETag": etag})
+
+
+def _answer(content: bytes, etag: str, media_type: str, name: str) -> Response[bytes]:
+    """Return the file under a name that every system takes."""
+    told = f'inline; filename="{_UNSAFE.sub("_", name)}"'
+    headers = {**_HEADERS, "ETag": etag, "Content-Disposition": told}
+    return Response(content, media_type=media_type, headers=headers)
+
+
+ACCOUNT_ROUTES: Final = (read_pdf, read_xml, read_receipt)
