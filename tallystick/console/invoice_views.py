@@ -71,11 +71,12 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TotalRow(msgspec.Struct, frozen=True):
-    """A sum below the lines; `kind` is `plain`, `grand` or `due`."""
+    """A sum below the lines; `kind` is `plain`, `grand` or `due`, `note` says why it is so."""
 
     name: str
     amount: str
     kind: str = "plain"
+    note: str = ""
 
 
 class ReceiptView(msgspec.Struct, frozen=True):
@@ -228,7 +229,8 @@ def _totals(
     taxes = explanations[0].taxes if explanations else ()
     for tax in taxes:
         amount = Money(tax.amount_minor, invoice.currency)
-        yield TotalRow(f"{tax.name} {formats.percent(tax.percent)}", formats.money(amount))
+        name = f"{tax.name} {formats.percent(tax.percent)}"
+        yield TotalRow(name, formats.money(amount), note=tax.reason or "")
     if not taxes and not invoice.tax.is_zero():
         yield TotalRow("Tax", formats.money(invoice.tax))
     yield TotalRow("Total", formats.money(invoice.total), "grand")

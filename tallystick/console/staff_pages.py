@@ -19,10 +19,12 @@ from tallystick.console.formats import formats_of
 from tallystick.console.forms import read_instant
 from tallystick.console.invoice_views import invoice_row
 from tallystick.console.rendering import WebRequest, page
+from tallystick.console.tax_views import tax_facts
 from tallystick.console.viewer import ACCOUNTS
 from tallystick.invoices import service as invoices
 from tallystick.invoices.model import Invoice
 from tallystick.kernel import ids, test_clocks
+from tallystick.kernel.clock import account_now
 from tallystick.kernel.db import STAFF, WRITER
 from tallystick.kernel.errors import BadInput, Conflict
 from tallystick.kernel.paging import LIMIT_DEFAULT, PAGE_MAX, PageRequest, page_request
@@ -30,6 +32,7 @@ from tallystick.kernel.test_clocks import TestClock
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.model import Subscription
 from tallystick.subscriptions.sold import plan_of
+from tallystick.taxes.outlook import TaxesToday, taxes_today
 
 _READ: Final = {"permission": "staff:read", "page": True}
 _ADMIN: Final = {"permission": "staff:admin", "page": True}
@@ -45,6 +48,7 @@ class _Known(msgspec.Struct, frozen=True):
     plan: PlanVersion | None
     clock: TestClock | None
     invoices: tuple[Invoice, ...]
+    taxes: TaxesToday
 
 
 @get(ACCOUNTS, opt=_READ, include_in_schema=False)
@@ -103,12 +107,14 @@ async def _read(console: Console, account_id: UUID) -> _Known:
         subscription = await subscriptions.current_subscription(conn, account_id)
         found = await invoices.list_invoices(conn, account_id, None, _NEWEST)
         clock_id = account.test_clock_id
+        now = await account_now(conn, account_id, console.clock())
         return _Known(
             account=account,
             subscription=subscription,
             plan=await plan_of(conn, subscription) if subscription else None,
             clock=await test_clocks.get(conn, clock_id) if clock_id else None,
             invoices=found.items,
+            taxes=await taxes_today(conn, account, now),
         )
 
 
@@ -126,6 +132,7 @@ def _account_page(
         "account": account_view(known.account, known.subscription, known.plan),
         "clock": clock_view(known.clock, next_bill_at, formats) if known.clock else None,
         "invoices": [invoice_row(invoice, formats) for invoice in known.invoices],
+        "taxes": list(tax_facts(known.taxes, formats)),
         "error": error,
     }
     return page(console, request, "staff_account.html", facts, here=ACCOUNTS, status=status)

@@ -111,6 +111,13 @@ def test_a_line_tells_every_step_from_usage_to_the_rounded_amount() -> None:
     assert line.is_same
 
 
+def test_a_tax_says_why_nothing_is_charged() -> None:
+    free = TaxLine("VAT", Decimal(0), 494, 0, "AE", "Reverse charge")
+    view = invoice_view(INVOICE, [replace(explained(), taxes=(free,))], FORMATS)
+    assert [(row.name, row.note) for row in view.totals if row.note] == [
+        ("VAT 0%", "Reverse charge")]  # fmt: skip
+
+
 def test_a_flat_price_is_called_one() -> None:
     fee = FlatPrice(currency="EUR", code="fee", amount=Decimal(149))
     rated = rate(fee, Decimal(1))
