@@ -147,8 +147,6 @@ CALL protect_tenant_table('invoice_closings');
 REVOKE INSERT, UPDATE, DELETE ON invoice_closings FROM tallystick_account;
 CALL make_append_only('invoice_closings');
 
--- Rendered on first read; `source` is the hash of what it was rendered from.
-CREATE TABLE invoice_pdfs (
 -- Drawn on first read; `source` is the hash of what it was drawn from.
 CREATE TABLE invoice_files (
     account_id uuid NOT NULL,

@@ -1438,6 +1438,16 @@ CREATE TABLE public.invoice_closings (
     CONSTRAINT invoice_closings_kind_check CHECK ((kind = ANY (ARRAY['void'::text, 'write_off'::text, 'reopen'::text]))),
     CONSTRAINT invoice_closings_reason_check CHECK ((reason <> ''::text))
 );
+CREATE TABLE public.invoice_files (
+    account_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    form text NOT NULL,
+    source bytea NOT NULL,
+    etag text NOT NULL,
+    content bytea NOT NULL,
+    CONSTRAINT invoice_files_form_check CHECK ((form = ANY (ARRAY['pdf'::text, 'facturx'::text, 'cii'::text, 'ubl'::text, 'peppol'::text])))
+);
+ALTER TABLE ONLY public.invoice_files ALTER COLUMN content SET STORAGE EXTERNAL;
 CREATE TABLE public.invoice_lines (
     account_id uuid NOT NULL,
     invoice_id uuid NOT NULL,
@@ -1457,14 +1467,6 @@ CREATE TABLE public.invoice_lines (
     CONSTRAINT invoice_lines_kind_check CHECK ((kind = ANY (ARRAY['subscription'::text, 'usage'::text, 'adjustment'::text, 'minimum'::text, 'maximum'::text, 'one_off'::text, 'credit_purchase'::text, 'proration'::text, 'discount'::text]))),
     CONSTRAINT invoice_lines_position_check CHECK (("position" >= 1))
 );
-CREATE TABLE public.invoice_pdfs (
-    account_id uuid NOT NULL,
-    invoice_id uuid NOT NULL,
-    source bytea NOT NULL,
-    etag text NOT NULL,
-    content bytea NOT NULL
-);
-ALTER TABLE ONLY public.invoice_pdfs ALTER COLUMN content SET STORAGE EXTERNAL;
 CREATE TABLE public.invoice_usage_changes (
     account_id uuid NOT NULL,
     invoice_id uuid NOT NULL,
@@ -2530,12 +2532,12 @@ ALTER TABLE ONLY public.invoice_bills
     ADD CONSTRAINT invoice_bills_pkey PRIMARY KEY (account_id, subscription_id, bill_index);
 ALTER TABLE ONLY public.invoice_closings
     ADD CONSTRAINT invoice_closings_pkey PRIMARY KEY (account_id, invoice_closing_id);
+ALTER TABLE ONLY public.invoice_files
+    ADD CONSTRAINT invoice_files_pkey PRIMARY KEY (account_id, invoice_id, form);
 ALTER TABLE ONLY public.invoice_lines
     ADD CONSTRAINT invoice_lines_account_id_invoice_id_position_key UNIQUE (account_id, invoice_id, "position");
 ALTER TABLE ONLY public.invoice_lines
     ADD CONSTRAINT invoice_lines_pkey PRIMARY KEY (account_id, invoice_id, invoice_line_id);
-ALTER TABLE ONLY public.invoice_pdfs
-    ADD CONSTRAINT invoice_pdfs_pkey PRIMARY KEY (account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_usage_changes
     ADD CONSTRAINT invoice_usage_changes_pkey PRIMARY KEY (account_id, invoice_id, subscription_id, meter_code);
 ALTER TABLE ONLY public.invoices
@@ -3048,10 +3050,10 @@ ALTER TABLE ONLY public.invoice_closings
     ADD CONSTRAINT invoice_closings_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_closings
     ADD CONSTRAINT invoice_closings_account_id_replaced_by_fkey FOREIGN KEY (account_id, replaced_by) REFERENCES public.invoices(account_id, invoice_id);
+ALTER TABLE ONLY public.invoice_files
+    ADD CONSTRAINT invoice_files_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_lines
     ADD CONSTRAINT invoice_lines_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
-ALTER TABLE ONLY public.invoice_pdfs
-    ADD CONSTRAINT invoice_pdfs_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_usage_changes
     ADD CONSTRAINT invoice_usage_changes_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoices
@@ -3159,8 +3161,8 @@ ALTER TABLE public.invoice_adjustment_uses ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_adjustments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_bills ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_closings ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.invoice_files ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_lines ENABLE ROW LEVEL SECURITY;
-ALTER TABLE public.invoice_pdfs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_usage_changes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.lago_comparisons ENABLE ROW LEVEL SECURITY;
@@ -3200,8 +3202,8 @@ CREATE POLICY own_rows ON public.invoice_adjustment_uses TO tallystick_account U
 CREATE POLICY own_rows ON public.invoice_adjustments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_bills TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_closings TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.invoice_files TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_lines TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
-CREATE POLICY own_rows ON public.invoice_pdfs TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_usage_changes TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoices TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.lago_comparisons TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3393,12 +3395,12 @@ GRANT SELECT ON TABLE public.invoice_bills TO tallystick_staff;
 GRANT SELECT ON TABLE public.invoice_closings TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.invoice_closings TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoice_closings TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_files TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_files TO tallystick_writer;
+GRANT SELECT ON TABLE public.invoice_files TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.invoice_lines TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.invoice_lines TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoice_lines TO tallystick_staff;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_pdfs TO tallystick_account;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_pdfs TO tallystick_writer;
-GRANT SELECT ON TABLE public.invoice_pdfs TO tallystick_staff;
 GRANT SELECT ON TABLE public.invoice_usage_changes TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_usage_changes TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoice_usage_changes TO tallystick_staff;

@@ -230,8 +230,6 @@ NOT_AUDITED = {
     "billing_audit", "credit_allocations", "credit_cost_epoch", "credit_reservations",
     "credit_usage_log", "customer_credit_uses", "idempotency_keys", "invoice_adjustment_uses",
     "gateway_renewals", "invoice_bills", "invoice_closings", "invoice_lines",
-    "invoice_pdfs",
-    "gateway_renewals", "invoice_bills", "invoice_lines",
     "invoice_files",
     "invoice_usage_changes", "number_series", "logos", "lago_comparisons", "lago_differences",
     "lago_marks", "lago_outbox", "lago_refused", "lago_sync", "outbox", "outbox_done",
