@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import (
+    billing,
     credits,  # noqa: A004 - the part is called so
     ingest,
     ledger,
@@ -64,6 +65,10 @@ def _arguments() -> argparse.ArgumentParser:
         "--travellers", type=int, default=1_000, help="accounts that are advanced by a year"
     )
     parser.add_argument(
+        "--subscriptions", type=_sizes, default=(10_000, 100_000),
+        help="sizes of the billing run, the smallest first",
+    )  # fmt: skip
+    parser.add_argument(
         "--rollups", type=int, default=1_000_000, help="rows of roll-ups under the what-if"
     )
     return parser
@@ -75,6 +80,10 @@ def _parts(text: str) -> tuple[str, ...]:
     if unknown:
         raise argparse.ArgumentTypeError(f"no such part: {unknown}")
     return wanted
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    return tuple(int(size) for size in text.split(","))
 
 
 def _figures(place: Installation, asked: argparse.Namespace, console: Console) -> list[Figure]:
@@ -160,6 +169,12 @@ def _what_if(
     return what_if.measure(place, asked.rollups, console)
 
 
+def _billing(
+    place: Installation, asked: argparse.Namespace, console: Console, _: float
+) -> list[Figure]:
+    return billing.measure(place, asked.subscriptions, console)
+
+
 def _resident(place: Installation, *_: object) -> list[Figure]:
     return [
         Figure(f"resident: {name}", f"{place.resident_mb(process):.0f} MB", "")
@@ -177,6 +192,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "what-if": _what_if,
     "previews": _previews,
     "advance": _advance,
+    "billing": _billing,
     "resident": _resident,
     "ledger": _ledger,
     "credits": _credits,
