@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID
 
+from tallystick.credit_notes import service as notes
+from tallystick.credit_notes.model import CreditNote
 from tallystick.credits import service as credits_
 from tallystick.credits.model import Grant
 from tallystick.invoices import service as invoices
@@ -19,6 +21,11 @@ T = TypeVar("T")
 async def all_invoices(conn: Connection, account_id: UUID) -> list[Invoice]:
     """Return every invoice of the account, the first one first."""
     return await _whole(lambda page: invoices.list_invoices(conn, account_id, None, page))
+
+
+async def all_credit_notes(conn: Connection, account_id: UUID) -> list[CreditNote]:
+    """Return every credit note of the account, the first one first."""
+    return await _whole(lambda page: notes.list_notes(conn, account_id, page))
 
 
 async def all_payments(conn: Connection, account_id: UUID) -> list[Payment]:

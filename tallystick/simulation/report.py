@@ -17,12 +17,14 @@ from tallystick.credits import service as credits_
 from tallystick.credits.amounts import to_credits
 from tallystick.credits.model import Grant
 from tallystick.invoices import service as invoice_service
+from tallystick.invoices.customer_credit import open_customer_credit
 from tallystick.invoices.explain import LineExplanation, line_explanation
 from tallystick.invoices.model import Invoice
 from tallystick.kernel.db import Connection
 from tallystick.ledger import service as ledger
 from tallystick.ledger.model import RECEIVABLE
 from tallystick.payments.model import Payment
+from tallystick.simulation.notes import NoteOut, notes_out
 from tallystick.simulation.reads import all_grants, all_invoices, all_payments
 from tallystick.simulation.recorder import Heard
 from tallystick.simulation.story import Told
@@ -134,7 +136,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """All that came of a story; lists are in the order in which things were made."""
 
     invoices: list[InvoiceOut]
-    credit_notes: list[Any]
+    credit_notes: list[NoteOut]
     credits: CreditsOut
     payments: list[PaymentOut]
     subscriptions: list[SubscriptionOut]
@@ -164,7 +166,7 @@ async def read_report(conn: Connection, told: Told, *, is_balanced: bool) -> Rep
     is_recomputed = all(one.is_same for one in explained.values())
     return Report(
         invoices=[_invoice(one, names, explained) for one in invoices],
-        credit_notes=[],
+        credit_notes=await notes_out(conn, account.account_id),
         credits=await _credits(conn, told),
         payments=[_payment(one, names) for one in payments],
         subscriptions=await _subscriptions(conn, told),
@@ -228,9 +230,10 @@ async def _credits(conn: Connection, told: Told) -> CreditsOut:
     account_id = told.account.account_id
     balance = await credits_.balance(conn, account_id, told.ended_at)
     kept = await invoice_service.open_credit(conn, account_id, told.account.currency)
+    noted = await open_customer_credit(conn, account_id, told.account.currency)
     return CreditsOut(
         available=_shown(balance.available),
-        invoice_credit_cents=sum(one.left.minor for one in kept),
+        invoice_credit_cents=sum(one.left.minor for one in (*kept, *noted)),
         grants=[_grant(one) for one in await all_grants(conn, account_id)],
     )
 

@@ -12,6 +12,7 @@ import msgspec
 from tallystick.api.errors import body_error
 from tallystick.catalog.model import Billing, Interval, NewMeter, PlanCredits, Proration
 from tallystick.catalog.offer_model import NewCoupon
+from tallystick.credit_notes.model import Reason, Rest
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.metering.numbers import read_number
 from tallystick.subscriptions.model import BillingTime, Remainder
@@ -157,6 +158,27 @@ class RedeemCoupon(_Step, frozen=True, kw_only=True, tag="redeem_coupon"):
     code: str
 
 
+class NoteLineFacts(_Strict, frozen=True, kw_only=True):
+    """A line of the invoice by its place, from 1: all that is left, so much, or so many units."""
+
+    line: int
+    amount_cents: int | None = None
+    quantity: str | None = None
+
+
+class IssueCreditNote(_Step, frozen=True, kw_only=True, tag="credit_note"):
+    """Credit the newest invoice, or the one with this number; without `lines` all of it.
+
+    What is due comes first; `rest` says what becomes of what was paid.
+    """
+
+    invoice: str | None = None
+    lines: list[NoteLineFacts] | None = None
+    reason: Reason = "other"
+    text: str = ""
+    rest: Rest = "credit"
+
+
 class Pay(_Step, frozen=True, kw_only=True, tag="pay"):
     """Charge the account's card for the oldest open invoice, or for the one that is named."""
 
@@ -178,6 +200,7 @@ Step = (
     | Reactivate
     | GrantCredits
     | RedeemCoupon
+    | IssueCreditNote
     | Pay
     | Advance
 )

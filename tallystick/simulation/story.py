@@ -37,6 +37,7 @@ from tallystick.simulation import gateway as gateways
 from tallystick.simulation import scenario as steps
 from tallystick.simulation.checks import names_of
 from tallystick.simulation.gateway import ToldGateway
+from tallystick.simulation.notes import issue_note
 from tallystick.simulation.reads import all_invoices
 from tallystick.simulation.recorder import Recorder
 from tallystick.simulation.scenario import PlanFacts, Scenario, Step
@@ -180,6 +181,9 @@ class Story:
                 await self._grant(at, step)
             case steps.RedeemCoupon():
                 await self._redeem(step)
+            case steps.IssueCreditNote():
+                async with self._db.transaction(WRITER) as conn:
+                    await issue_note(conn, self._account.account_id, step)
             case steps.Pay():
                 await self._pay(at, step)
             case steps.Advance() | steps.Usage():

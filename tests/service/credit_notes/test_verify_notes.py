@@ -42,7 +42,8 @@ async def test_notes_that_are_in_the_books_pass(world: World, dsn: str, tmp_path
     [
         (
             (
-                "UPDATE credit_notes SET subtotal_minor = subtotal_minor + 1, tax_minor = tax_minor - 1"
+                "UPDATE credit_notes SET subtotal_minor = subtotal_minor + 1,"
+                " tax_minor = tax_minor - 1"
                 " WHERE number = 'CN-2026-000001'"
             ),
             {"credit_note_differs"},
