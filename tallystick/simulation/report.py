@@ -233,7 +233,8 @@ async def _credits(conn: Connection, told: Told) -> CreditsOut:
     noted = await open_customer_credit(conn, account_id, told.account.currency)
     return CreditsOut(
         available=_shown(balance.available),
-        invoice_credit_cents=sum(one.left.minor for one in (*kept, *noted)),
+        invoice_credit_cents=sum([one.left.minor for one in kept])
+        + sum([one.left.minor for one in noted]),
         grants=[_grant(one) for one in await all_grants(conn, account_id)],
     )
 
