@@ -6,6 +6,7 @@ from tallystick.console import (
     credit_pages,
     invoice_pages,
     method_pages,
+    plan_migration_pages,
     sign_in_pages,
     staff_pages,
     static_files,
@@ -21,5 +22,6 @@ ROUTES: Final = (
     *method_pages.ROUTES,
     *staff_pages.ROUTES,
     *what_if_pages.ROUTES,
+    *plan_migration_pages.ROUTES,
     *static_files.ROUTES,
 )

@@ -15,6 +15,7 @@ INVOICES: Final = "/billing/invoices"
 PAYMENT_METHODS: Final = "/billing/payment-methods"
 ACCOUNTS: Final = "/staff/accounts"
 WHAT_IFS: Final = "/staff/what-ifs"
+PLAN_MIGRATIONS: Final = "/staff/plan-migrations"
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -60,3 +61,4 @@ def _links(principal: Principal) -> Iterator[Link]:
     if allows(principal, "staff:read"):
         yield Link(ACCOUNTS, "Accounts")
         yield Link(WHAT_IFS, "What-ifs")
+        yield Link(PLAN_MIGRATIONS, "Plan migrations")

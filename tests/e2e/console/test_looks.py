@@ -10,12 +10,17 @@ import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # has none
 from playwright.async_api import ViewportSize
 
+from tallystick.catalog import service as catalog
 from tallystick.catalog.model import NewPlanVersion
 from tallystick.credits import grants, packages, service
 from tallystick.credits.model import NewGrant, Settings
 from tallystick.credits.service import Deduct
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.ids import show
+from tallystick.plan_migrations import service as plan_migrations
+from tallystick.plan_migrations.jobs import PlanMigrations
+from tallystick.plan_migrations.model import Status as MigrationStatus
+from tallystick.plan_migrations.model import Wanted
 from tallystick.pricing.model import FlatPrice
 from tallystick.whatif import service as what_ifs
 from tallystick.whatif.jobs import WhatIfs
@@ -47,6 +52,7 @@ class Cast(msgspec.Struct, frozen=True):
     account: str
     change: str
     what_if: str
+    migration: str
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +82,7 @@ async def cast(product: "Product") -> Cast:
         account=giant.id,
         change=change,
         what_if=await try_a_plan(product),
+        migration=await move_a_plan(product),
     )
 
 
@@ -95,6 +102,29 @@ async def try_a_plan(product: "Product") -> str:
             status = (await what_ifs.get_what_if(conn, begun.what_if_id)).status
     assert status is Status.DONE
     return show("what_if", begun.what_if_id)
+
+
+async def move_a_plan(product: "Product") -> str:
+    """Preview a dearer version for everybody on the plan; return the migration's id."""
+    fee = FlatPrice(currency="EUR", code="fee", amount=Decimal("59.90"))
+    new = NewPlanVersion(
+        plan_code="pro", plan_name="Pro", currency="EUR", interval="month", prices=(fee,)
+    )
+    db, now = product.services.db, datetime.now(UTC)
+    async with db.transaction(WRITER) as conn:
+        to = await catalog.create_plan_version(conn, new, now)
+        wanted = Wanted(
+            plan_code="pro", to_plan_version_id=to.plan_version_id, when="period_end",
+            notice_days=30, reason="New prices from spring on",
+        )  # fmt: skip
+        begun = await plan_migrations.start(conn, wanted, now)
+    work, status = PlanMigrations(db, product.services.seller), begun.status
+    while status is MigrationStatus.PREVIEWING:  # the product's worker may be at it too
+        await work.run_due(now)
+        async with db.transaction(WRITER) as conn:
+            found = await plan_migrations.get_migration(conn, begun.plan_migration_id)
+            status = found.status
+    return show("plan_migration", begun.plan_migration_id)
 
 
 async def stock_credits(product: "Product", account_id: UUID) -> str:
@@ -157,6 +187,8 @@ PAGES: tuple[tuple[str, Who, str], ...] = (
     ("account-giant", "staff", "/staff/accounts/{account}"),
     ("what-ifs", "staff", "/staff/what-ifs"),
     ("what-if", "staff", "/staff/what-ifs/{what_if}"),
+    ("plan-migrations", "staff", "/staff/plan-migrations"),
+    ("plan-migration", "staff", "/staff/plan-migrations/{migration}"),
 )
 
 
