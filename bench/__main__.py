@@ -17,6 +17,7 @@ from rich.table import Table
 from bench import (
     billing,
     credits,  # noqa: A004 - the part is called so
+    entitlements,
     ingest,
     ledger,
     rates,
@@ -60,6 +61,7 @@ def _arguments() -> argparse.ArgumentParser:
         "--entries", type=int, default=0,
         help="debit again behind so many more entries in the books (10000000 takes minutes)",
     )  # fmt: skip
+    parser.add_argument("--access-checks", type=int, default=5_000, help="checks of access")
     parser.add_argument("--previews", type=int, default=2_000, help="previews of a change")
     parser.add_argument(
         "--travellers", type=int, default=1_000, help="accounts that are advanced by a year"
@@ -139,6 +141,13 @@ def _checks(place: Installation, _: object, console: Console, __: float) -> list
     return usage_check.measure(place)
 
 
+def _entitlements(
+    place: Installation, asked: argparse.Namespace, console: Console, _: float
+) -> list[Figure]:
+    console.print("checks of access …")
+    return entitlements.measure(place, asked.access_checks)
+
+
 def _import(place: Installation, _: object, console: Console, __: float) -> list[Figure]:
     console.print("import of files …")
     return usage_import.measure(place)
@@ -187,6 +196,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "ingest": _ingest,
     "reads": _reads,
     "checks": _checks,
+    "entitlements": _entitlements,
     "import": _import,
     "rates": _rates,
     "what-if": _what_if,
