@@ -108,13 +108,13 @@ async def move_a_plan(product: "Product") -> str:
     """Preview a dearer version for everybody on the plan; return the migration's id."""
     fee = FlatPrice(currency="EUR", code="fee", amount=Decimal("59.90"))
     new = NewPlanVersion(
-        plan_code="pro", plan_name="Pro", currency="EUR", interval="month", prices=(fee,)
+        plan_code="studio", plan_name="Studio", currency="EUR", interval="month", prices=(fee,)
     )
     db, now = product.services.db, datetime.now(UTC)
     async with db.transaction(WRITER) as conn:
         to = await catalog.create_plan_version(conn, new, now)
         wanted = Wanted(
-            plan_code="pro", to_plan_version_id=to.plan_version_id, when="period_end",
+            plan_code="studio", to_plan_version_id=to.plan_version_id, when="period_end",
             notice_days=30, reason="New prices from spring on",
         )  # fmt: skip
         begun = await plan_migrations.start(conn, wanted, now)
