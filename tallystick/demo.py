@@ -82,6 +82,7 @@ def _run(stack: ExitStack, home: Path, dsn: str, environment: Mapping[str, str],
         "STRIPE_WEBHOOK_SECRET": webhook_secret,
         "STRIPE_BASE_URL": (simulator := _simulator_address(home)),
         "STRIPE_JS_URL": f"{simulator}/stripe.js",
+        "TALLYSTICK_MAIL_URL": (home / "mail").as_uri(),
     }
     configure_logs(json=False, level="WARNING")  # the children's logs are in files, ours is here
     sign_ins = asyncio.run(_load(read_settings(settings_text, os.geteuid()), dsn, home))
@@ -179,6 +180,7 @@ def _show(address: str, who: SignIns, home: Path) -> None:
   API key    {who.api_key}
 
   API        {address}/docs
+  mail       {home / "mail"}
   data, logs {home}
 
   Ctrl-C stops it; the data stays.

@@ -60,6 +60,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lago_api_url: str | None = None
     lago_api_key: str | None = None
     vat_check_url: str | None = None
+    mail_url: str | None = None
+    mail_from: str | None = None
+    mail_invoices: bool = True
     jwt_secret: str | None = None
     jwt_jwks_url: str | None = None
     jwt_issuer: str | None = None
@@ -69,6 +72,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def stripe_configured(self) -> bool:
         """Whether Stripe can be called."""
         return bool(self.stripe_secret_key)
+
+    @property
+    def mail_configured(self) -> bool:
+        """Whether mail goes out, or into a folder."""
+        return bool(self.mail_url and (self.mail_from or self.seller_email))
 
     @property
     def lago_configured(self) -> bool:
@@ -144,6 +152,31 @@ def read_redis_url(text: str) -> str:
     if not text.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must begin with redis://, rediss:// or unix://")
     return text
+
+
+def read_mail_url(text: str) -> str:
+    """Read where mail goes: a server, which is only told a password under TLS, or a folder."""
+    parts = urlsplit(text)
+    if parts.scheme == "file":
+        if parts.netloc or not parts.path.startswith("/"):
+            raise ValueError("must name a folder like file:///var/mail/tallystick")
+        return text
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path.strip("/"):
+        raise ValueError("must be like smtp://user:password@host:587, or file:///folder")
+    if parts.query not in {"", "tls=none"}:
+        raise ValueError("takes nothing after the host but ?tls=none")
+    if parts.query and (parts.username or parts.scheme == "smtps"):
+        raise ValueError("must not send a password without TLS: leave out ?tls=none")
+    _ = parts.port  # raises ValueError itself when it is none
+    return text
+
+
+def read_address(text: str) -> str:
+    """Read an e-mail address."""
+    name, at, domain = text.strip().rpartition("@")
+    if not (name and at and "." in domain and text.isascii()) or len(text.split()) != 1:
+        raise ValueError("must be an e-mail address in ASCII")
+    return text.strip()
 
 
 def read_usage_store_url(text: str) -> str:
@@ -225,6 +258,11 @@ VARIABLES: Final = (
     Variable("LAGO_API_URL", "lago_api_url", read_url, "a Lago server that gets all usage too"),
     Variable("LAGO_API_KEY", "lago_api_key", read_key, "the key for it"),
     Variable("TALLYSTICK_VAT_CHECK_URL", "vat_check_url", read_url, "where VAT numbers are asked"),
+    Variable("TALLYSTICK_MAIL_URL", "mail_url", read_mail_url,
+             "smtp://user:password@host:587, smtps://… or file:///folder; absent: no mail is sent"),
+    Variable("TALLYSTICK_MAIL_FROM", "mail_from", read_address, "the address mail comes from"),
+    Variable("TALLYSTICK_MAIL_INVOICES", "mail_invoices", read_bool,
+             "false: invoices are mailed at somebody's request only"),
     Variable("TALLYSTICK_JWT_SECRET", "jwt_secret", str, "HS256 secret, 32 bytes or more"),
     Variable("TALLYSTICK_JWT_JWKS_URL", "jwt_jwks_url", read_url, "keys of RS256/ES256 tokens"),
     Variable("TALLYSTICK_JWT_ISSUER", "jwt_issuer", str, "required issuer of tokens"),
@@ -259,6 +297,8 @@ def problems(settings: Settings) -> tuple[str, ...]:
         found.append("STRIPE_PUBLISHABLE_KEY is missing: customers could not save a card.")
     found.extend(_usage_store_problems(settings))
     found.extend(_lago_problems(settings))
+    if settings.mail_url and not settings.mail_configured:
+        found.append("TALLYSTICK_MAIL_FROM is missing: no mail is sent.")
     if settings.jwt_secret and settings.jwt_jwks_url:
         found.append("Set TALLYSTICK_JWT_SECRET or TALLYSTICK_JWT_JWKS_URL, not both.")
     if settings.jwt_secret and len(settings.jwt_secret.encode()) < JWT_SECRET_BYTES_MIN:

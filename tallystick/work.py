@@ -26,8 +26,12 @@ from tallystick.kernel.db import WRITER
 from tallystick.kernel.due import AccountKind, WallKind, Worker
 from tallystick.kernel.outbox import Event, Handler, Teller
 from tallystick.lago_sync import service as lago
-from tallystick.lago_sync.sender import Sender
+from tallystick.lago_sync.sender import Sender as LagoSender
 from tallystick.lago_sync.sweep import Sweep
+from tallystick.mail.jobs import Mailer
+from tallystick.mail.model import Sender
+from tallystick.mail.transport import transport_of
+from tallystick.mail_events import MailEvents
 from tallystick.metering.archive import Archiver, ArchiveRule
 from tallystick.metering.aside import Aside
 from tallystick.metering.fold import Fold
@@ -97,6 +101,7 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
         Aside(db, timedelta(days=services.settings.event_parked_days_max)).kind(),
         *archive_kinds(services),
         *tax_number_kinds(services),
+        *mail_kinds(services),
         WhatIfs(db).kind(),
         PlanMigrations(db, services.seller).kind(),
         WallKind("test_clocks", advancer.run_due),
@@ -108,7 +113,7 @@ def lago_kinds(services: Services) -> tuple[WallKind, ...]:
     """Return the work for a Lago server, if one is set."""
     if services.lago is None:
         return ()
-    sender = Sender(services.db, services.lago, services.clock)
+    sender = LagoSender(services.db, services.lago, services.clock)
     return sender.kind(), Sweep(services.db, services.lago, services.clock).kind()
 
 
@@ -130,6 +135,17 @@ def archive_kinds(services: Services) -> tuple[WallKind, ...]:
     return (ArchiveRule(archiver, timedelta(days=settings.usage_keep_days)).kind(),)
 
 
+def mail_kinds(services: Services) -> tuple[WallKind, ...]:
+    """Return the sending of mail, if it is set."""
+    settings = services.settings
+    address = settings.mail_from or settings.seller_email
+    if not settings.mail_url or not address:
+        return ()
+    sender = Sender(address, services.seller.name)
+    transport = transport_of(settings.mail_url)
+    return (Mailer(services.db, transport, sender, settings.public_url).kind(),)
+
+
 def event_handlers(services: Services) -> Mapping[str, Handler]:
     """Return who is told of which event."""
     autopay = Autopay(services.db, services.gateways, services.clock)
@@ -144,6 +160,7 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
     giver = CreditEvents(services.db, services.clock, services.seller)
     standing = SubscriptionEvents(services.db, services.clock)
     migrations = PlanMigrations(services.db, services.seller)
+    mails = MailEvents(services.db, services.clock)
 
     async def on_subscription_changed(event: Event) -> None:
         await giver.on_period_began(event)
@@ -156,6 +173,8 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
     async def on_invoice_finalized(event: Event) -> None:
         await autopay.on_invoice_finalized(event)
         await standing.on_invoice_finalized(event)
+        if services.settings.mail_configured and services.settings.mail_invoices:
+            await mails.on_invoice_finalized(event)
 
     return {
         INVOICE_FINALIZED: on_invoice_finalized,

@@ -48,6 +48,7 @@ PREFIXES: Final = {
     "credit_cost": "cc",
     "credit_package": "cpkg",
     "credit_purchase": "cpur",
+    "mail": "mail",
     "payment": "pay",
     "payment_attempt": "pa",
     "payment_method": "pm",
