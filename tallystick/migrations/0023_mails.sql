@@ -6,7 +6,7 @@ CREATE TABLE mails (
     invoice_id uuid NOT NULL,
     -- Why it is sent, once for each: because the invoice was issued, or at somebody's request.
     request_key text NOT NULL,
-    addresses text[] NOT NULL CHECK (cardinality(addresses) BETWEEN 1 AND 10),
+    addresses text[] NOT NULL CHECK (cardinality(addresses) <= 10),
     status text NOT NULL CHECK (status IN ('waiting', 'sending', 'sent', 'failed')),
     -- Names the lease of whoever sends it.
     try_count integer NOT NULL DEFAULT 0,

@@ -1659,6 +1659,22 @@ CREATE TABLE public.logos (
     CONSTRAINT logos_logo_id_check CHECK ((logo_id ~ '^[0-9a-f]{64}$'::text)),
     CONSTRAINT logos_media_type_check CHECK ((media_type = ANY (ARRAY['image/png'::text, 'image/svg+xml'::text])))
 );
+CREATE TABLE public.mails (
+    account_id uuid NOT NULL,
+    mail_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    request_key text NOT NULL,
+    addresses text[] NOT NULL,
+    status text NOT NULL,
+    try_count integer DEFAULT 0 NOT NULL,
+    try_after timestamp with time zone NOT NULL,
+    error text,
+    created_at timestamp with time zone NOT NULL,
+    sent_at timestamp with time zone,
+    CONSTRAINT mails_addresses_check CHECK ((cardinality(addresses) <= 10)),
+    CONSTRAINT mails_check CHECK (((status = 'sent'::text) = (sent_at IS NOT NULL))),
+    CONSTRAINT mails_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'sending'::text, 'sent'::text, 'failed'::text])))
+);
 CREATE TABLE public.memberships (
     account_id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -2570,6 +2586,10 @@ ALTER TABLE ONLY public.ledger_postings
     ADD CONSTRAINT ledger_postings_pkey PRIMARY KEY (account_id, ledger_entry_id, line);
 ALTER TABLE ONLY public.logos
     ADD CONSTRAINT logos_pkey PRIMARY KEY (logo_id);
+ALTER TABLE ONLY public.mails
+    ADD CONSTRAINT mails_account_id_invoice_id_request_key_key UNIQUE (account_id, invoice_id, request_key);
+ALTER TABLE ONLY public.mails
+    ADD CONSTRAINT mails_pkey PRIMARY KEY (account_id, mail_id);
 ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_pkey PRIMARY KEY (account_id, user_id);
 ALTER TABLE ONLY public.meters
@@ -2749,6 +2769,8 @@ CREATE INDEX lago_differences_in_order ON public.lago_differences USING btree (f
 CREATE INDEX lago_outbox_in_order ON public.lago_outbox USING btree (outbox_id);
 CREATE INDEX lago_refused_in_order ON public.lago_refused USING btree (refused_at);
 CREATE INDEX ledger_postings_receivable ON public.ledger_postings USING btree (account_id) WHERE (ledger_account = 'receivable'::text);
+CREATE INDEX mails_by_time ON public.mails USING btree (created_at DESC, mail_id DESC);
+CREATE INDEX mails_due ON public.mails USING btree (try_after) WHERE (status = ANY (ARRAY['waiting'::text, 'sending'::text]));
 CREATE INDEX memberships_by_user ON public.memberships USING btree (user_id);
 CREATE INDEX meters_by_event_type ON public.meters USING btree (event_type);
 CREATE INDEX outbox_due ON public.outbox USING btree (deliver_after);
@@ -2925,6 +2947,7 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.gateway_custom
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.invoice_adjustments FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.write_audit('document');
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.issuers FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT ON public.mails FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.memberships FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.meters FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payment_attempts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -3066,6 +3089,8 @@ ALTER TABLE ONLY public.lago_differences
     ADD CONSTRAINT lago_differences_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.lago_marks
     ADD CONSTRAINT lago_marks_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
+ALTER TABLE ONLY public.mails
+    ADD CONSTRAINT mails_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.memberships
@@ -3172,6 +3197,7 @@ ALTER TABLE public.lago_refused ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.ledger_balances ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.ledger_entries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.ledger_postings ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.mails ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.memberships ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.outbox_done ENABLE ROW LEVEL SECURITY;
@@ -3213,6 +3239,7 @@ CREATE POLICY own_rows ON public.lago_refused TO tallystick_account USING ((acco
 CREATE POLICY own_rows ON public.ledger_balances TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.ledger_entries TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.ledger_postings TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.mails TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.memberships TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.outbox TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.outbox_done TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3439,6 +3466,9 @@ GRANT SELECT ON TABLE public.ledger_postings TO tallystick_staff;
 GRANT SELECT ON TABLE public.logos TO tallystick_account;
 GRANT SELECT ON TABLE public.logos TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.logos TO tallystick_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mails TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mails TO tallystick_writer;
+GRANT SELECT ON TABLE public.mails TO tallystick_staff;
 GRANT SELECT ON TABLE public.memberships TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.memberships TO tallystick_writer;
 GRANT SELECT ON TABLE public.memberships TO tallystick_staff;

@@ -19,7 +19,12 @@ def settings_of(**variables: str) -> object:
 )
 def test_a_server_or_a_folder_takes_mail(url: str) -> None:
     settings = read_settings(
-        {"TALLYSTICK_MAIL_URL": url, "TALLYSTICK_MAIL_FROM": "billing@example.com"}, 1000
+        {
+            "TALLYSTICK_HOME": "/nowhere",
+            "TALLYSTICK_MAIL_URL": url,
+            "TALLYSTICK_MAIL_FROM": "billing@example.com",
+        },
+        1000,
     )
     assert settings.mail_configured
     assert not [one for one in problems(settings) if "MAIL" in one]
@@ -51,6 +56,8 @@ def test_mail_comes_from_an_address(address: str) -> None:
 
 
 def test_mail_from_nobody_is_told() -> None:
-    settings = read_settings({"TALLYSTICK_MAIL_URL": "file:///tmp"}, 1000)
+    settings = read_settings(
+        {"TALLYSTICK_HOME": "/nowhere", "TALLYSTICK_MAIL_URL": "file:///tmp"}, 1000
+    )
     assert not settings.mail_configured
     assert any("TALLYSTICK_MAIL_FROM" in one for one in problems(settings))
