@@ -148,6 +148,7 @@ PARAMETERS: Final[Json] = {
     "coupon_code": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"},
     "redemption_id": typeid("coupon_redemption"),
     "issuer_id": typeid("issuer"),
+    "subscription_add_on_id": typeid("subscription_add_on"),
     "feature_code": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$"},
     "plan_version_id": typeid("plan_version"),
     "what_if_id": typeid("what_if"),

@@ -3,6 +3,7 @@
 from typing import Final
 
 from tallystick.api import (
+    add_ons,
     admin_accounts,
     admin_catalog,
     admin_clocks,
@@ -59,6 +60,7 @@ ACCOUNT_ROUTES: Final = (
     *plans.ACCOUNT_ROUTES,
     *entitlements.ACCOUNT_ROUTES,
     *coupons.ACCOUNT_ROUTES,
+    *add_ons.ACCOUNT_ROUTES,
     *subscriptions.ACCOUNT_ROUTES,
     *ahead.ACCOUNT_ROUTES,
     *usage.ACCOUNT_ROUTES,
@@ -90,6 +92,7 @@ OTHER_ROUTES: Final = (
     *admin_features.ROUTES,
     *admin_offers.ROUTES,
     *coupons.ROUTES,
+    *add_ons.ROUTES,
     *exchange_rates.ROUTES,
     *exports.ROUTES,
     *mails.ROUTES,

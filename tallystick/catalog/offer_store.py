@@ -25,6 +25,7 @@ UPDATE add_ons SET status = 'retired', retired_at = $2 WHERE code = $1 AND statu
 RETURNING *
 """
 ADD_ONS: Final = "SELECT * FROM add_ons WHERE status = 'active' ORDER BY code"
+ADD_ON: Final = "SELECT * FROM add_ons WHERE status = 'active' AND code = $1"
 INSERT_COUPON: Final = """
 INSERT INTO coupons (coupon_id, code, version, name, percent, amounts, duration, periods, plans,
     prices, meters, redemptions_max, redemptions_per_account_max, valid_from, valid_until, status,
@@ -112,6 +113,12 @@ async def retire_add_on(conn: Connection, code: str, now: datetime) -> AddOn | N
 async def add_ons(conn: Connection) -> tuple[AddOn, ...]:
     """Return the add-ons that are sold, by code."""
     return tuple(_add_on(row) for row in await conn.fetch(ADD_ONS))
+
+
+async def add_on(conn: Connection, code: str) -> AddOn | None:
+    """Return the add-on that is sold under this code."""
+    row = await conn.fetchrow(ADD_ON, code)
+    return _add_on(row) if row else None
 
 
 async def insert_coupon(conn: Connection, coupon_id: UUID, new: NewCoupon, now: datetime) -> Coupon:

@@ -39,6 +39,14 @@ async def list_add_ons(conn: Connection) -> tuple[AddOn, ...]:
     return await store.add_ons(conn)
 
 
+async def sold_add_on(conn: Connection, code: str) -> AddOn:
+    """Return what is sold under this code; raises NotFound `add_on_not_found`."""
+    found = await store.add_on(conn, code)
+    if found is None:
+        raise unknown("add_on")
+    return found
+
+
 async def create_coupon(conn: Connection, new: NewCoupon, now: datetime) -> Coupon:
     """Let a coupon be redeemed from now on; who redeemed an earlier version keeps that one.
 

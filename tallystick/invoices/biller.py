@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+from msgspec.structs import replace
 
 from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account
@@ -28,8 +29,9 @@ from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
 from tallystick.metering.many_periods import Totals
 from tallystick.subscriptions import service as subscriptions
+from tallystick.subscriptions.add_ons import by_subscription
 from tallystick.subscriptions.bills import Due, Plans, Step, next_step
-from tallystick.subscriptions.model import Status, Subscription
+from tallystick.subscriptions.model import AttachedAddOn, Status, Subscription
 from tallystick.subscriptions.usage_dues import UsageDue
 from tallystick.taxes import service as taxes
 from tallystick.taxes.model import TaxTerms
@@ -52,6 +54,7 @@ class Book(msgspec.Struct, frozen=True):
     plans: dict[UUID, PlanVersion]
     meters: dict[str, Meter]
     terms: dict[UUID, TaxTerms]
+    add_ons: dict[UUID, tuple[AttachedAddOn, ...]]
     sold: dict[tuple[UUID, str], PlanVersion] = {}
 
     def version(self, plan_version_id: UUID, currency: str) -> PlanVersion:
@@ -160,7 +163,8 @@ class Biller:
     async def _step(self, due: Subscription, book: Book) -> Step | None:
         plan, following = book.version(due.plan_version_id, due.currency), due.next_plan_version_id
         plans = Plans(plan, book.version(following, due.currency) if following else None)
-        return next_step(due, plans, has_payment_method=await self._can_pay(due))
+        on = replace(due, add_ons=book.add_ons.get(due.subscription_id, ()))
+        return next_step(on, plans, has_payment_method=await self._can_pay(due))
 
     async def _bill(
         self, on: Subscription, step: Step, book: Book, totals: Mapping[Used, Totals]
@@ -251,4 +255,5 @@ async def read_book(conn: Connection, due: Sequence[Subscription]) -> Book:
         plans=plans,
         meters=dict(await catalog.meters_by_codes(conn, codes)),
         terms=await taxes.read_terms(conn, billed.values()),
+        add_ons=await by_subscription(conn, list(billed)),
     )

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from tallystick.catalog.model import PlanVersion
 from tallystick.invoices.derivation import Derivation
-from tallystick.invoices.model import DraftLine
+from tallystick.invoices.model import DraftLine, LineKind
 from tallystick.invoices.rated_lines import ONCE, PriceLines, charge_line
 from tallystick.pricing.charges import charges
 from tallystick.pricing.model import FlatPrice, Step
@@ -33,14 +33,14 @@ def flat_lines(plan: PlanVersion, price: FlatPrice, period: Period) -> Iterator[
 
 def share_line(due: FlatDue) -> DraftLine:
     """Return the line of a share of a flat price; one that gives back is below zero."""
-    if due.share.is_whole and due.quantity == 1:
+    if due.share.is_whole and due.quantity == 1 and due.name is None:
         (line,) = flat_lines(due.plan, due.price, due.part)
         return line
     quantity = Decimal(due.quantity)
     rated = rate(due.price, quantity)
     whole = rated.amount * quantity
     return DraftLine(
-        kind="subscription" if due.share.is_whole else "proration",
+        kind=_kind(due),
         description=_share_description(due),
         price_code=due.price.code,
         meter_code=None,
@@ -66,12 +66,18 @@ def share_line(due: FlatDue) -> DraftLine:
     )
 
 
+def _kind(due: FlatDue) -> LineKind:
+    if due.part.start == due.part.end:  # an add-on that is billed once
+        return "one_off"
+    return "subscription" if due.share.is_whole else "proration"
+
+
 def _times(step: Step, quantity: Decimal) -> Step:
     return replace(step, amount=step.amount * quantity)
 
 
 def _share_description(due: FlatDue) -> str:
-    name = _description(due.plan, due.price)
+    name = due.name or _description(due.plan, due.price)
     if due.share.sign < 0:
         return f"{name}: unused, given back"
     if due.share.unit != "day" or due.share.is_whole:

@@ -34,6 +34,7 @@ PREFIXES: Final = {
     "plan_version": "pv",
     "feature": "feat",
     "add_on": "addon",
+    "subscription_add_on": "sao",
     "coupon": "cpn",
     "coupon_redemption": "cpr",
     "subscription": "sub",

@@ -1909,6 +1909,25 @@ CREATE TABLE public.sessions (
     expires_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone
 );
+CREATE TABLE public.subscription_add_ons (
+    account_id uuid NOT NULL,
+    subscription_add_on_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    add_on_id uuid NOT NULL,
+    code text NOT NULL,
+    name text NOT NULL,
+    charge text NOT NULL,
+    amount numeric NOT NULL,
+    features jsonb NOT NULL,
+    quantity integer NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone,
+    attached_at timestamp with time zone NOT NULL,
+    CONSTRAINT subscription_add_ons_amount_check CHECK ((amount >= (0)::numeric)),
+    CONSTRAINT subscription_add_ons_charge_check CHECK ((charge = ANY (ARRAY['once'::text, 'per_period'::text]))),
+    CONSTRAINT subscription_add_ons_check CHECK ((ends_at >= starts_at)),
+    CONSTRAINT subscription_add_ons_quantity_check CHECK (((quantity >= 1) AND (quantity <= 1000000)))
+);
 CREATE TABLE public.subscription_terms (
     account_id uuid NOT NULL,
     subscription_id uuid NOT NULL,
@@ -2636,6 +2655,8 @@ ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_hash);
+ALTER TABLE ONLY public.subscription_add_ons
+    ADD CONSTRAINT subscription_add_ons_pkey PRIMARY KEY (account_id, subscription_add_on_id);
 ALTER TABLE ONLY public.subscription_terms
     ADD CONSTRAINT subscription_terms_pkey PRIMARY KEY (account_id, subscription_id, bill_index);
 ALTER TABLE ONLY public.subscriptions
@@ -2790,6 +2811,7 @@ CREATE UNIQUE INDEX plan_versions_active ON public.plan_versions USING btree (pl
 CREATE INDEX refunds_of_invoice ON public.refunds USING btree (account_id, invoice_id);
 CREATE INDEX refunds_requested ON public.refunds USING btree (requested_at) WHERE (status = 'requested'::text);
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
+CREATE INDEX subscription_add_ons_by_subscription ON public.subscription_add_ons USING btree (account_id, subscription_id);
 CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, account_id, subscription_id) WHERE (next_bill_at IS NOT NULL);
 CREATE UNIQUE INDEX subscriptions_external ON public.subscriptions USING btree (schedule_owner, external_id) WHERE (external_id IS NOT NULL);
 CREATE UNIQUE INDEX subscriptions_live ON public.subscriptions USING btree (account_id, plan_id) WHERE (status <> 'canceled'::text);
@@ -2958,6 +2980,7 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plan_versions 
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plans FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.refunds FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.write_audit('token_hash');
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.subscription_add_ons FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.subscriptions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.tax_exemptions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.tax_rates FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -3121,6 +3144,10 @@ ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+ALTER TABLE ONLY public.subscription_add_ons
+    ADD CONSTRAINT subscription_add_ons_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
+ALTER TABLE ONLY public.subscription_add_ons
+    ADD CONSTRAINT subscription_add_ons_add_on_id_fkey FOREIGN KEY (add_on_id) REFERENCES public.add_ons(add_on_id);
 ALTER TABLE ONLY public.subscription_terms
     ADD CONSTRAINT subscription_terms_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
 ALTER TABLE ONLY public.subscription_terms
@@ -3248,6 +3275,7 @@ CREATE POLICY own_rows ON public.payment_methods TO tallystick_account USING ((a
 CREATE POLICY own_rows ON public.payments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.plan_migration_rows TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.refunds TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.subscription_add_ons TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscription_terms TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscriptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.tax_exemptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3278,6 +3306,7 @@ ALTER TABLE public.payment_methods ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.plan_migration_rows ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.subscription_add_ons ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscription_terms ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscriptions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tax_exemptions ENABLE ROW LEVEL SECURITY;
@@ -3514,6 +3543,9 @@ GRANT SELECT ON TABLE public.refunds TO tallystick_staff;
 GRANT SELECT ON TABLE public.schema_migrations TO tallystick_writer;
 GRANT SELECT ON TABLE public.schema_migrations TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO tallystick_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscription_add_ons TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscription_add_ons TO tallystick_writer;
+GRANT SELECT ON TABLE public.subscription_add_ons TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.subscription_terms TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.subscription_terms TO tallystick_writer;
 GRANT SELECT ON TABLE public.subscription_terms TO tallystick_staff;

@@ -12,7 +12,14 @@ from tallystick.simulation.scenario import Scenario, Step, refused
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 FAULTS_MAX: Final = 20
-_NAMING: Final = (story.ChangePlan, story.Cancel, story.Pause, story.Resume, story.Reactivate)
+_NAMING: Final = (
+    story.ChangePlan,
+    story.Cancel,
+    story.Pause,
+    story.Resume,
+    story.Reactivate,
+    story.AddAddOn,
+)
 
 
 def check(scenario: Scenario) -> None:
@@ -21,8 +28,10 @@ def check(scenario: Scenario) -> None:
         *_repeated("meters", [meter.code for meter in scenario.meters]),
         *_repeated("plans", [plan.code for plan in scenario.plans]),
         *_repeated("coupons", [coupon.code.upper() for coupon in scenario.coupons]),
+        *_repeated("add_ons", [add_on.code for add_on in scenario.add_ons]),
         *_time_faults(scenario.steps),
         *_name_faults(scenario),
+        *_add_on_faults(scenario),
         *_change_faults(scenario.steps),
     ]
     if faults:
@@ -81,6 +90,18 @@ def _name_faults(scenario: Scenario) -> Iterator[FieldError]:
                 message = f'"{named[at]}" is the name of another subscription'
                 yield FieldError(f"{place}.as", "repeated", message)
             known.add(named[at])
+
+
+def _add_on_faults(scenario: Scenario) -> Iterator[FieldError]:
+    sold = {add_on.code for add_on in scenario.add_ons}
+    has: set[str] = set()
+    for at, step in enumerate(scenario.steps):
+        known = sold if isinstance(step, story.AddAddOn) else has
+        if isinstance(step, story.AddAddOn | story.RemoveAddOn) and step.add_on not in known:
+            message = f'no add-on "{step.add_on}" at this point'
+            yield FieldError(f"steps[{at}].add_on", "add_on_not_found", message)
+        if isinstance(step, story.AddAddOn):
+            has |= {step.add_on, step.name or step.add_on}
 
 
 def _subscription_faults(place: str, name: str | None, known: set[str]) -> Iterator[FieldError]:

@@ -11,7 +11,7 @@ import msgspec
 
 from tallystick.api.errors import body_error
 from tallystick.catalog.model import Billing, Interval, NewMeter, PlanCredits, Proration
-from tallystick.catalog.offer_model import NewCoupon
+from tallystick.catalog.offer_model import NewAddOn, NewCoupon
 from tallystick.credit_notes.model import Reason, Rest
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.metering.numbers import read_number
@@ -21,6 +21,7 @@ BYTES_MAX: Final = 64 << 20
 STEPS_MAX: Final = 100_000
 PLANS_MAX: Final = 100
 METERS_MAX: Final = 100
+ADD_ONS_MAX: Final = 100
 COUPONS_MAX: Final = 100
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -179,6 +180,26 @@ class IssueCreditNote(_Step, frozen=True, kw_only=True, tag="credit_note"):
     rest: Rest = "credit"
 
 
+class AddAddOn(_Step, frozen=True, kw_only=True, tag="add_add_on"):
+    """Put an add-on on a subscription; `as` is its name when it is taken off.
+
+    From `starts_at` (None: at once) to before `ends_at` (None: until it is taken off).
+    """
+
+    add_on: str
+    quantity: int = 1
+    subscription: str | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    name: Name | None = msgspec.field(default=None, name="as")
+
+
+class RemoveAddOn(_Step, frozen=True, kw_only=True, tag="remove_add_on"):
+    """Take the add-on with this name, else the newest with this code, off."""
+
+    add_on: str
+
+
 class Pay(_Step, frozen=True, kw_only=True, tag="pay"):
     """Charge the account's card for the oldest open invoice, or for the one that is named."""
 
@@ -201,6 +222,8 @@ Step = (
     | GrantCredits
     | RedeemCoupon
     | IssueCreditNote
+    | AddAddOn
+    | RemoveAddOn
     | Pay
     | Advance
 )
@@ -213,6 +236,7 @@ class Scenario(_Strict, frozen=True, kw_only=True):
     meters: Annotated[list[NewMeter], msgspec.Meta(max_length=METERS_MAX)] = []
     plans: Annotated[list[PlanFacts], msgspec.Meta(max_length=PLANS_MAX)] = []
     coupons: Annotated[list[NewCoupon], msgspec.Meta(max_length=COUPONS_MAX)] = []
+    add_ons: Annotated[list[NewAddOn], msgspec.Meta(max_length=ADD_ONS_MAX)] = []
     steps: Annotated[list[Step], msgspec.Meta(min_length=1, max_length=STEPS_MAX)]
 
 

@@ -1,7 +1,6 @@
 """Telling a scenario: a test clock moves from step to step, through the product's own services."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from itertools import takewhile
@@ -22,16 +21,16 @@ from tallystick.catalog.plan_terms import read_amounts
 from tallystick.credits import grants
 from tallystick.credits.amounts import to_units
 from tallystick.credits.model import NewGrant
+from tallystick.invoices.add_on_bills import end_add_on, sell_add_on
 from tallystick.invoices.model import Invoice, Status
 from tallystick.kernel import test_clocks
 from tallystick.kernel.advancer import Advancer
 from tallystick.kernel.db import WRITER, Connection
-from tallystick.kernel.errors import BadInput, TallystickError
+from tallystick.kernel.errors import BadInput
 from tallystick.kernel.ids import new_id, show
 from tallystick.kernel.outbox import Teller
 from tallystick.metering import service as metering
 from tallystick.metering.model import EVENTS_MAX, UsageEvent
-from tallystick.money.errors import MoneyError
 from tallystick.payments import methods
 from tallystick.simulation import gateway as gateways
 from tallystick.simulation import scenario as steps
@@ -40,9 +39,11 @@ from tallystick.simulation.gateway import ToldGateway
 from tallystick.simulation.notes import issue_note
 from tallystick.simulation.reads import all_invoices
 from tallystick.simulation.recorder import Recorder
+from tallystick.simulation.refusals import as_steps, named_place, renamed_field
 from tallystick.simulation.scenario import PlanFacts, Scenario, Step
 from tallystick.subscriptions import changing
 from tallystick.subscriptions import service as subscriptions
+from tallystick.subscriptions.add_ons import Asked as AskedAddOn
 from tallystick.subscriptions.lifecycle import Start
 from tallystick.subscriptions.model import Status as SubscriptionStatus
 from tallystick.work import account_kinds, event_handlers
@@ -72,6 +73,7 @@ class Story:
         self._scenario = scenario
         self._names = names_of(scenario.steps)
         self._subscriptions: dict[str, UUID] = {}
+        self._add_ons: dict[str, UUID] = {}
         self._clock_id = new_id()
         self._now = scenario.steps[0].at
         self.recorder = Recorder(event_handlers(services), self._present)
@@ -105,13 +107,16 @@ class Story:
 
     async def _make_catalog(self, conn: Connection) -> None:
         for at, meter in enumerate(self._scenario.meters):
-            with _named(f"meters[{at}]"):
+            with named_place(f"meters[{at}]"):
                 await metering.create_meter(conn, meter, self._now)
         for at, plan in enumerate(self._scenario.plans):
-            with _named(f"plans[{at}]"):
+            with named_place(f"plans[{at}]"):
                 await catalog.create_plan_version(conn, self._plan(plan), self._now)
+        for at, add_on in enumerate(self._scenario.add_ons):
+            with named_place(f"add_ons[{at}]"):
+                await offers.create_add_on(conn, add_on, self._now)
         for at, coupon in enumerate(self._scenario.coupons):
-            with _named(f"coupons[{at}]"):
+            with named_place(f"coupons[{at}]"):
                 await offers.create_coupon(conn, coupon, self._now)
 
     def _plan(self, plan: PlanFacts) -> NewPlanVersion:
@@ -138,7 +143,7 @@ class Story:
 
     async def _make_account(self, conn: Connection) -> Account:
         facts = msgspec.structs.asdict(self._scenario.account)
-        with _named("account"):
+        with named_place("account"):
             percent = facts["tax_percent"]
             facts["tax_percent"] = None if percent is None else _decimal("tax_percent", percent)
             await test_clocks.create(conn, self._clock_id, "scenario", self._now, self._now)
@@ -150,11 +155,11 @@ class Story:
     async def _tell_from(self, at: int) -> int:
         """Tell the step at this place, or all usage from there until something is due."""
         step = self._scenario.steps[at]
-        with _named(f"steps[{at}]"):
+        with named_place(f"steps[{at}]"):
             await self._advance(step.at)
         if isinstance(step, steps.Usage):
             return await self._use(at)
-        with _named(f"steps[{at}]"):
+        with named_place(f"steps[{at}]"):
             await self._do(at, step)
             await self._advancer.finish(self._clock_id)
             await self._need_billed()
@@ -163,7 +168,7 @@ class Story:
     async def _advance(self, to: datetime) -> None:
         """Move the clock; in a refusal `to` is the step's `at`."""
         self._now = to
-        with _renamed("to", "at"):
+        with renamed_field("to", "at"):
             async with self._db.transaction(WRITER) as conn:
                 await test_clocks.aim(conn, self._clock_id, to)
         await self._advancer.finish(self._clock_id)
@@ -184,6 +189,8 @@ class Story:
             case steps.IssueCreditNote():
                 async with self._db.transaction(WRITER) as conn:
                     await issue_note(conn, self._account.account_id, step)
+            case steps.AddAddOn() | steps.RemoveAddOn():
+                await self._change_add_ons(step)
             case steps.Pay():
                 await self._pay(at, step)
             case steps.Advance() | steps.Usage():
@@ -253,6 +260,24 @@ class Story:
                 conn, account.account_id, account.currency, step.code, step.at
             )
 
+    async def _change_add_ons(self, step: steps.AddAddOn | steps.RemoveAddOn) -> None:
+        whose, seller = self._account.account_id, self._services.seller
+        async with self._db.transaction(WRITER) as conn:
+            if isinstance(step, steps.RemoveAddOn):
+                await end_add_on(
+                    conn, whose, self._add_ons[step.add_on], None, now=step.at, seller=seller
+                )
+                return
+            on = self._subscription(step.subscription)
+            asked = AskedAddOn(
+                quantity=step.quantity, starts_at=step.starts_at, ends_at=step.ends_at
+            )
+            made = await sell_add_on(
+                conn, whose, on, step.add_on, asked, now=step.at, seller=seller
+            )
+        named = made.subscription_add_on_id
+        self._add_ons |= {step.add_on: named, step.name or step.add_on: named}
+
     async def _pay(self, at: int, step: steps.Pay) -> None:
         await self._save_card(step.at)
         self._gateway.answer = step.outcome
@@ -293,11 +318,11 @@ class Story:
         count = sum(1 for _ in takewhile(lambda one: due is None or one.at < due, batch)) or 1
         if self._is_watched:
             count = 1
-        with _named(f"steps[{at + count - 1}]"):
+        with named_place(f"steps[{at + count - 1}]"):
             await self._advance(batch[count - 1].at)
         await self._record(at, batch[:count])
         if self._is_watched:
-            with _named(f"steps[{at}]"):
+            with named_place(f"steps[{at}]"):
                 await self._advancer.finish(self._clock_id)
                 await self._need_billed()
         return count
@@ -315,7 +340,7 @@ class Story:
             )
             for place, one in enumerate(batch)
         ]
-        with _as_steps(at):
+        with as_steps(at):
             await self._services.ingest.record(events, now=self._services.clock())
 
     def _subscription(self, name: str | None) -> UUID:
@@ -347,50 +372,3 @@ def _decimal(field: str, text: str) -> Decimal:
         return Decimal(text)
     except InvalidOperation as error:
         raise BadInput.field(field, "not_a_decimal_string", 'must be such as "12.5"') from error
-
-
-@contextmanager
-def _named(place: str) -> Iterator[None]:
-    """Let a refusal name the place in the scenario that it is about."""
-    try:
-        yield
-    except (TallystickError, MoneyError) as error:
-        if isinstance(error, TallystickError) and error.extra.get("is_named"):
-            raise
-        found = error.errors if isinstance(error, TallystickError) else ()
-        lines = [f"{place}.{_short(fault.field)}: {fault.message}" for fault in found]
-        text = "\n".join(lines) if lines else f"{place}: {error}"
-        raise BadInput("step_refused", text, errors=found, extra={"is_named": True}) from error
-
-
-def _short(field: str) -> str:
-    """Return the scenario's word for a field of the catalogue."""
-    return field.removeprefix("plan_")
-
-
-@contextmanager
-def _renamed(before: str, after: str) -> Iterator[None]:
-    try:
-        yield
-    except BadInput as error:
-        if [fault.field for fault in error.errors] != [before]:
-            raise
-        fault = error.errors[0]
-        raise BadInput.field(after, fault.code, fault.message) from error
-
-
-@contextmanager
-def _as_steps(first: int) -> Iterator[None]:
-    """Let `events[2].data.n` of a batch be the third step from `first` on."""
-    try:
-        yield
-    except TallystickError as error:
-        lines = [f"{_step_path(fault.field, first)}: {fault.message}" for fault in error.errors]
-        text = "\n".join(lines) or f"steps[{first}]: {error}"
-        raise BadInput("step_refused", text, extra={"is_named": True}) from error
-
-
-def _step_path(field: str, first: int) -> str:
-    head, _, rest = field.partition("]")
-    number = first + int(head.removeprefix("events["))
-    return f"steps[{number}]{rest}"

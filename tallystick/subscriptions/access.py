@@ -1,19 +1,27 @@
 """Looking up what an account may do: its features, its plans, what it was given, what it used."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from tallystick.accounts.model import Account
 from tallystick.catalog import features
 from tallystick.catalog import service as catalog
+from tallystick.catalog.feature_model import FeatureKind
 from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.kernel.db import Connection
 from tallystick.kernel.ids import unknown
 from tallystick.metering import service as metering
 from tallystick.subscriptions import service as subscriptions
-from tallystick.subscriptions.entitlements import Entitlement, entitle, with_use
-from tallystick.subscriptions.model import Status, Subscription
+from tallystick.subscriptions.add_ons import by_subscription
+from tallystick.subscriptions.entitlements import (
+    Entitlement,
+    entitle,
+    with_add_ons,
+    with_use,
+)
+from tallystick.subscriptions.model import AttachedAddOn, Status, Subscription
 from tallystick.subscriptions.sold import plan_of
 from tallystick.subscriptions.usage_limits import windows
 
@@ -44,7 +52,8 @@ async def _entitlements(
         if codes is None
         else tuple((await features.features_by_codes(conn, codes)).values())
     )
-    giving = await _giving(conn, account, at)
+    kinds = {one.code: one.kind for one in known}
+    giving = await _giving(conn, account, at, kinds)
     own = await features.list_overrides(conn, account.account_id)
     found = entitle(known, [plan for _, plan in giving], own, at)
     named = {one.feature.meter for one in found if one.feature.meter is not None and one.allowed}
@@ -61,13 +70,29 @@ async def _entitlements(
     )
 
 
-async def _giving(conn: Connection, account: Account, at: datetime) -> list[_On]:
-    """Return the subscriptions that give something at `at`, the oldest first, with their plans."""
+async def _giving(
+    conn: Connection, account: Account, at: datetime, kinds: Mapping[str, FeatureKind]
+) -> list[_On]:
+    """Return the subscriptions that give something at `at`, the oldest first, with their plans.
+
+    What a subscription's add-ons give is in its plan.
+    """
     found = reversed(await subscriptions.list_subscriptions(conn, account.account_id))
+    add_ons = await by_subscription(conn, [account.account_id])
     return [
-        (one, await plan_of(conn, one))
+        (one, with_add_ons(await plan_of(conn, one), _there(add_ons, one, at), kinds))
         for one in found
         if one.status in GIVING and one.started_at <= at and (not one.ends_at or at < one.ends_at)
+    ]
+
+
+def _there(
+    add_ons: Mapping[UUID, Sequence[AttachedAddOn]], on: Subscription, at: datetime
+) -> list[AttachedAddOn]:
+    return [
+        one
+        for one in add_ons.get(on.subscription_id, ())
+        if one.starts_at <= at and (one.ends_at is None or at < one.ends_at)
     ]
 
 

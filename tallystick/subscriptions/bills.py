@@ -134,7 +134,7 @@ def _open(subscription: Subscription, plan: PlanVersion, at: datetime) -> Step:
     if now.status is Status.TRIALING:
         now = replace(now, opens_at=now.trial_ends_at)
     opened, dues = _in_advance(now, plan, at)
-    after = _billed(scheduled(opened, natural_period(opened, plan)))
+    after = billed(scheduled(opened, natural_period(opened, plan)))
     span = dues[0].part if dues else subscription.period
     running = running_due(after, plan)
     return Step(at=at, period=span, dues=(*dues, *running), after=after, has_begun=was_waiting)
@@ -143,7 +143,7 @@ def _open(subscription: Subscription, plan: PlanVersion, at: datetime) -> Step:
 def _look(subscription: Subscription, plan: PlanVersion, at: datetime) -> Step:
     """Bill what was used in advance of the period's end; nothing else changes."""
     seen = replace(subscription, usage_bill_at=None)
-    after = _billed(scheduled(seen, natural_period(seen, plan)))
+    after = billed(scheduled(seen, natural_period(seen, plan)))
     return Step(
         at=at, period=subscription.period, dues=running_due(subscription, plan), after=after
     )
@@ -191,7 +191,7 @@ def _close(subscription: Subscription, plans: Plans, at: datetime) -> Step:
         at=at,
         period=used if closing else _span(given_back, opening, used),
         dues=(*closing, *given_back, *opening, *running),
-        after=_billed(after),
+        after=billed(after),
         has_begun=happens in {CHANGES, RENEWS},
     )
 
@@ -331,7 +331,8 @@ def _in_advance(
     return replace(subscription, advance_until=end), dues
 
 
-def _billed(subscription: Subscription) -> Subscription:
+def billed(subscription: Subscription) -> Subscription:
+    """Return it with one bill more, and nothing in its way."""
     return replace(
         subscription,
         bill_index=subscription.bill_index + 1,

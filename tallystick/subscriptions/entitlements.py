@@ -1,7 +1,8 @@
 """What an account may do: what its plan gives of each feature, or what it was given instead. Pure.
 
 The rules: what was given to the account holds before what its plan gives, until it runs out; of
-several plans each feature is as good as in the best of them; nothing is given without being said.
+several plans each feature is as good as in the best of them, with its add-ons; nothing is given
+without being said.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,8 @@ import msgspec
 
 from tallystick.catalog.feature_model import Feature, FeatureKind, FeatureOverride
 from tallystick.catalog.model import FeatureValue, PlanVersion
-from tallystick.money.exact import subtract
+from tallystick.money.exact import add, multiply, plain, subtract
+from tallystick.subscriptions.model import AttachedAddOn
 
 Origin = Literal["plan", "account", "nothing"]
 Why = Literal[
@@ -70,6 +72,30 @@ def entitle(
         _given(feature, own[feature.code]) if feature.code in own else _of_plans(feature, plans)
         for feature in features
     )
+
+
+def with_add_ons(
+    plan: PlanVersion, add_ons: Sequence[AttachedAddOn], kinds: Mapping[str, FeatureKind]
+) -> PlanVersion:
+    """Return the plan with what add-ons give besides, as often as they were bought.
+
+    Numbers add up: 10 projects of the plan and 2 add-ons of 5 are 20. Of the rest the better holds.
+    """
+    given = dict(plan.features)
+    for add_on in add_ons:
+        for code, value in add_on.features.items():
+            if code in kinds:
+                was = given.get(code, _none(kinds[code]))
+                given[code] = _more(kinds[code], was, value, add_on.quantity)
+    return msgspec.structs.replace(plan, features=given)
+
+
+def _more(kind: FeatureKind, was: FeatureValue, more: FeatureValue, quantity: int) -> FeatureValue:
+    if more is None or was is None:
+        return None
+    if kind in {"number", "metered"}:
+        return plain(add(Decimal(str(was)), multiply(Decimal(str(more)), Decimal(quantity))))
+    return more if _rank(kind, more) > _rank(kind, was) else was
 
 
 def with_use(one: Entitlement, used: Decimal, resets_at: datetime) -> Entitlement:

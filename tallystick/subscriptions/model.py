@@ -1,7 +1,8 @@
 """A subscription as a value: an account on a plan's version, and where its billing stands."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 from uuid import UUID
@@ -84,6 +85,28 @@ class Terms(msgspec.Struct, frozen=True):
     quantity: int
 
 
+class AttachedAddOn(msgspec.Struct, frozen=True, kw_only=True):
+    """An add-on that a subscription has from `starts_at` to before `ends_at`, as it was bought.
+
+    `ends_at` None: until it is taken off. `amount` is for one, in major units of the
+    subscription's currency.
+    """
+
+    account_id: UUID
+    subscription_add_on_id: UUID
+    subscription_id: UUID
+    add_on_id: UUID
+    code: str
+    name: str
+    charge: Literal["once", "per_period"]
+    amount: Decimal
+    features: Mapping[str, bool | str | None]
+    quantity: int
+    starts_at: datetime
+    ends_at: datetime | None
+    attached_at: datetime
+
+
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """An account on a plan's version, billed by its prices in `currency`, the account's.
 
@@ -100,7 +123,8 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     Flat prices count from `flat_from` on, which by day is the first day that is the present terms',
     and those in advance are billed until `advance_until`. `used_from` is the instant from which it
     is used on these terms; `usage_bill_at` when usage that is billed as it comes is looked at,
-    None: nothing is new. `covered_from` is since when it was used without a pause.
+    None: nothing is new. `covered_from` is since when it was used without a pause. `add_ons` are
+    there where it is billed.
     """
 
     account_id: UUID
@@ -145,6 +169,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: datetime | None = None
     created_at: datetime
     revision: int = 0
+    add_ons: tuple[AttachedAddOn, ...] = ()
 
     @property
     def period(self) -> Period:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tallystick.catalog.model import PlanVersion
 from tallystick.pricing.in_advance import bills_as_it_comes
 from tallystick.pricing.model import FlatPrice
-from tallystick.subscriptions.model import Subscription
+from tallystick.subscriptions.model import AttachedAddOn, Subscription
 from tallystick.subscriptions.periods import (
     Anchor,
     Interval,
@@ -24,11 +24,19 @@ from tallystick.subscriptions.periods import (
     start_of_day,
     whole_period,
 )
-from tallystick.subscriptions.proration import Share, share_of
+from tallystick.subscriptions.proration import (
+    Share,
+    share_of,
+    starts_to_count,
+    stops_to_count,
+)
 
 
 class FlatDue(msgspec.Struct, frozen=True, kw_only=True):
-    """A share of a flat price to be billed: that of `part` in `whole`, the price's period."""
+    """A share of a flat price to be billed: that of `part` in `whole`, the price's period.
+
+    `name` is that of an add-on, None: it is the plan's own price.
+    """
 
     plan: PlanVersion
     price: FlatPrice
@@ -36,6 +44,7 @@ class FlatDue(msgspec.Struct, frozen=True, kw_only=True):
     whole: Period
     part: Period
     share: Share
+    name: str | None = None
 
 
 def billing_anchor(subscription: Subscription, plan: PlanVersion) -> Anchor:
@@ -86,7 +95,7 @@ def flat_dues(
     part: Period,
     sign: Literal[1, -1] = 1,
 ) -> Iterator[FlatDue]:
-    """Yield what the plan's flat prices of this billing ask for a part of their period."""
+    """Yield what flat prices and add-ons of this billing ask for a part of their period."""
     share = share_of(plan.proration, whole, subscription.timezone, part, sign)
     if share.is_empty:
         return
@@ -100,6 +109,57 @@ def flat_dues(
                 part=part,
                 share=share,
             )
+    if billing == add_on_billing(plan):
+        for add_on in subscription.add_ons:
+            yield from add_on_dues(subscription, plan, add_on, whole=whole, part=part, sign=sign)
+
+
+def add_on_dues(
+    subscription: Subscription,
+    plan: PlanVersion,
+    add_on: AttachedAddOn,
+    *,
+    whole: Period,
+    part: Period,
+    sign: Literal[1, -1] = 1,
+) -> Iterator[FlatDue]:
+    """Yield what an add-on of each period asks for a part of one: for as long as it is there.
+
+    The day on which it comes counts, and so does the day on which it goes.
+    """
+    if add_on.charge == "once":
+        return
+    zone = subscription.timezone
+    start = max(part.start, whole.start, starts_to_count(plan.proration, add_on.starts_at, zone))
+    end = part.end
+    if add_on.ends_at is not None:
+        end = min(end, stops_to_count(plan.proration, add_on.ends_at, zone))
+    share = share_of(plan.proration, whole, zone, Period(start, max(start, end)), sign)
+    if not share.is_empty:
+        yield FlatDue(
+            plan=plan,
+            price=price_of(subscription, plan, add_on),
+            quantity=add_on.quantity,
+            whole=whole,
+            part=Period(start, end),
+            share=share,
+            name=add_on.name,
+        )
+
+
+def price_of(subscription: Subscription, plan: PlanVersion, add_on: AttachedAddOn) -> FlatPrice:
+    """Return an add-on as a price beside the plan's."""
+    return FlatPrice(
+        currency=subscription.currency,
+        code=add_on.code,
+        amount=add_on.amount,
+        billing=add_on_billing(plan),
+    )
+
+
+def add_on_billing(plan: PlanVersion) -> Literal["in_advance", "in_arrears"]:
+    """Return when add-ons are billed: as the plan's fees are."""
+    return "in_advance" if bills_in_advance(plan) else "in_arrears"
 
 
 def bills_in_advance(plan: PlanVersion) -> bool:

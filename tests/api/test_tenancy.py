@@ -45,6 +45,9 @@ BODIES: Mapping[str, Json] = {
     "/features/{feature_code}": {"name": "Renamed"},
     "/entitlements/{feature_code}": {"value": True, "reason": "as agreed"},
     "/{account_id}/coupons": {"code": "spring", "reason": "sorry"},
+    "/{account_id}/add-ons": {"add_on": "help", "reason": "sorry"},
+    "/{account_id}/add-ons/{subscription_add_on_id}/remove": {"reason": "sorry"},
+    "/add-ons/{subscription_add_on_id}/remove": {},
     "/credit-packages/{package_id}": {
         "code": "c",
         "name": "n",
@@ -254,6 +257,8 @@ async def offered(shop: "Shop", tenant: "Tenant") -> dict[str, str]:
     draft = await admin.post(f"{place}/plans", json={**plan, "draft": True})
     give = {"code": "spring", "reason": "sorry"}
     given = await admin.post(f"{place}/accounts/{tenant.id}/coupons", json=give)
+    put_on = {"add_on": "help", "reason": "sorry"}
+    added = await admin.post(f"{place}/accounts/{tenant.id}/add-ons", json=put_on)
     since = {"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"}
     asked = {"draft": plan, "accounts": [tenant.id], **since}
     what_if = await admin.post(f"{place}/billing/what-ifs", json=asked)
@@ -261,6 +266,7 @@ async def offered(shop: "Shop", tenant: "Tenant") -> dict[str, str]:
     migration = await admin.post(f"{place}/billing/plan-migrations", json=to_move)
     return {
         "plan_version_id": draft.json()["id"],
+        "subscription_add_on_id": added.json()["id"],
         "redemption_id": given.json()["id"],
         "what_if_id": what_if.json()["id"],
         "plan_migration_id": migration.json()["id"],

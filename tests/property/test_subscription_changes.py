@@ -21,10 +21,10 @@ from tallystick.accounts.model import Account
 from tallystick.catalog.model import Interval, PlanVersion
 from tallystick.kernel.errors import Conflict
 from tallystick.pricing.model import FlatPrice, PerUnitPrice
-from tallystick.subscriptions import changes
+from tallystick.subscriptions import add_ons, changes
 from tallystick.subscriptions.bills import Plans, Step, next_step
 from tallystick.subscriptions.lifecycle import Start, begin, running_period
-from tallystick.subscriptions.model import Status, Subscription
+from tallystick.subscriptions.model import AttachedAddOn, Status, Subscription
 from tallystick.subscriptions.periods import local_day
 from tallystick.subscriptions.proration import amount_of
 from tallystick.subscriptions.terms import FlatDue
@@ -42,6 +42,11 @@ ACCOUNT: Final = Account(
     created_at=AT,
 )
 Terms = tuple[UUID, int]
+ADD_ON: Final = AttachedAddOn(
+    account_id=UUID(int=1), subscription_add_on_id=UUID(int=9), subscription_id=UUID(int=5),
+    add_on_id=UUID(int=8), code="extra", name="Extra", charge="per_period", amount=Decimal("3.33"),
+    features={}, quantity=2, starts_at=AT, ends_at=None, attached_at=AT,
+)  # fmt: skip
 OFFERS: Final[tuple[tuple[Interval, int, Interval | None, str], ...]] = (
     ("week", 1, None, "9.99"),
     ("month", 1, None, "49"),
@@ -154,6 +159,7 @@ class Changes(RuleBasedStateMachine):
         self.subscription = begin(account, plan, UUID(int=5), self.now, start)
         self.model = Model(by_day=proration == "by_day", timezone=timezone)
         self.steps: list[Step] = []
+        self.at_once: list[FlatDue] = []
         self.later: tuple[datetime, Terms | None] | None = None
         self.end: datetime | None = None
         self.ends_with_period = True
@@ -261,6 +267,24 @@ class Changes(RuleBasedStateMachine):
         self.model.say(self.now, self.terms())
         self.settle()
 
+    @precondition(lambda self: not self.subscription.add_ons)
+    @rule()
+    def put_an_add_on_on(self) -> None:
+        if self.subscription.status in {Status.CANCELED, Status.INCOMPLETE}:
+            return
+        one = replace(ADD_ON, starts_at=self.now)
+        due = add_ons.due_when_put_on(self.subscription, self.plan(), one)
+        self.at_once += due
+        self.subscription = replace(self.subscription, add_ons=(one,))
+
+    @precondition(lambda self: any(not one.ends_at for one in self.subscription.add_ons))
+    @rule()
+    def take_the_add_on_off(self) -> None:
+        (was,) = self.subscription.add_ons
+        on, now = self.subscription, self.now
+        self.at_once += add_ons.due_when_taken_off(on, self.plan(), was, now)
+        self.subscription = replace(on, add_ons=(replace(was, ends_at=now),))
+
     def teardown(self) -> None:
         if not hasattr(self, "subscription"):
             return
@@ -292,15 +316,32 @@ class Changes(RuleBasedStateMachine):
         edges = [edge for due in dues for edge in (due.part.start, due.part.end)]
         days = self.model.days(self.now + timedelta(days=800))
         for moment in self.moments(edges):
-            for code in ("fee", "late"):
+            for code in ("fee", "late", "extra"):
                 paid: dict[Terms, int] = {}
                 for due in dues:
                     if due.price.code == code and due.part.start <= moment < due.part.end:
                         terms = due.plan.plan_version_id, due.quantity
                         paid[terms] = paid.get(terms, 0) + due.share.sign
                 owner = None if self.is_free(moment) else self.model.payer(moment, days)
+                if code == "extra":
+                    left_count = sum(paid.values())
+                    assert left_count == (owner is not None and self.has_add_on(moment)), moment
+                    continue
                 left = {terms: count for terms, count in paid.items() if count}
                 assert left == ({owner: 1} if owner else {}), (moment, code)
+
+    def has_add_on(self, moment: datetime) -> bool:
+        """Whether the add-on is there, with the whole days on which it came and went."""
+        zone, by_day = self.model.timezone, self.model.by_day
+        for one in self.subscription.add_ons:
+            began, ended = one.starts_at, one.ends_at
+            if by_day:
+                day = local_day(moment, zone)
+                return local_day(began, zone) <= day and (
+                    not ended or day <= local_day(ended, zone)
+                )
+            return began <= moment and (not ended or moment < ended)
+        return False
 
     def is_free(self, moment: datetime) -> bool:
         trial_ends_at = self.subscription.trial_ends_at
@@ -333,6 +374,7 @@ class Changes(RuleBasedStateMachine):
             for due in step.dues:
                 if isinstance(due, FlatDue):
                     yield due
+        yield from self.at_once
 
     def moments(self, edges: list[datetime]) -> Iterator[datetime]:
         """One moment between every two instants at which anything may change."""
