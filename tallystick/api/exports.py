@@ -17,6 +17,7 @@ from tallystick.exports.model import Sheet, Wanted
 from tallystick.exports.recognition import MonthSum
 from tallystick.exports.revenue import recognized_revenue
 from tallystick.exports.sheets import ACCOUNT_SHEETS, BOOK_SHEETS
+from tallystick.exports.zipped import invoices_in, zip_pieces
 from tallystick.kernel import ids
 from tallystick.kernel.clock import account_now
 from tallystick.kernel.db import STAFF, Scope, account_scope
@@ -31,6 +32,14 @@ CSV_ANSWERS: Final = {
         "content": {"text/csv": {"schema": {"type": "string"}}},
     }
 }
+ZIP_ANSWERS: Final = {
+    "200": {
+        "description": "The files, each named by its number.",
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+READ_ZIP: Final = {"permission": "billing:read", "responses": ZIP_ANSWERS, "streams": True}
+ZIP_FINANCE: Final = {"permission": "staff:read", "responses": ZIP_ANSWERS, "streams": True}
 READ: Final = {"permission": "billing:read", "responses": CSV_ANSWERS, "streams": True}
 FINANCE: Final = {"permission": "staff:read", "responses": CSV_ANSWERS, "streams": True}
 REPORT: Final = {"permission": "staff:read"}
@@ -173,6 +182,50 @@ async def read_revenue(
     return RevenueReport([_month_answer(one) for one in found], len(found))
 
 
+@get("/exports/invoices.zip", opt=READ_ZIP, tags=TAGS, summary="Invoices as PDF, in one file")
+async def zip_own(
+    services: Services,
+    account: Account,
+    principal: Principal,
+    start: From = None,
+    end: To = None,
+) -> Stream:
+    """Return a ZIP of the PDFs of what was issued in that time, a thousand at most."""
+    now = principal.now(services.clock())
+    wanted = _wanted(start, end, account.timezone, now, account)
+    return await _zip(services, account_scope(account.account_id), wanted)
+
+
+@get(
+    f"{BASE}/exports/invoices.zip",
+    opt=ZIP_FINANCE,
+    tags=TAGS,
+    summary="Invoices of all accounts, or of one, as PDF, in one file",
+)
+async def zip_any(
+    services: Services,
+    *,
+    account_id: Of = None,
+    start: From = None,
+    end: To = None,
+    timezone: Zone = "UTC",
+) -> Stream:
+    """Return a ZIP of the PDFs of what was issued in that time, a thousand at most."""
+    account = await _account(services, account_id) if account_id else None
+    now = services.clock() if account is None else await _present(services, account)
+    return await _zip(services, STAFF, _wanted(start, end, timezone, now, account))
+
+
+async def _zip(services: Services, scope: Scope, wanted: Wanted) -> Stream:
+    invoices = await invoices_in(services.db, scope, wanted)
+    headers = {
+        "Content-Disposition": 'attachment; filename="invoices.zip"',
+        "Cache-Control": "private, no-store",
+    }
+    pieces = zip_pieces(services.db, invoices)
+    return Stream(pieces, media_type="application/zip", headers=headers)
+
+
 async def _stream(services: Services, scope: Scope, sheet: Sheet, wanted: Wanted) -> Stream:
     pieces = await services.exports.csv(scope, sheet, wanted)
     headers = {
@@ -240,5 +293,5 @@ def _month_answer(one: MonthSum) -> RevenueMonth:
     )
 
 
-ACCOUNT_ROUTES: Final = (export_own,)
-ROUTES: Final = (export_any, export_revenue, read_revenue)
+ACCOUNT_ROUTES: Final = (export_own, zip_own)
+ROUTES: Final = (export_any, zip_any, export_revenue, read_revenue)

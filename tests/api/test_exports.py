@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import ZipFile
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -14,11 +15,12 @@ import pytest
 from msgspec.structs import replace
 
 from tallystick.export_commands import Asked, write_csv
-from tallystick.exports import service
+from tallystick.exports import service, zipped
+from tallystick.exports.model import Wanted
 from tallystick.exports.service import Exports
 from tallystick.exports.sheets import ACCOUNT_SHEETS
 from tallystick.kernel.db import STAFF
-from tallystick.kernel.errors import TallystickError
+from tallystick.kernel.errors import TallystickError, Unavailable
 
 if TYPE_CHECKING:
     from tests.api.conftest import Shop
@@ -171,11 +173,9 @@ async def test_too_many_exports_at_once_are_refused_and_end_gives_the_place_back
     await shop.billed()
     exports = Exports(shop.db)
     sheet = ACCOUNT_SHEETS["ledger"]
-    wanted = service.Wanted(
-        start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC)
-    )
+    wanted = Wanted(start=datetime(2026, 1, 1, tzinfo=UTC), end=datetime(2100, 1, 1, tzinfo=UTC))
     held: list[Any] = [await exports.csv(STAFF, sheet, wanted) for _ in range(service.EXPORTS_MAX)]
-    with pytest.raises(service.Unavailable, match="running"):
+    with pytest.raises(Unavailable, match="running"):
         await exports.csv(STAFF, sheet, wanted)
     for pieces in held:
         await anext(pieces)
@@ -219,3 +219,29 @@ async def test_the_command_says_what_is_wrong(
     with pytest.raises(TallystickError, match=message):
         await write_csv(shop.db.dsn, replace(asked, **change))
     assert names_in(tmp_path) == []
+
+
+async def test_invoices_come_as_one_file_of_pdfs(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant, invoice = await shop.billed()
+    with_key = shop.with_key(tenant.keys["billing:read"])
+    answer = await with_key.get(f"{BILLING}/exports/invoices.zip")
+    assert answer.headers["content-type"] == "application/zip"
+    with ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [f"{invoice['number']}.pdf"]
+        pdf = archive.read(f"{invoice['number']}.pdf")
+    one = await with_key.get(f"{BILLING}/invoices/{invoice['id']}/pdf")
+    assert pdf == one.content
+    assert (await with_key.get(f"{BILLING}/exports/invoices.zip")).content == answer.content
+    await shop.billed()
+    staff = shop.as_person(shop.finance)
+    both = await staff.get(f"{ADMIN}/exports/invoices.zip")
+    with ZipFile(io.BytesIO(both.content)) as archive:
+        assert len(set(archive.namelist())) >= 2
+    monkeypatch.setattr(zipped, "INVOICES_MAX", 1)
+    many = await staff.get(f"{ADMIN}/exports/invoices.zip")
+    assert shop.fields(shop.refused(many, 422, "validation_failed")) == [("to", "too_many")]
+    none = await staff.get(f"{ADMIN}/exports/invoices.zip?from=2001-01-01&to=2001-02-01")
+    shop.refused(none, 404, "invoice_not_found")
