@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Final
 from uuid import UUID
 
-from litestar import delete, get, post
+from litestar import delete, get, patch, post
 from msgspec import Meta
 
 from tallystick.accounts.model import Account, Principal
@@ -107,6 +107,12 @@ class ChangeTerms(Body, frozen=True, kw_only=True):
     at: fields.Instant | None = None
 
 
+class Invoicing(Body, frozen=True, kw_only=True):
+    """`invoice_separately`: on invoices of its own, else with all that is due at one instant."""
+
+    invoice_separately: bool
+
+
 class Pause(Body, frozen=True, kw_only=True):
     """Without `resumes_at` the pause lasts until it is resumed."""
 
@@ -172,6 +178,20 @@ async def subscribe(
         after = await _bill(conn, services, account, made.subscription_id, now)
         sold = await plan_of(conn, after)
     return subscription_answer(after, sold)
+
+
+@patch(ONE, opt=WRITE, tags=TAGS, summary="Set how it is invoiced")
+async def set_invoicing(
+    subscription_id: str, data: Invoicing, services: Services, account: Account
+) -> SubscriptionAnswer:
+    """Say whether its next bills stand on invoices of their own."""
+    wanted = ids.parse("subscription", subscription_id)
+    async with services.db.transaction(WRITER) as conn:
+        after = await changing.set_invoicing(
+            conn, account.account_id, wanted, separately=data.invoice_separately
+        )
+        plan = await plan_of(conn, after)
+    return subscription_answer(after, plan)
 
 
 @post(f"{ONE}/change", opt=WRITE, tags=TAGS, status_code=200, summary="Change plan or quantity")
@@ -332,6 +352,7 @@ def _require_staff(principal: Principal, field: str) -> None:
 
 
 ACCOUNT_ROUTES: Final = (
+    set_invoicing,
     read_subscription,
     list_subscriptions,
     read_one,

@@ -7,6 +7,8 @@ same transaction.
 from datetime import datetime
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from tallystick.catalog.model import PlanVersion
 from tallystick.kernel.db import Connection
 from tallystick.subscriptions import changes, service
@@ -124,6 +126,14 @@ async def reactivate(
     """Begin it again after its end. Raises NotFound, Conflict."""
     was, plan = await _read(conn, account_id, subscription_id)
     return await service.save(conn, was, changes.reactivate(was, plan, now))
+
+
+async def set_invoicing(
+    conn: Connection, account_id: UUID, subscription_id: UUID, *, separately: bool
+) -> Subscription:
+    """Say whether its next bills stand on invoices of their own. Raises NotFound."""
+    was = await service.lock(conn, account_id, subscription_id)
+    return await service.save(conn, was, replace(was, invoice_separately=separately))
 
 
 async def complete_if_waiting(

@@ -66,6 +66,7 @@ MOVES: Final = {
     "plan_version_id": "uuid",
     "plan_id": "uuid",
     "quantity": "integer",
+    "invoice_separately": "boolean",
     "anchor_on": "date",
     "bill_index": "integer",
     "flat_from": "timestamptz",

@@ -113,6 +113,20 @@ async def test_cancelling_now_ends_it_and_bills_what_was_used(shop: "Shop") -> N
     assert (await owner.post(f"{BILLING}/subscriptions", json={"plan": "pro"})).status_code == 201
 
 
+async def test_it_asks_for_invoices_of_its_own_and_back(shop: "Shop") -> None:
+    owner = shop.as_person((await shop.tenant()).owner)
+    begin = {"plan": "pro", "invoice_separately": True}
+    made = (await owner.post(f"{BILLING}/subscriptions", json=begin)).json()
+    assert made["invoice_separately"] is True
+    path = f"{BILLING}/subscriptions/{made['id']}"
+    answer = await owner.patch(path, json={"invoice_separately": False})
+    assert (answer.status_code, answer.json()["invoice_separately"]) == (200, False)
+    assert (await owner.get(path)).json() == answer.json()
+    assert (await owner.patch(path, json={})).status_code == 422
+    unknown = f"{BILLING}/subscriptions/sub_{'0' * 26}"
+    assert (await owner.patch(unknown, json={"invoice_separately": True})).status_code == 404
+
+
 async def test_members_subscribe_to_nothing(shop: "Shop") -> None:
     tenant = await shop.tenant()
     before = await shop.counts()

@@ -24,6 +24,7 @@ DESCRIPTION: Json = msgspec.json.decode(api_description())
 BODIES: Mapping[str, Json] = {
     "/cancel": {"at_period_end": True},
     "/subscriptions/{subscription_id}/change": {"quantity": 2},
+    "/subscriptions/{subscription_id}": {"invoice_separately": True},
     "/pause": {},
     "/confirm": {"confirmation": "0" * 64},
     "/approve": {"reason": "seen"},
