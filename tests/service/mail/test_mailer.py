@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from tallystick.kernel.db import WRITER
-from tallystick.kernel.errors import Conflict
+from tallystick.kernel.errors import BadInput, Conflict
 from tallystick.kernel.paging import PageRequest
 from tallystick.mail import service
 from tallystick.mail.jobs import LEASE, WAITS, Mailer
@@ -55,8 +55,14 @@ async def test_a_mail_goes_out_once_with_the_pdf(issued: "Issued", inbox: "Inbox
     (envelope,) = inbox.envelopes
     assert (envelope.mail_from, envelope.rcpt_tos) == ("billing@example.com", ["ada@example.com"])
     assert isinstance(envelope.content, bytes)
-    _, pdf = message_from_bytes(envelope.content).get_payload()
-    assert pdf.get_payload(decode=True).startswith(b"%PDF")
+    (pdf,) = [
+        part
+        for part in message_from_bytes(envelope.content).walk()
+        if part.get_content_type() == "application/pdf"
+    ]
+    content = pdf.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    assert content.startswith(b"%PDF")
     (mail,) = await mails(issued)
     assert (mail.status, mail.sent_at, mail.error) == (MailStatus.SENT, NOW, None)
 
@@ -156,10 +162,10 @@ async def test_a_folder_takes_mails_as_files(issued: "Issued", tmp_path: Path) -
 
 
 async def test_an_address_that_is_none_is_named(issued: "Issued") -> None:
-    with pytest.raises(service.BadInput) as refused:
+    with pytest.raises(BadInput) as refused:
         await ask(issued, "ada@example.com", "ada")
     assert [(one.field, one.code) for one in refused.value.errors] == [("to.1", "invalid_email")]
-    with pytest.raises(service.BadInput, match="at most"):
+    with pytest.raises(BadInput, match="at most"):
         await ask(issued, *["ada@example.com"] * 11)
 
 

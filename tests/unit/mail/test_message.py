@@ -1,7 +1,6 @@
 from datetime import UTC, date, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import cast
 from uuid import UUID
 
 import pytest
@@ -41,7 +40,7 @@ def sent(content: Letter, *to: str) -> EmailMessage:
         file_name="INV-2026-000001.pdf",
         at=AT,
     )
-    return cast("EmailMessage", message_from_bytes(made, policy=policy.default))
+    return message_from_bytes(made, policy=policy.default)
 
 
 def test_a_mail_speaks_the_customers_language() -> None:
