@@ -17,6 +17,7 @@ from rich.table import Table
 from bench import (
     billing,
     credits,  # noqa: A004 - the part is called so
+    documents,
     entitlements,
     ingest,
     ledger,
@@ -153,6 +154,11 @@ def _import(place: Installation, _: object, console: Console, __: float) -> list
     return usage_import.measure(place)
 
 
+def _documents(place: Installation, _: object, console: Console, __: float) -> list[Figure]:
+    console.print("documents …")
+    return documents.measure(place, console)
+
+
 def _rates(_: Installation, __: object, console: Console, ___: float) -> list[Figure]:
     console.print("ratings by each model …")
     return rates.measure()
@@ -198,6 +204,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "checks": _checks,
     "entitlements": _entitlements,
     "import": _import,
+    "documents": _documents,
     "rates": _rates,
     "what-if": _what_if,
     "previews": _previews,

@@ -5,7 +5,7 @@ The client runs on the same cores as the server, so its own cost counts against 
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, cast
 
 import msgspec
@@ -32,12 +32,19 @@ class Load(msgspec.Struct, frozen=True):
 
 
 def request_bytes(
-    method: str, path: str, key: str, body: bytes = b"", kind: str = "application/json"
+    method: str,
+    path: str,
+    key: str,
+    body: bytes = b"",
+    kind: str = "application/json",
+    *,
+    headers: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return a whole request."""
+    more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
     head = (
         f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {key}\r\n"
-        f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Content-Type: {kind}\r\n{more}Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
