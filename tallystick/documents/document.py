@@ -115,8 +115,9 @@ class DocumentLine(msgspec.Struct, frozen=True, omit_defaults=True):
     `unit` names what is counted ("calls"); `unit_price` is in major units and absent where no
     single price applies. `details` hold the steps in the order in which they are added up. Lines
     with the same `heading` stand together under it: the plan that they bill, where there are more.
-    `amount_minor` is without taxes; what comes off is below zero. `taxes` are those of the
-    document's taxes that are reckoned on this line, by their place there; none said: all of them.
+    `amount_minor` contains `included_minor` of tax, none for most; what comes off is below zero.
+    `taxes` are those of the document's taxes that are reckoned on this line, by their place there;
+    none said: all of them.
     """
 
     description: str
@@ -130,6 +131,12 @@ class DocumentLine(msgspec.Struct, frozen=True, omit_defaults=True):
     role: LineRole = "line"
     taxes: tuple[int, ...] = ()
     heading: str | None = None
+    included_minor: int = 0
+
+    @property
+    def net_minor(self) -> int:
+        """The amount without the tax that it contains."""
+        return self.amount_minor - self.included_minor
 
 
 class TaxLine(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -29,7 +29,7 @@ from tallystick.invoices.customer_credit_model import CustomerCredit, Use
 from tallystick.invoices.discount_lines import discounted
 from tallystick.invoices.flat_lines import share_line
 from tallystick.invoices.model import DraftLine, InvoiceDraft
-from tallystick.invoices.tax import taxes_on
+from tallystick.invoices.tax import line_taxes, taxes_on
 from tallystick.invoices.usage_lines import usage_lines
 from tallystick.money.amount import Money
 from tallystick.pricing.charges import Part
@@ -136,6 +136,7 @@ def draft_of(
         taxes=come_to.taxes,
         tax=come_to.tax,
         total=come_to.net + come_to.tax,
+        line_taxes=line_taxes(lines, come_to),
     )
 
 

@@ -11,9 +11,10 @@ from tallystick.documents.document import (
     DocumentLine,
     InvoiceDocument,
     LineDetail,
+    LineRole,
     Party,
 )
-from tallystick.invoices.model import DraftLine, InvoiceDraft
+from tallystick.invoices.model import DraftLine, InvoiceDraft, LineTaxes
 from tallystick.invoices.terms import Terms
 from tallystick.issuers.model import Issuer
 from tallystick.kernel.ids import show
@@ -52,7 +53,7 @@ def freeze(
             city=account.city,
             postal_code=account.postal_code,
         ),
-        lines=tuple(_document_line(line) for line in draft.lines),
+        lines=_document_lines(draft),
         subtotal_minor=draft.subtotal.minor,
         total_minor=draft.total.minor,
         taxes=draft.taxes,
@@ -71,7 +72,24 @@ def _bank(issuer: Issuer) -> BankAccount | None:
     return BankAccount(issuer.iban, issuer.bic, issuer.bank_name)
 
 
-def _document_line(line: DraftLine) -> DocumentLine:
+def _document_lines(draft: InvoiceDraft) -> tuple[DocumentLine, ...]:
+    told = draft.line_taxes or (LineTaxes(()),) * len(draft.lines)
+    count = len(draft.taxes)
+    return tuple(
+        _document_line(line, taxes, count) for line, taxes in zip(draft.lines, told, strict=True)
+    )
+
+
+def _role(line: DraftLine, taxes: LineTaxes, tax_count: int) -> LineRole:
+    """Return what a line is to the whole; under one tax a credit is a line like others."""
+    belongs_to_all = taxes.places is None and tax_count > 1
+    if line.kind != "discount" and not belongs_to_all:
+        return "line"
+    return "charge" if line.amount.minor > 0 else "allowance"
+
+
+def _document_line(line: DraftLine, taxes: LineTaxes, tax_count: int) -> DocumentLine:
+    places = taxes.places or ()
     is_usage = line.kind == "usage"
     return DocumentLine(
         description=line.description,
@@ -83,7 +101,9 @@ def _document_line(line: DraftLine) -> DocumentLine:
         unit_price=_unit_price(line) if is_usage else None,
         details=_details(line) if is_usage else (),
         heading=line.heading,
-        role="allowance" if line.kind == "discount" else "line",
+        role=_role(line, taxes, tax_count),
+        taxes=places if len(places) < tax_count else (),  # all of them need no saying
+        included_minor=taxes.included_minor,
     )
 
 

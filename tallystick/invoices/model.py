@@ -76,6 +76,16 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
     plan_code: str | None = None
 
 
+class LineTaxes(msgspec.Struct, frozen=True):
+    """Which of the draft's taxes hold for a line, by their place, and how much its amount contains.
+
+    `places` None: it lowers or raises the invoice as a whole.
+    """
+
+    places: tuple[int, ...] | None
+    included_minor: int = 0
+
+
 class InvoiceDraft(msgspec.Struct, frozen=True, kw_only=True):
     """What an invoice will say: `total` is the subtotal plus all taxes; `bills` are all it bills.
 
@@ -92,6 +102,7 @@ class InvoiceDraft(msgspec.Struct, frozen=True, kw_only=True):
     total: Money
     bills: tuple[BillKey, ...] = ()
     terms: Terms = Terms()
+    line_taxes: tuple[LineTaxes, ...] = ()
 
 
 class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):

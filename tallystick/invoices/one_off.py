@@ -8,7 +8,7 @@ from tallystick.documents.document import Party
 from tallystick.invoices.derivation import Derivation, rated_amount
 from tallystick.invoices.finalize import issue
 from tallystick.invoices.model import DraftLine, Invoice, InvoiceDraft, LineKind
-from tallystick.invoices.tax import taxes_on
+from tallystick.invoices.tax import line_taxes, taxes_on
 from tallystick.kernel.db import Connection
 from tallystick.money.amount import Money
 from tallystick.pricing.model import FlatPrice
@@ -40,6 +40,7 @@ def one_off_draft(
         taxes=come_to.taxes,
         tax=come_to.tax,
         total=come_to.net + come_to.tax,
+        line_taxes=line_taxes((line,), come_to),
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from tallystick.accounts.model import Account
 from tallystick.invoices.discount_lines import net_of_coupons
-from tallystick.invoices.model import DraftLine
+from tallystick.invoices.model import DraftLine, LineTaxes
 from tallystick.money.amount import Money
 from tallystick.subscriptions.periods import local_day
 from tallystick.taxes.amounts import Taxed, taxed
@@ -33,6 +33,19 @@ def taxes_on(
         if line.derivation.coupon is None
     ]
     return taxed(supplies, buyer_of(account, terms), determine(terms), currency)
+
+
+def line_taxes(lines: Sequence[DraftLine], come_to: Taxed) -> tuple[LineTaxes, ...]:
+    """Return for each line what `come_to` says of it; a coupon's belongs to the whole."""
+    told = zip(come_to.places, come_to.included, strict=True)
+    return tuple(
+        LineTaxes(None) if line.derivation.coupon is not None else _told(*next(told))
+        for line in lines
+    )
+
+
+def _told(places: tuple[int, ...] | None, included: Money) -> LineTaxes:
+    return LineTaxes(places, included.minor)
 
 
 def _supply(line: DraftLine, net: Money, account: Account, at: datetime) -> Supply:

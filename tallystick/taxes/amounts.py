@@ -26,12 +26,14 @@ class Taxed(msgspec.Struct, frozen=True, kw_only=True):
     """What the supplies of an invoice come to: `net` plus all `taxes` is what is to be paid.
 
     `included` says for each supply, in their order, how much tax its amount contains: the amounts
-    without it sum to `net`.
+    without it sum to `net`. `places` says for each which of the taxes hold for it, by their place;
+    None: it belongs to all that is supplied.
     """
 
     net: Money
     taxes: tuple[TaxLine, ...]
     included: tuple[Money, ...]
+    places: tuple[tuple[int, ...] | None, ...] = ()
 
     @property
     def tax(self) -> Money:
@@ -73,7 +75,19 @@ def taxed(supplies: Sequence[Supply], buyer: Buyer, told: Determine, currency: s
         net=Money(net, currency),
         taxes=tuple(_lines(groups, currency)),
         included=tuple(Money(minor, currency) for minor in included),
+        places=tuple(_places(supplies, groups)),
     )
+
+
+def _places(supplies: Sequence[Supply], groups: _Groups) -> Iterator[tuple[int, ...] | None]:
+    """Yield where the taxes of each supply stand among all, which are in the order of `_lines`."""
+    order = [*dict.fromkeys(tax for group in groups for tax in group.taxes)]
+    of_supply = {part.at: group for group, parts in groups.items() for part in parts}
+    for at, one in enumerate(supplies):
+        if one.tax_code is None:
+            yield None
+        else:
+            yield tuple(order.index(tax) for tax in of_supply[at].taxes)
 
 
 def _groups(supplies: Sequence[Supply], buyer: Buyer, told: Determine) -> _Groups:

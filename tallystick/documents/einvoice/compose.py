@@ -66,7 +66,7 @@ def _line(line: DocumentLine, number: int, document: InvoiceDocument, zone: Zone
         quantity=quantity,
         price=price,
         price_quantity=price_quantity,
-        amount_minor=line.amount_minor,
+        amount_minor=line.net_minor,
         vat=vat_of_line(line, document) or NOT_SUBJECT,
         starts_on=starts_on,
         ends_on=ends_on,
@@ -80,9 +80,9 @@ def _price(line: DocumentLine, code: str) -> tuple[Decimal, Decimal, Decimal | N
     amount itself for the whole quantity: 215.00 for 12,500 calls. No price may be below zero
     (BR-27), so what is given back has a quantity below zero.
     """
-    unit, sign = currency(code), -1 if line.amount_minor < 0 else 1
+    unit, sign = currency(code), -1 if line.net_minor < 0 else 1
     with exact_context():
-        amount = Decimal(abs(line.amount_minor)).scaleb(-unit.exponent)
+        amount = Decimal(abs(line.net_minor)).scaleb(-unit.exponent)
         quantity = abs(line.quantity) if line.quantity else None
         if quantity is None:
             return ONE * sign, amount, None
@@ -105,7 +105,7 @@ def _sums(document: InvoiceDocument, adjustments: tuple[Adjustment, ...]) -> Sum
     allowances = sum(one.amount_minor for one in adjustments if not one.is_charge)
     payable = document.total_minor - document.prepaid_minor + document.rounding_minor
     return Sums(
-        lines_minor=sum(line.amount_minor for line in document.lines if line.role == "line"),
+        lines_minor=sum(line.net_minor for line in document.lines if line.role == "line"),
         allowances_minor=allowances,
         charges_minor=charges,
         without_tax_minor=document.subtotal_minor,

@@ -87,6 +87,10 @@ def _line_gaps(document: InvoiceDocument) -> Iterator[FieldError]:
             yield FieldError(
                 f"lines[{place}].taxes", "ambiguous", "has several taxes; EN 16931 knows one a line"
             )
+    is_whole = all(line.role == "line" for line in document.lines)
+    net_minor = sum(line.net_minor for line in document.lines)
+    if lines and is_whole and net_minor != document.subtotal_minor:
+        yield FieldError("lines", "ambiguous", "do not come to the subtotal")
 
 
 def _peppol_gaps(document: InvoiceDocument) -> Iterator[FieldError]:

@@ -85,7 +85,7 @@ def adjustments_of(document: InvoiceDocument, groups: Sequence[VatGroup]) -> tup
     for line in document.lines:
         if line.role == "line":
             vat = vat_of_line(line, document)
-            sums[vat] = sums.get(vat, 0) + line.amount_minor
+            sums[vat] = sums.get(vat, 0) + line.net_minor
     names = dict.fromkeys(line.description for line in document.lines if line.role != "line")
     shares = ((group, group.base_minor - sums.get(group.vat, 0)) for group in groups)
     return tuple(

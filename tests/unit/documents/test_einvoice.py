@@ -141,13 +141,35 @@ def test_quantity_times_price_is_the_amount_also_of_tiers(document: InvoiceDocum
     tiers = DocumentLine("Calls", 21500, quantity=Decimal(12500), unit="calls")
     credit = DocumentLine("Unused days", -12500, quantity=Decimal(3))
     fee = DocumentLine("Fee", 0)
-    lines = einvoice_of(replace(document, lines=(tiers, credit, fee, document.lines[0]))).lines
-    assert [(line.quantity, line.price, line.price_quantity) for line in lines] == [
+    lines = (tiers, credit, fee, document.lines[0])
+    tax = TaxLine("VAT", Decimal(20), 19000, 3800, "S")
+    told = replace(document, lines=lines, subtotal_minor=19000, taxes=(tax,), total_minor=22800)
+    assert [
+        (line.quantity, line.price, line.price_quantity) for line in einvoice_of(told).lines
+    ] == [
         (Decimal(12500), Decimal(215), Decimal(12500)),
         (Decimal(-3), Decimal(125), Decimal(3)),
         (Decimal(1), Decimal(0), None),
         (Decimal(4), Decimal(25), None),
     ]
+
+
+def test_a_price_that_contains_its_tax_is_told_without_it(
+    document: InvoiceDocument, rules: Rules
+) -> None:
+    line = DocumentLine("Ticket", 12000, quantity=Decimal(2), included_minor=2000)
+    tax = TaxLine("VAT", Decimal(20), 10000, 2000, "S")
+    told = replace(document, lines=(line,), taxes=(tax,), subtotal_minor=10000, total_minor=12000)
+    assert rules.faults(told) == []
+    (shown,) = einvoice_of(told).lines
+    assert (shown.amount_minor, shown.price) == (10000, Decimal(100))
+    assert einvoice_of(told).adjustments == ()
+
+
+def test_lines_that_do_not_come_to_the_subtotal_are_no_e_invoice(
+    document: InvoiceDocument,
+) -> None:
+    assert gaps(replace(document, lines=document.lines[:1])) == [("lines", "ambiguous")]
 
 
 def test_periods_are_whole_days_of_the_documents_time_zone(document: InvoiceDocument) -> None:
@@ -156,7 +178,7 @@ def test_periods_are_whole_days_of_the_documents_time_zone(document: InvoiceDocu
         period_start=datetime(2026, 10, 31, 23, tzinfo=UTC),
         period_end=datetime(2026, 11, 30, 23, tzinfo=UTC),
     )
-    (line,) = einvoice_of(replace(document, lines=(paris,))).lines
+    (line,) = einvoice_of(replace(document, lines=(paris, document.lines[1]))).lines
     assert (line.starts_on, line.ends_on) == (date(2026, 11, 1), date(2026, 11, 30))
 
 

@@ -97,3 +97,12 @@ def test_untaxed_supplies_have_no_lines() -> None:
 
 def test_no_supplies_come_to_nothing() -> None:
     assert come_to() == Taxed(net=Money(0, "EUR"), taxes=(), included=())
+
+
+def test_each_supply_says_which_taxes_hold_for_it() -> None:
+    found = come_to(
+        euro(1000), euro(500, "reduced"), euro(700, "quebec"), euro(-300, None), euro(100, "free")
+    )
+    names = [f"{tax.name} {tax.percent}" for tax in found.taxes]
+    assert names == ["VAT 20", "VAT 10", "GST 5", "QST 9.975"]
+    assert found.places == ((0,), (1,), (2, 3), None, ())
