@@ -9,13 +9,13 @@ The billing run, previews, the timeline and stories call `build`; there is no se
    is below zero now is kept for later invoices.
 5. The least that is asked for: what is less is carried forward, unless nothing comes after it.
 6. Tax, rounded once for each rate, on the sum of the lines that it applies to.
-7. What is on the account pays (`settlement`): credit of credit notes, then prepaid money.
+7. What is on the account pays (`settlement.py`): credit of credit notes, then prepaid money.
 
 Each line was rounded once before it came here. The subtotal is the sum of the lines, the total the
 subtotal plus the taxes; neither is ever below zero.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -25,7 +25,6 @@ from tallystick.accounts.model import Account
 from tallystick.catalog.model import Meter
 from tallystick.catalog.offer_model import Redemption
 from tallystick.invoices.adjustments import Adjustment, balance, carried_in, carried_on
-from tallystick.invoices.customer_credit_model import CustomerCredit, Use
 from tallystick.invoices.discount_lines import discounted
 from tallystick.invoices.flat_lines import share_line
 from tallystick.invoices.model import DraftLine, InvoiceDraft
@@ -76,14 +75,6 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
     used: tuple[tuple[UUID, Money], ...]
     kept: Money
     carried: Money
-
-
-class Settlement(msgspec.Struct, frozen=True, kw_only=True):
-    """How what is on the account pays a total: credit of credit notes, then prepaid money."""
-
-    credit: tuple[Use, ...]
-    prepaid: Money
-    due: Money
 
 
 def build(given: Ingredients) -> Built:
@@ -138,19 +129,6 @@ def draft_of(
         total=come_to.net + come_to.tax,
         line_taxes=line_taxes(lines, come_to),
     )
-
-
-def settlement(total: Money, credit: Sequence[CustomerCredit], prepaid: Money) -> Settlement:
-    """Return what pays a total as far as it reaches: the oldest credit first, then the money."""
-    nothing, due = Money.zero(total.currency), total
-    uses: list[Use] = []
-    for one in credit:
-        part = min(one.left, due)
-        if part > nothing:
-            uses.append(Use(one.customer_credit_id, part))
-            due -= part
-    paid = max(min(prepaid, due), nothing)
-    return Settlement(credit=tuple(uses), prepaid=paid, due=due - paid)
 
 
 def due_lines(

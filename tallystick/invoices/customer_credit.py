@@ -22,23 +22,23 @@ from tallystick.ledger.model import CUSTOMER_CREDIT, RECEIVABLE, Entry, Posting
 from tallystick.money.amount import Money
 
 
-async def lock_credit(conn: Connection, account_ids: Collection[UUID]) -> frozenset[UUID]:
-    """Lock what these accounts have left until the transaction ends, and return who has any.
+async def lock_credit(
+    conn: Connection, account_ids: Collection[UUID]
+) -> dict[UUID, list[CustomerCredit]]:
+    """Return what these accounts have left, oldest first, locked until the transaction ends.
 
     Before anything is posted: whoever voids a note locks in this order too.
     """
     return await credit_store.lock_of_all(conn, account_ids)
 
 
-async def pay_with_credit(conn: Connection, invoice: Invoice, at: datetime) -> Invoice:
-    """Return an invoice that was just posted, paid with the credit that its account has locked.
+async def pay_with_credit(
+    conn: Connection, invoice: Invoice, uses: Sequence[Use], at: datetime
+) -> Invoice:
+    """Return an invoice that was just posted, paid with this much of what its account has locked.
 
-    The oldest first, of the invoice's currency, as much as is due.
+    At least one use, together no more than is due (`settlement`).
     """
-    open_ = await credit_store.lock_open(conn, invoice.account_id, invoice.currency)
-    uses = uses_of(open_, invoice.due)
-    if not uses:
-        return invoice
     account_id, invoice_id = invoice.account_id, invoice.invoice_id
     used = sum((use.amount for use in uses), Money.zero(invoice.currency))
     paid = settled(invoice, used, at)
@@ -47,17 +47,6 @@ async def pay_with_credit(conn: Connection, invoice: Invoice, at: datetime) -> I
     await credit_store.use(conn, account_id, invoice_id, uses, at)
     await ledger.post(conn, account_id, used_entry(invoice, used, at))
     return paid
-
-
-def uses_of(open_: Sequence[CustomerCredit], due: Money) -> tuple[Use, ...]:
-    """Return what is taken of each credit, in their order, until nothing is due. Pure."""
-    uses: list[Use] = []
-    for one in open_:
-        part = min(one.left, due)
-        if part.minor:
-            uses.append(Use(one.customer_credit_id, part))
-            due -= part
-    return tuple(uses)
 
 
 def used_entry(invoice: Invoice, used: Money, at: datetime) -> Entry:

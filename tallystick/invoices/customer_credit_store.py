@@ -20,9 +20,9 @@ OPEN: Final = """
 SELECT customer_credit_id, number, left_minor, currency::text AS currency FROM customer_credits
 WHERE account_id = $1 AND currency = $2 AND left_minor > 0 ORDER BY created_at, customer_credit_id
 """
-LOCK_OPEN: Final = f"{OPEN} FOR NO KEY UPDATE"
 LOCK_OF_ALL: Final = """
-SELECT account_id FROM customer_credits WHERE account_id = ANY ($1::uuid[]) AND left_minor > 0
+SELECT account_id, customer_credit_id, number, left_minor, currency::text AS currency
+FROM customer_credits WHERE account_id = ANY ($1::uuid[]) AND left_minor > 0
 ORDER BY account_id, created_at, customer_credit_id FOR NO KEY UPDATE
 """
 USE: Final = """
@@ -68,17 +68,14 @@ async def open_credit(
     return tuple(_credit(row) for row in await conn.fetch(OPEN, account_id, currency))
 
 
-async def lock_open(
-    conn: Connection, account_id: UUID, currency: str
-) -> tuple[CustomerCredit, ...]:
-    """Return the same, and lock it."""
-    return tuple(_credit(row) for row in await conn.fetch(LOCK_OPEN, account_id, currency))
-
-
-async def lock_of_all(conn: Connection, account_ids: Collection[UUID]) -> frozenset[UUID]:
-    """Lock all that is left of these accounts' credits, and return whose there are."""
-    rows = await conn.fetch(LOCK_OF_ALL, list(account_ids))
-    return frozenset(row["account_id"] for row in rows)
+async def lock_of_all(
+    conn: Connection, account_ids: Collection[UUID]
+) -> dict[UUID, list[CustomerCredit]]:
+    """Lock all that is left of these accounts' credits, and return it by account, oldest first."""
+    found: dict[UUID, list[CustomerCredit]] = {}
+    for row in await conn.fetch(LOCK_OF_ALL, list(account_ids)):
+        found.setdefault(row["account_id"], []).append(_credit(row))
+    return found
 
 
 async def use(

@@ -10,6 +10,7 @@ import msgspec
 from tallystick.documents.document import InvoiceDocument, TaxLine
 from tallystick.documents.document import decode as decode_document
 from tallystick.invoices import service, store
+from tallystick.invoices.adjustments import CARRIED
 from tallystick.invoices.derivation import Derivation, decode, recompute
 from tallystick.invoices.model import Invoice, InvoiceLine
 from tallystick.kernel.db import Connection
@@ -134,7 +135,8 @@ def _share_sentences(derivation: Derivation) -> Iterator[str]:
         seconds = f"{Decimal(part) / _MICROSECONDS:f} of {Decimal(whole) / _MICROSECONDS:f}"
         yield f"{seconds} seconds"
     if share.sign < 0:
-        yield "given back"
+        is_carried = derivation.plan_version_id is None and derivation.price.code == CARRIED
+        yield "left to the next invoice" if is_carried else "given back"
 
 
 def _advance_sentences(derivation: Derivation, locale: str) -> Iterator[str]:

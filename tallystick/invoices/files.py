@@ -3,6 +3,8 @@
 from typing import cast
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from tallystick.documents.document import InvoiceDocument, PaymentState, PaymentStatus, decode
 from tallystick.documents.einvoice.gaps import gaps
 from tallystick.documents.files import DocumentFile, Form, Printable, drawn
@@ -85,7 +87,10 @@ async def _drawn(
 
 async def _printable(conn: Connection, account_id: UUID, invoice_id: UUID, form: Form) -> Printable:
     invoice, document = await issued_document(conn, account_id, invoice_id)
-    return Printable(document, payment_state(invoice, document.timezone), form)
+    payment = payment_state(invoice, document.timezone)
+    if payment.paid_minor and payment.paid_minor == document.prepaid_minor:
+        payment = replace(payment, method="Prepaid credit")
+    return Printable(document, payment, form)
 
 
 def payment_state(invoice: Invoice, timezone: str) -> PaymentState:

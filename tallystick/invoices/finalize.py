@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import structlog
+from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
 from tallystick.documents.document import Party, encode
 from tallystick.invoices import issue_store
-from tallystick.invoices.customer_credit import lock_credit, pay_with_credit
 from tallystick.invoices.entries import issued_entry
 from tallystick.invoices.events import (
     INVOICE_FINALIZED,
@@ -20,6 +20,8 @@ from tallystick.invoices.freeze import freeze
 from tallystick.invoices.issue_store import Written
 from tallystick.invoices.lifecycle import next_status
 from tallystick.invoices.model import Event, Invoice, InvoiceDraft, Status
+from tallystick.invoices.prepaid import lock_means, pay_at_once
+from tallystick.invoices.settlement import Settlement
 from tallystick.invoices.store import Issued
 from tallystick.invoices.terms import terms_said
 from tallystick.issuers import service as issuers
@@ -29,6 +31,7 @@ from tallystick.kernel.db import Connection
 from tallystick.kernel.ids import new_id
 from tallystick.kernel.outbox import News
 from tallystick.ledger import service as ledger
+from tallystick.money.amount import Money
 from tallystick.subscriptions.periods import local_day
 
 log = structlog.get_logger()
@@ -47,25 +50,26 @@ async def issue_all(
 ) -> tuple[Invoice, ...]:
     """Write invoices that are issued at `at`, the accounts' present: so many statements for all.
 
-    Each has its number, is frozen, in the books, and told of. One over nothing, or that credit of
-    its account pays, is paid at once. Everything is in the open transaction, which must be of the
-    writer's scope: numbers are not the account's. The rows of the number series stay locked until
-    it ends, so this comes late. Raises asyncpg.UniqueViolationError if one of the drafts' bills has
-    its invoice, and what `ledger.post_all` does.
+    Each has its number, is frozen, in the books, and told of. One over nothing, or that credit and
+    prepaid money of its account pay, is paid at once. Everything is in the open transaction, which
+    must be of the writer's scope: numbers are not the account's. The rows of the number series stay
+    locked until it ends, so this comes late. Raises asyncpg.UniqueViolationError if one of the
+    drafts' bills has its invoice, and what `ledger.post_all` does.
     """
     if not wanted:
         return ()
-    written = await _numbered_all(conn, wanted, seller, at)
+    means = await lock_means(conn, {account.account_id for account, _ in wanted})
+    paid = [means.pay(account.account_id, draft.total) for account, draft in wanted]
+    written = await _numbered_all(conn, wanted, paid, seller, at)
     await issue_store.insert_issued(conn, written, at)
-    with_credit = await lock_credit(conn, {one.account_id for one in written})
     entries = [
         (one.account_id, issued_entry(one.draft, one.invoice_id, one.issued.number, at))
         for one in written
     ]
     await ledger.post_all(conn, [(whose, entry) for whose, entry in entries if entry is not None])
     invoices = [
-        await pay_with_credit(conn, invoice, at) if invoice.account_id in with_credit else invoice
-        for invoice in (issue_store.invoice_of(one, at) for one in written)
+        await pay_at_once(conn, issue_store.invoice_of(one, at), by, at)
+        for one, by in zip(written, paid, strict=True)
     ]
     await outbox.append_all(conn, [news for invoice in invoices for news in _news(invoice)])
     log.info("invoices_finalized", count=len(invoices), last=written[-1].issued.number)
@@ -73,7 +77,11 @@ async def issue_all(
 
 
 async def _numbered_all(
-    conn: Connection, wanted: Sequence[tuple[Account, InvoiceDraft]], seller: Party, at: datetime
+    conn: Connection,
+    wanted: Sequence[tuple[Account, InvoiceDraft]],
+    paid: Sequence[Settlement],
+    seller: Party,
+    at: datetime,
 ) -> list[Written]:
     issuer_of = await issuers.issuers_of(conn, [account for account, _ in wanted], seller, at)
     asked = [_numbered(account, issuer_of[account.account_id], at) for account, _ in wanted]
@@ -83,9 +91,11 @@ async def _numbered_all(
             account_id=account.account_id,
             invoice_id=new_id(),
             draft=draft,
-            issued=_issued(account, draft, issuer_of[account.account_id], number, at),
+            issued=_issued(
+                account, draft, issuer_of[account.account_id], number, paid=by.paid, at=at
+            ),
         )
-        for (account, draft), number in zip(wanted, numbers, strict=True)
+        for (account, draft), number, by in zip(wanted, numbers, paid, strict=True)
     ]
 
 
@@ -95,7 +105,7 @@ def _numbered(account: Account, issuer: Issuer, at: datetime) -> Numbered:
 
 
 def _issued(
-    account: Account, draft: InvoiceDraft, issuer: Issuer, number: str, at: datetime
+    account: Account, draft: InvoiceDraft, issuer: Issuer, number: str, *, paid: Money, at: datetime
 ) -> Issued:
     terms = terms_said(draft.terms, account, issuer)
     due_at = at + timedelta(days=terms.payment_due_days or 0)
@@ -118,7 +128,7 @@ def _issued(
         issuer_id=issuer.issuer_id,
         due_at=due_at,
         paid_at=paid_at,
-        document=encode(document).decode(),
+        document=encode(replace(document, prepaid_minor=paid.minor)).decode(),
         terms=terms,
     )
 

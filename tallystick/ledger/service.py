@@ -1,6 +1,6 @@
 """Posting to the books and reading them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -178,6 +178,16 @@ async def balance(conn: Connection, account_id: UUID, ledger_account: str, unit:
     if ledger_account in CARRIES_BALANCE:
         return await store.kept_balance(conn, account_id, ledger_account, unit)
     return await store.summed_balance(conn, account_id, ledger_account, unit)
+
+
+async def lock_prepaid(
+    conn: Connection, account_ids: Collection[UUID]
+) -> dict[tuple[UUID, str], int]:
+    """Return what these accounts have prepaid, in minor units by account and currency.
+
+    Locked until the transaction ends: what is posted of it by then is there.
+    """
+    return await store.lock_prepaid(conn, account_ids)
 
 
 async def list_balances(conn: Connection, account_id: UUID) -> tuple[Balance, ...]:

@@ -1,6 +1,6 @@
 """The SQL of the books. All writing goes through the database's `post_entries`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -19,6 +19,12 @@ SELECT post_entries($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], 
 """
 BALANCE: Final = """
 SELECT balance FROM ledger_balances WHERE account_id = $1 AND ledger_account = $2 AND unit = $3
+"""
+# What is prepaid by many accounts; a posting that takes of it waits.
+LOCK_PREPAID: Final = """
+SELECT account_id, unit, -balance AS amount FROM ledger_balances
+WHERE account_id = ANY ($1::uuid[]) AND ledger_account = 'prepaid' AND balance < 0
+ORDER BY account_id, unit FOR NO KEY UPDATE
 """
 BALANCES: Final = """
 SELECT ledger_account, unit, balance AS amount FROM ledger_balances
@@ -133,6 +139,14 @@ async def kept_balances(conn: Connection, account_id: UUID) -> tuple[Balance, ..
     """Return every running balance of the account."""
     rows = await conn.fetch(BALANCES, account_id)
     return tuple(msgspec.convert(dict(row), Balance) for row in rows)
+
+
+async def lock_prepaid(
+    conn: Connection, account_ids: Collection[UUID]
+) -> dict[tuple[UUID, str], int]:
+    """Lock what these accounts have prepaid, and return it where there is any, above zero."""
+    rows = await conn.fetch(LOCK_PREPAID, list(account_ids))
+    return {(row["account_id"], row["unit"]): row["amount"] for row in rows}
 
 
 async def receivable_sums(conn: Connection, account_id: UUID) -> tuple[ReceivableSums, ...]:

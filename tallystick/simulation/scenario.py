@@ -13,6 +13,7 @@ from tallystick.api.errors import body_error
 from tallystick.catalog.model import Billing, Interval, NewMeter, PlanCredits, Proration
 from tallystick.catalog.offer_model import NewAddOn, NewCoupon
 from tallystick.credit_notes.model import Reason, Rest
+from tallystick.issuers.model import ZeroRule
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.metering.numbers import read_number
 from tallystick.subscriptions.model import BillingTime, Remainder
@@ -45,6 +46,17 @@ class AccountFacts(_Strict, frozen=True, kw_only=True):
     tax_name: str | None = None
     tax_percent: str | None = None
     payment_due_days: int | None = None
+
+
+class IssuerFacts(_Strict, frozen=True, kw_only=True):
+    """Who issues the invoices.
+
+    `minimum_amounts` are the least that an invoice asks for, by currency; what is less is carried
+    forward. `zero_rule` "skip": one over nothing is not issued.
+    """
+
+    minimum_amounts: dict[str, str] = {}
+    zero_rule: ZeroRule = "issue"
 
 
 class PlanFacts(_Strict, frozen=True, kw_only=True):
@@ -153,6 +165,12 @@ class GrantCredits(_Step, frozen=True, kw_only=True, tag="grant_credits"):
     reason: str = ""
 
 
+class Prepay(_Step, frozen=True, kw_only=True, tag="prepay"):
+    """Receive money before anything is invoiced; invoices that follow are paid with it."""
+
+    amount: str
+
+
 class RedeemCoupon(_Step, frozen=True, kw_only=True, tag="redeem_coupon"):
     """Take the coupon with this `code`; it lowers the invoices that follow."""
 
@@ -220,6 +238,7 @@ Step = (
     | Resume
     | Reactivate
     | GrantCredits
+    | Prepay
     | RedeemCoupon
     | IssueCreditNote
     | AddAddOn
@@ -233,6 +252,7 @@ class Scenario(_Strict, frozen=True, kw_only=True):
     """A whole story."""
 
     account: AccountFacts = AccountFacts()
+    issuer: IssuerFacts | None = None
     meters: Annotated[list[NewMeter], msgspec.Meta(max_length=METERS_MAX)] = []
     plans: Annotated[list[PlanFacts], msgspec.Meta(max_length=PLANS_MAX)] = []
     coupons: Annotated[list[NewCoupon], msgspec.Meta(max_length=COUPONS_MAX)] = []

@@ -21,8 +21,10 @@ from tallystick.catalog.plan_terms import read_amounts
 from tallystick.credits import grants
 from tallystick.credits.amounts import to_units
 from tallystick.credits.model import NewGrant
+from tallystick.invoices import prepaid
 from tallystick.invoices.add_on_bills import end_add_on, sell_add_on
 from tallystick.invoices.model import Invoice, Status
+from tallystick.issuers import service as issuers
 from tallystick.kernel import test_clocks
 from tallystick.kernel.advancer import Advancer
 from tallystick.kernel.db import WRITER, Connection
@@ -31,6 +33,7 @@ from tallystick.kernel.ids import new_id, show
 from tallystick.kernel.outbox import Teller
 from tallystick.metering import service as metering
 from tallystick.metering.model import EVENTS_MAX, UsageEvent
+from tallystick.money.amount import Money
 from tallystick.payments import methods
 from tallystick.simulation import gateway as gateways
 from tallystick.simulation import scenario as steps
@@ -147,8 +150,18 @@ class Story:
             percent = facts["tax_percent"]
             facts["tax_percent"] = None if percent is None else _decimal("tax_percent", percent)
             await test_clocks.create(conn, self._clock_id, "scenario", self._now, self._now)
+            await self._make_issuer(conn)
             new = NewAccount(**facts, test_clock_id=self._clock_id)
             return await accounts.create_account(conn, new, self._now)
+
+    async def _make_issuer(self, conn: Connection) -> None:
+        facts = self._scenario.issuer
+        if facts is None:
+            return
+        amounts = read_amounts("minimum_amounts", facts.minimum_amounts)
+        default = await issuers.follow_settings(conn, self._services.seller, self._now)
+        asked = {"minimum_amounts": amounts, "zero_rule": facts.zero_rule}
+        await issuers.change_issuer(conn, default.issuer_id, asked)
 
     # -- what happens --
 
@@ -184,8 +197,8 @@ class Story:
                 await self._go_on(step)
             case steps.GrantCredits():
                 await self._grant(at, step)
-            case steps.RedeemCoupon():
-                await self._redeem(step)
+            case steps.Prepay() | steps.RedeemCoupon():
+                await self._receive(at, step)
             case steps.IssueCreditNote():
                 async with self._db.transaction(WRITER) as conn:
                     await issue_note(conn, self._account.account_id, step)
@@ -253,12 +266,15 @@ class Story:
             key = f"{SOURCE}:{at}"
             await grants.grant(conn, self._account.account_id, new, key=key, at=step.at)
 
-    async def _redeem(self, step: steps.RedeemCoupon) -> None:
-        account = self._account
+    async def _receive(self, at: int, step: steps.Prepay | steps.RedeemCoupon) -> None:
+        named, currency = self._account.account_id, self._account.currency
         async with self._db.transaction(WRITER) as conn:
-            await offers.redeem_coupon(
-                conn, account.account_id, account.currency, step.code, step.at
-            )
+            if isinstance(step, steps.RedeemCoupon):
+                await offers.redeem_coupon(conn, named, currency, step.code, step.at)
+                return
+            amount = Money.from_decimal(_decimal("amount", step.amount), currency)
+            key, why = f"{SOURCE}:{at}", "Paid before"
+            await prepaid.receive(conn, named, amount, key=key, reason=why, at=step.at)
 
     async def _change_add_ons(self, step: steps.AddAddOn | steps.RemoveAddOn) -> None:
         whose, seller = self._account.account_id, self._services.seller

@@ -11,12 +11,13 @@ from tallystick.accounts.model import Account
 from tallystick.catalog.discounts import redeem
 from tallystick.catalog.offer_model import Coupon, Duration, Redemption
 from tallystick.invoices.adjustments import Adjustment
-from tallystick.invoices.build import Built, Ingredients, build, settlement
+from tallystick.invoices.build import Built, Ingredients, build
 from tallystick.invoices.customer_credit_model import CustomerCredit
 from tallystick.invoices.derivation import Derivation, decode, encode, recompute
 from tallystick.invoices.discount_lines import net_of_coupons
 from tallystick.invoices.entries import issued_entry
 from tallystick.invoices.model import DraftLine
+from tallystick.invoices.settlement import settlement
 from tallystick.ledger.posting import check_entry
 from tallystick.money.amount import Money
 from tallystick.pricing.model import FlatPrice
