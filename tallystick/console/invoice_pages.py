@@ -8,8 +8,10 @@ from litestar.params import FromPath, Parameter, QueryParameter
 from tallystick.console.context import Billed, Console
 from tallystick.console.formats import formats_of
 from tallystick.console.invoice_views import invoice_list, invoice_view, status_choices
+from tallystick.console.note_views import note_rows
 from tallystick.console.rendering import WebRequest, page
 from tallystick.console.viewer import INVOICES
+from tallystick.credit_notes.service import notes_of_invoice
 from tallystick.invoices import service
 from tallystick.invoices.explain import invoice_explanations
 from tallystick.invoices.files import is_einvoice
@@ -55,10 +57,17 @@ async def show_invoice(
         explained = await invoice_explanations(conn, invoice)
         payments = await payments_with_receipt(conn, account.account_id, wanted)
         has_xml = await is_einvoice(conn, account.account_id, wanted)
+        notes = await notes_of_invoice(conn, account.account_id, wanted)
     view = invoice_view(
         invoice, explained, formats_of(account), payments=payments, is_einvoice=has_xml
     )
-    return page(console, request, "invoice.html", {"invoice": view}, here=INVOICES)
+    return page(
+        console,
+        request,
+        "invoice.html",
+        {"invoice": view, "notes": note_rows(notes, formats_of(account))},
+        here=INVOICES,
+    )
 
 
 ROUTES: Final = (show_invoices, show_invoice)

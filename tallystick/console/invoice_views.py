@@ -236,4 +236,6 @@ def _totals(
     yield TotalRow("Total", formats.money(invoice.total), "grand")
     if not invoice.paid.is_zero():
         yield TotalRow("Paid", formats.money(-invoice.paid))
+    if not invoice.offset.is_zero():
+        yield TotalRow("Credit notes", formats.money(-invoice.offset))
     yield TotalRow("Amount due", formats.money(invoice.due), "due")

@@ -22,7 +22,7 @@ from tallystick.credit_notes import disputes, refunds, service
 from tallystick.credit_notes.model import NewNote, Take
 from tallystick.invoices.model import Invoice
 from tallystick.kernel.db import WRITER, Database, open_database
-from tallystick.kernel.errors import BadInput, Conflict
+from tallystick.kernel.errors import BadInput, Conflict, NotFound
 from tallystick.money.amount import Money
 from tests.service.credit_notes.conftest import AT, World
 
@@ -188,10 +188,10 @@ class Notes(RuleBasedStateMachine):
         """Do it, or be refused for a reason of the domain: never by the database."""
         try:
             self.run(work)
-        except (Conflict, BadInput) as refused:
+        except (Conflict, BadInput, NotFound) as refused:
             assert refused.code in {  # noqa: PT017
-                "validation_failed", "credit_note_empty", "invoice_not_open", "credit_note_used",
-                "refund_made", "credit_exceeds_paid",
+                "invoice_line_not_found", "validation_failed", "credit_note_empty",
+                "invoice_not_open", "credit_note_used", "refund_made", "credit_exceeds_paid",
             }  # fmt: skip
 
     @invariant()
