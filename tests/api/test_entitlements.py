@@ -109,14 +109,3 @@ async def test_a_draft_is_activated_and_what_it_replaces_is_kept(
     assert [one["status"] for one in listed["versions"]] == ["active"]
     retired = await admin.post(f"{ADMIN}/plan-versions/{made['id']}/retire")
     assert retired.json()["status"] == "retired"
-
-
-async def test_what_can_not_be_billed_yet_is_refused_when_somebody_subscribes(
-    shop: "Shop", admin: httpx.AsyncClient
-) -> None:
-    terms = {"interval": "year", "usage_interval": "month", "minimum_commitment": {"USD": "10"}}
-    plan = {**PLAN, "code": "committed", **terms}
-    assert (await admin.post(f"{ADMIN}/plans", json=plan)).status_code == 201
-    owner = shop.with_key((await shop.tenant()).keys["billing:write"])
-    answer = await owner.post("/api/v1/billing/subscriptions", json={"plan": "committed"})
-    shop.refused(answer, 409, "plan_not_billable")
