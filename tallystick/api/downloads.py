@@ -8,7 +8,8 @@ from litestar import Request, Response, get
 from tallystick.accounts.model import Account
 from tallystick.api.conditional import etag_matches
 from tallystick.api.services import Services
-from tallystick.documents.files import PDF, XML, Form
+from tallystick.credit_notes.service import note_document
+from tallystick.documents.files import PDF, XML, Form, Printable, drawn
 from tallystick.invoices import service as invoices
 from tallystick.invoices.files import invoice_file, invoice_file_etag
 from tallystick.kernel import ids
@@ -67,9 +68,7 @@ async def read_xml(
     What the invoice lacks for it is 409 `einvoice_data_missing`, which names each field.
     `peppol` is a profile of UBL: Peppol BIS Billing 3.
     """
-    if profile == "peppol" and format != "ubl":
-        raise BadInput.field("profile", "one_of", "peppol is a profile of the format ubl")
-    form: Form = "peppol" if profile == "peppol" else format
+    form = _xml_form(format, profile)
     return await _invoice(invoice_id, request, services, account, form)
 
 
@@ -89,6 +88,39 @@ async def read_receipt(
         return _not_modified(told.etag)
     file = await receipt_file(told)
     return _answer(file.content, told.etag, PDF, f"{told.receipt.number}.pdf")
+
+
+@get(
+    "/credit-notes/{credit_note_id:str}/xml",
+    opt={**READ, "responses": XML_ANSWERS},
+    tags=["Credit notes"],
+    summary="A credit note as e-invoice",
+)
+async def read_note_xml(
+    credit_note_id: str,
+    request: _Request,
+    services: Services,
+    account: Account,
+    *,
+    format: Literal["cii", "ubl"] = "cii",  # noqa: A002 - the name of the parameter
+    profile: Literal["en16931", "peppol"] = "en16931",
+) -> Response[bytes]:
+    """Return the credit note by EN 16931 (type 381), as invoices are; it names its invoice."""
+    wanted = ids.parse("credit_note", credit_note_id)
+    async with services.db.transaction(account_scope(account.account_id)) as conn:
+        document = await note_document(conn, account.account_id, wanted)
+    file = await drawn(Printable(document, None, _xml_form(format, profile)), None)
+    if _is_known(request, file.etag):
+        return _not_modified(file.etag)
+    return _answer(file.content, file.etag, XML, f"{document.number}.xml")
+
+
+def _xml_form(syntax: Literal["cii", "ubl"], profile: Literal["en16931", "peppol"]) -> Form:
+    if profile == "en16931":
+        return syntax
+    if syntax != "ubl":
+        raise BadInput.field("profile", "one_of", "peppol is a profile of the format ubl")
+    return "peppol"
 
 
 async def _invoice(
@@ -123,4 +155,4 @@ def _answer(content: bytes, etag: str, media_type: str, name: str) -> Response[b
     return Response(content, media_type=media_type, headers=headers)
 
 
-ACCOUNT_ROUTES: Final = (read_pdf, read_xml, read_receipt)
+ACCOUNT_ROUTES: Final = (read_pdf, read_xml, read_note_xml, read_receipt)

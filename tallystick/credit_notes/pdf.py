@@ -1,6 +1,5 @@
 """Credit notes as PDF: the same bytes for what was frozen, so nothing has to be kept."""
 
-import asyncio
 import hashlib
 from uuid import UUID
 
@@ -8,6 +7,7 @@ import msgspec
 
 from tallystick.credit_notes.service import note_document
 from tallystick.documents.document import InvoiceDocument, encode
+from tallystick.documents.files import beside_the_loop
 from tallystick.documents.pdf import look_version, render
 from tallystick.issuers import service as issuers
 from tallystick.kernel.db import Connection
@@ -21,8 +21,8 @@ class PrintableNote(msgspec.Struct, frozen=True):
     etag: str
 
     async def draw(self) -> bytes:
-        """Return the PDF, drawn in a thread; raises what `documents.pdf.render` does."""
-        return await asyncio.to_thread(render, self.document, None, self.logo)
+        """Return the PDF, drawn in a thread; raises Unavailable `rendering_failed`."""
+        return await beside_the_loop(lambda: render(self.document, None, self.logo))
 
 
 async def printable_note(conn: Connection, account_id: UUID, credit_note_id: UUID) -> PrintableNote:

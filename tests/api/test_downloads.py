@@ -168,3 +168,34 @@ async def test_another_accounts_receipt_is_not_there(shop: "Shop") -> None:
     stranger = shop.with_key((await shop.tenant()).keys["billing:read"])
     answer = await stranger.get(f"{BILLING}/payments/{payment['id']}/receipt")
     shop.refused(answer, 404, "payment_not_found")
+
+
+async def note_of(shop: "Shop", invoice: Json) -> Json:
+    finance = shop.with_key(shop.house_keys["admin"])
+    path = f"/api/v1/admin/billing/invoices/{invoice['id']}/credit-notes"
+    answer = await finance.post(path, json={"reason": "order_change"})
+    assert answer.status_code == 201, answer.text
+    made: Json = answer.json()
+    return made
+
+
+async def test_a_credit_note_is_an_e_invoice_that_names_its_invoice(shop: "Shop") -> None:
+    client, invoice = await billed_from_france(shop)
+    note = await note_of(shop, invoice)
+    for form in ("cii", "ubl"):
+        path = f"{BILLING}/credit-notes/{note['id']}/xml?format={form}"
+        answer = await client.get(path)
+        assert answer.status_code == 200, answer.text
+        assert b"TypeCode>381<" in answer.content
+        assert f">{invoice['number']}<".encode() in answer.content
+        known = await client.get(path, headers={"If-None-Match": answer.headers["etag"]})
+        assert (known.status_code, known.content) == (304, b"")
+
+
+async def test_a_note_says_what_it_lacks(shop: "Shop") -> None:
+    tenant, invoice = await shop.billed()
+    note = await note_of(shop, invoice)
+    client = shop.with_key(tenant.keys["billing:read"])
+    answer = await client.get(f"{BILLING}/credit-notes/{note['id']}/xml")
+    problem = shop.refused(answer, 409, "einvoice_data_missing")
+    assert "seller.country" in {error["field"] for error in problem["errors"]}
