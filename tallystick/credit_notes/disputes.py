@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from tallystick.credit_notes import dispute_store as store
 from tallystick.credit_notes.entries import lost_entry, opened_entry, won_entry
 from tallystick.credit_notes.model import AfterLoss, Dispute, DisputeStatus
-from tallystick.invoices import crediting
+from tallystick.invoices import closing, crediting
+from tallystick.invoices.model import Status
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id, unknown
@@ -95,13 +96,16 @@ async def lose_dispute(
     if not _goes_on(dispute, DisputeStatus.LOST):
         return dispute
     invoice = await crediting.lock_invoice(conn, account_id, dispute.invoice_id)
-    gives_up = after == "write_off" and invoice.due.is_zero()
     back = min(dispute.amount, invoice.returnable)
-    await crediting.unsettle(conn, invoice, back, gives_up=gives_up)
+    await crediting.unsettle(conn, invoice, back)
     ended = replace(dispute, status=DisputeStatus.LOST, ended_at=at)
     await store.end(conn, ended)
-    owed = Money.zero(dispute.currency) if gives_up else back
+    is_collected = invoice.status is not Status.UNCOLLECTIBLE
+    owed = back if is_collected else Money.zero(dispute.currency)
     await ledger.post(conn, account_id, lost_entry(dispute, owed, at))
+    if after == "write_off" and invoice.status is Status.PAID and back.minor:
+        text = f"The dispute {reference} was lost"
+        await closing.write_off(conn, account_id, invoice.invoice_id, reason=text, at=at)
     return ended
 
 

@@ -94,8 +94,8 @@ async def _save(conn: Connection, was: Invoice, after: Invoice) -> None:
         raise Conflict("invoice_changed", "The invoice was changed meanwhile; read it again.")
 
 
-async def unsettle(conn: Connection, was: Invoice, amount: Money, *, gives_up: bool) -> Invoice:
+async def unsettle(conn: Connection, was: Invoice, amount: Money) -> Invoice:
     """Take off a locked invoice what a bank took back; raises what `lifecycle.unsettled` does."""
-    after = unsettled(was, amount, gives_up=gives_up)
+    after = unsettled(was, amount)
     await _save(conn, was, after)
     return after

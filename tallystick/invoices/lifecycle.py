@@ -113,16 +113,15 @@ def _only(code: str, left: Money, what: str) -> Conflict:
     return Conflict(code, text, extra={"left_cents": left.minor})
 
 
-def unsettled(invoice: Invoice, amount: Money, *, gives_up: bool) -> Invoice:
+def unsettled(invoice: Invoice, amount: Money) -> Invoice:
     """Return the invoice without this much of what was paid: a bank took it back for good.
 
-    It is due again, or given up (uncollectible) where it was paid and `gives_up`. Raises Conflict
-    `credit_exceeds_paid` for more than was paid and not given back.
+    It is due again. Raises Conflict `credit_exceeds_paid` for more than was paid and not given
+    back.
     """
     if amount > invoice.returnable:
         raise _only("credit_exceeds_paid", invoice.returnable, "was paid and not given back")
     after = replace(invoice, paid=invoice.paid - amount)
     if amount.is_zero() or invoice.status is not Status.PAID:
         return after
-    status = Status.UNCOLLECTIBLE if gives_up else Status.OPEN
-    return replace(after, status=status, paid_at=None)
+    return replace(after, status=Status.OPEN, paid_at=None)
