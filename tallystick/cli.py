@@ -128,13 +128,16 @@ def migrate() -> None:
 @cli.command(epilog="Example: tallystick check && tallystick serve")
 def check() -> None:
     """Say in one line each what is wrong with settings and database; exit code 1 if anything."""
-    from tallystick.processes import find_problems
+    from tallystick.processes import find_hints, find_problems
 
-    found = asyncio.run(find_problems(settings_with({})))
+    settings = settings_with({})
+    found = asyncio.run(find_problems(settings))
     for problem in found:
         typer.echo(problem)
     if found:
         raise typer.Exit(1)
+    for hint in asyncio.run(find_hints(settings)):
+        typer.echo(hint)
     typer.echo("All settings fit together, and the database answers.")
 
 

@@ -10,7 +10,10 @@ from contextlib import contextmanager
 import uvicorn
 
 from tallystick.app import ServerApp, open_services, open_usage
+from tallystick.issuers.checks import missing_parts
+from tallystick.issuers.service import list_issuers
 from tallystick.kernel.clock import system_clock
+from tallystick.kernel.db import STAFF, open_database
 from tallystick.kernel.embedded import EmbeddedPostgres
 from tallystick.kernel.errors import SetupError, Unavailable
 from tallystick.kernel.logs import configure_logs
@@ -95,6 +98,23 @@ async def find_problems(settings: Settings) -> tuple[str, ...]:
             if missing:
                 found.append(f"The database lacks {missing} migrations; run `tallystick migrate`.")
     return tuple(found)
+
+
+async def find_hints(settings: Settings) -> tuple[str, ...]:
+    """Return what works, and ought to be better: an issuer whose invoices do not say enough."""
+    if not settings.database_url:
+        return ()
+    db = await open_database(settings.database_url, connections_max=1)
+    try:
+        async with db.transaction(STAFF) as conn:
+            known = await list_issuers(conn)
+    finally:
+        await db.close()
+    standing = [one for one in known if one.retired_at is None]
+    if any(not missing_parts(one) for one in standing):
+        return ()
+    missing = ", ".join(missing_parts(standing[0])) if standing else "everything"
+    return (f"No issuer is complete: invoices lack {missing}; see /api/v1/admin/issuers.",)
 
 
 async def make_usage_tables(url: str) -> None:

@@ -13,6 +13,7 @@ from tallystick.credit_events import CreditEvents
 from tallystick.credits.events import CREDITS_TOP_UP_DUE
 from tallystick.credits.jobs import CreditLapses
 from tallystick.invoices.billing_run import BillingRun
+from tallystick.invoices.drafts import DraftWork
 from tallystick.invoices.events import (
     INVOICE_FINALIZED,
     INVOICE_PAID,
@@ -84,7 +85,16 @@ def account_kinds(services: Services) -> tuple[AccountKind, ...]:
     standing = Standings(services.db)
     payments = payments_kind(services.collector)
     watch = UsageWatch(services.db)
-    return watch.kind, billing.kind, payments, standing.kind, lapses.kind, alerts.kind
+    drafts = DraftWork(services.db, services.seller)
+    return (
+        watch.kind,
+        billing.kind,
+        drafts.kind,
+        payments,
+        standing.kind,
+        lapses.kind,
+        alerts.kind,
+    )
 
 
 def _wall_kinds(services: Services) -> tuple[WallKind, ...]:

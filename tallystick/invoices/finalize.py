@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tallystick.accounts.model import Account
 from tallystick.documents.document import Party, encode
-from tallystick.invoices import issue_store
+from tallystick.invoices import draft_store, issue_store
 from tallystick.invoices.entries import issued_entry
 from tallystick.invoices.events import (
     INVOICE_FINALIZED,
@@ -28,6 +28,7 @@ from tallystick.issuers import service as issuers
 from tallystick.issuers.model import Issuer, Numbered
 from tallystick.kernel import outbox
 from tallystick.kernel.db import Connection
+from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id
 from tallystick.kernel.outbox import News
 from tallystick.ledger import service as ledger
@@ -74,6 +75,34 @@ async def issue_all(
     await outbox.append_all(conn, [news for invoice in invoices for news in _news(invoice)])
     log.info("invoices_finalized", count=len(invoices), last=written[-1].issued.number)
     return tuple(invoices)
+
+
+async def finalize_draft(
+    conn: Connection,
+    account: Account,
+    draft: InvoiceDraft,
+    *,
+    was: Invoice,
+    seller: Party,
+    at: datetime,
+) -> Invoice:
+    """Make a draft that was written before, and is locked, final: as `issue_all` does.
+
+    Raises Conflict `invoice_not_draft`.
+    """
+    account_id, invoice_id = was.account_id, was.invoice_id
+    paid = (await lock_means(conn, {account_id})).pay(account_id, draft.total)
+    (written,) = await _numbered_all(conn, [(account, draft)], [paid], seller, at)
+    if not await draft_store.finalize(conn, account_id, invoice_id, draft, written.issued):
+        raise Conflict("invoice_not_draft", "The invoice was finalized already.")
+    entry = issued_entry(draft, invoice_id, written.issued.number, at)
+    if entry is not None:
+        await ledger.post(conn, account_id, entry)
+    kept = replace(written, invoice_id=invoice_id)
+    final = replace(issue_store.invoice_of(kept, at), created_at=was.created_at)
+    invoice = await pay_at_once(conn, final, paid, at)
+    await outbox.append_all(conn, list(_news(invoice)))
+    return invoice
 
 
 async def _numbered_all(

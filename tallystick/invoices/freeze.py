@@ -90,7 +90,7 @@ def _role(line: DraftLine, taxes: LineTaxes, tax_count: int) -> LineRole:
 
 def _document_line(line: DraftLine, taxes: LineTaxes, tax_count: int) -> DocumentLine:
     places = taxes.places or ()
-    is_usage = line.kind == "usage"
+    is_usage = line.kind == "usage" or (line.kind == "one_off" and _unit_price(line) is not None)
     return DocumentLine(
         description=line.description,
         amount_minor=line.amount.minor,

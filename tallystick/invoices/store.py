@@ -18,7 +18,6 @@ from tallystick.invoices.model import (
     Status,
 )
 from tallystick.invoices.terms import Terms
-from tallystick.invoices.terms import encode as encode_terms
 from tallystick.kernel.db import Connection
 from tallystick.kernel.paging import PageRequest
 from tallystick.money.amount import Money
@@ -54,11 +53,6 @@ FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::nume
      WITH ORDINALITY AS l (id, kind, description, price_code, meter_code, quantity, unit,
                            period_start, period_end, amount_minor, derivation, subscription_id,
                            position)
-"""
-FINALIZE: Final = """
-UPDATE invoices SET status = $3, number = $4, issued_at = $5, due_at = $6, paid_at = $7,
-    document = $8, issuer_id = $9, terms = $10
-WHERE account_id = $1 AND invoice_id = $2 AND status = 'draft' RETURNING *
 """
 FIND: Final = "SELECT * FROM invoices WHERE account_id = $1 AND invoice_id = $2"
 LOCK: Final = """
@@ -197,26 +191,6 @@ async def insert_lines(
         [encode(line.derivation) for line in lines],
         [line.subscription_id for line in lines],
     )
-
-
-async def finalize(
-    conn: Connection, account_id: UUID, invoice_id: UUID, issued: Issued
-) -> Invoice | None:
-    """Turn a draft into what was issued; None if it is no draft."""
-    row = await conn.fetchrow(
-        FINALIZE,
-        account_id,
-        invoice_id,
-        issued.status,
-        issued.number,
-        issued.issued_at,
-        issued.due_at,
-        issued.paid_at,
-        issued.document,
-        issued.issuer_id,
-        encode_terms(issued.terms),
-    )
-    return _invoice(row) if row else None
 
 
 async def find(conn: Connection, account_id: UUID, invoice_id: UUID) -> Invoice | None:

@@ -22,6 +22,8 @@ CREATE TABLE invoices (
     paid_at timestamptz,
     -- What a draft says otherwise than its account; on a final invoice all that it says.
     terms jsonb NOT NULL DEFAULT '{}',
+    -- When a draft becomes final by itself; NULL: when somebody says so.
+    finalize_at timestamptz,
     -- All that the invoice says, as it was when it was finalized.
     document jsonb,
     created_at timestamptz NOT NULL,
@@ -30,12 +32,14 @@ CREATE TABLE invoices (
     CHECK (total_minor = subtotal_minor + tax_minor),
     CHECK ((status = 'draft') = (number IS NULL)),
     CHECK ((number IS NULL) = (issuer_id IS NULL)),
+    CHECK (status = 'draft' OR finalize_at IS NULL),
     CHECK (status <> 'paid' OR paid_minor + offset_minor = total_minor),
     CHECK (paid_minor + offset_minor <= total_minor),
     -- Nobody gets back what was not paid.
     CHECK (credited_minor - offset_minor <= paid_minor)
 );
 CREATE INDEX invoices_by_time ON invoices (account_id, created_at DESC, invoice_id DESC);
+CREATE INDEX invoices_to_finalize ON invoices (finalize_at) WHERE finalize_at IS NOT NULL;
 CALL protect_tenant_table('invoices');
 CALL audit_table('invoices', 'document');
 
@@ -94,6 +98,19 @@ CREATE TABLE invoice_lines (
 );
 CALL protect_tenant_table('invoice_lines');
 CALL make_append_only('invoice_lines');
+DROP TRIGGER append_only ON invoice_lines;
+GRANT DELETE ON invoice_lines TO tallystick_writer;
+-- The lines of a draft may go; no line ever changes.
+CREATE FUNCTION refuse_change_of_line() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND 'draft' = (SELECT status FROM invoices
+            WHERE account_id = OLD.account_id AND invoice_id = OLD.invoice_id) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'invoice_lines is append-only' USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON invoice_lines
+    FOR EACH ROW EXECUTE FUNCTION refuse_change_of_line();
 
 -- What was said can not be unsaid: once finalized, only the state of payment moves.
 CREATE FUNCTION refuse_edit_of_final() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -102,6 +119,7 @@ DECLARE
                                     'offset_minor'];
 BEGIN
     IF TG_OP = 'DELETE' THEN
+        IF OLD.status = 'draft' THEN RETURN OLD; END IF;
         RAISE EXCEPTION 'invoice % is kept', OLD.invoice_id USING ERRCODE = 'restrict_violation';
     END IF;
     IF OLD.status <> 'draft' AND (to_jsonb(OLD) - moving) IS DISTINCT FROM (to_jsonb(NEW) - moving)

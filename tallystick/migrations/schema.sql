@@ -553,6 +553,16 @@ CREATE FUNCTION public.refuse_change() RETURNS trigger
 BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
 END $$;
+CREATE FUNCTION public.refuse_change_of_line() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND 'draft' = (SELECT status FROM invoices
+            WHERE account_id = OLD.account_id AND invoice_id = OLD.invoice_id) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'invoice_lines is append-only' USING ERRCODE = 'restrict_violation';
+END $$;
 CREATE FUNCTION public.refuse_edit_of_final() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -561,6 +571,7 @@ DECLARE
                                     'offset_minor'];
 BEGIN
     IF TG_OP = 'DELETE' THEN
+        IF OLD.status = 'draft' THEN RETURN OLD; END IF;
         RAISE EXCEPTION 'invoice % is kept', OLD.invoice_id USING ERRCODE = 'restrict_violation';
     END IF;
     IF OLD.status <> 'draft' AND (to_jsonb(OLD) - moving) IS DISTINCT FROM (to_jsonb(NEW) - moving)
@@ -1497,6 +1508,7 @@ CREATE TABLE public.invoices (
     due_at timestamp with time zone,
     paid_at timestamp with time zone,
     terms jsonb DEFAULT '{}'::jsonb NOT NULL,
+    finalize_at timestamp with time zone,
     document jsonb,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT invoices_check CHECK (((paid_minor >= 0) AND (paid_minor <= total_minor))),
@@ -1505,9 +1517,10 @@ CREATE TABLE public.invoices (
     CONSTRAINT invoices_check3 CHECK ((total_minor = (subtotal_minor + tax_minor))),
     CONSTRAINT invoices_check4 CHECK (((status = 'draft'::text) = (number IS NULL))),
     CONSTRAINT invoices_check5 CHECK (((number IS NULL) = (issuer_id IS NULL))),
-    CONSTRAINT invoices_check6 CHECK (((status <> 'paid'::text) OR ((paid_minor + offset_minor) = total_minor))),
-    CONSTRAINT invoices_check7 CHECK (((paid_minor + offset_minor) <= total_minor)),
-    CONSTRAINT invoices_check8 CHECK (((credited_minor - offset_minor) <= paid_minor)),
+    CONSTRAINT invoices_check6 CHECK (((status = 'draft'::text) OR (finalize_at IS NULL))),
+    CONSTRAINT invoices_check7 CHECK (((status <> 'paid'::text) OR ((paid_minor + offset_minor) = total_minor))),
+    CONSTRAINT invoices_check8 CHECK (((paid_minor + offset_minor) <= total_minor)),
+    CONSTRAINT invoices_check9 CHECK (((credited_minor - offset_minor) <= paid_minor)),
     CONSTRAINT invoices_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'open'::text, 'paid'::text, 'void'::text, 'uncollectible'::text])))
 );
 CREATE TABLE public.issuers (
@@ -2784,6 +2797,7 @@ CREATE INDEX invoice_adjustments_open ON public.invoice_adjustments USING btree 
 CREATE INDEX invoice_closings_by_invoice ON public.invoice_closings USING btree (account_id, invoice_id);
 CREATE INDEX invoice_usage_changes_by_end ON public.invoice_usage_changes USING btree (period_end, account_id);
 CREATE INDEX invoices_by_time ON public.invoices USING btree (account_id, created_at DESC, invoice_id DESC);
+CREATE INDEX invoices_to_finalize ON public.invoices USING btree (finalize_at) WHERE (finalize_at IS NOT NULL);
 CREATE UNIQUE INDEX issuers_default ON public.issuers USING btree (is_default) WHERE is_default;
 CREATE INDEX lago_comparisons_due ON public.lago_comparisons USING btree (compare_after);
 CREATE INDEX lago_differences_in_order ON public.lago_differences USING btree (found_at);
@@ -2908,7 +2922,7 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.customer_credit_use
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.gateway_renewals FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_adjustment_uses FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_closings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
-CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_change_of_line();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_entries FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_postings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.logos FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -3455,7 +3469,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_files TO tallystick_ac
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_files TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoice_files TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.invoice_lines TO tallystick_account;
-GRANT SELECT,INSERT ON TABLE public.invoice_lines TO tallystick_writer;
+GRANT SELECT,INSERT,DELETE ON TABLE public.invoice_lines TO tallystick_writer;
 GRANT SELECT ON TABLE public.invoice_lines TO tallystick_staff;
 GRANT SELECT ON TABLE public.invoice_usage_changes TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.invoice_usage_changes TO tallystick_writer;

@@ -132,3 +132,60 @@ async def test_staff_write_off_collect_again_and_void_with_a_reason(shop: "Shop"
     shop.refused(again, 409, "invoice_not_open")
     support = await shop.as_person(shop.support).post(f"{at}/write-off", json=why)
     shop.refused(support, 403, "not_allowed")
+
+
+async def test_finance_writes_an_invoice_and_what_is_final_stays(shop: "Shop") -> None:
+    tenant = await shop.tenant()
+    finance = shop.as_person(shop.finance)
+    base = f"/api/v1/admin/accounts/{tenant.id}/invoices"
+    lines = [
+        {"description": "Work", "quantity": "2.5", "unit_price": "99.99"},
+        {"description": "Setup", "amount_cents": 5000},
+    ]
+    body = {"lines": lines, "memo": "Thanks", "purchase_order": "PO-1"}
+    key = {"Idempotency-Key": "written-once"}
+    made = await finance.post(base, json=body, headers=key)
+    assert made.status_code == 201, made.text
+    draft = made.json()
+    assert (await finance.post(base, json=body, headers=key)).json() == draft
+    assert (draft["status"], draft["number"], draft["total_cents"]) == ("draft", None, 29998)
+    assert (draft["invoice_pdf"], draft["amount_due_cents"]) == (None, 0)
+    at = f"{base}/{draft['id']}"
+    more = (await finance.post(f"{at}/lines", json={"lines": [lines[1]]})).json()
+    assert (more["total_cents"], len(more["lines"])) == (34998, 3)
+    fields = [{"label": "Cost centre", "value": "4711"}]
+    told = (await finance.patch(at, json={"memo": None, "custom_fields": fields})).json()
+    assert (told["memo"], told["purchase_order"], told["custom_fields"]) == (None, "PO-1", fields)
+    final = (await finance.post(f"{at}/finalize")).json()
+    assert (final["status"], final["total_cents"]) == ("open", 34998)
+    seen = await shop.with_key(tenant.keys["billing:read"]).get(
+        f"/api/v1/billing/invoices/{draft['id']}"
+    )
+    assert seen.json() == final
+    for refused in (
+        await finance.post(f"{at}/finalize"),
+        await finance.post(f"{at}/lines", json={"lines": lines}),
+        await finance.patch(at, json={"memo": "x"}),
+        await finance.delete(at),
+    ):
+        shop.refused(refused, 409, "invoice_not_draft")
+    other = (await finance.post(base, json=body)).json()
+    assert (await finance.delete(f"{base}/{other['id']}")).status_code == 204
+    gone = await finance.post(f"{base}/{other['id']}/finalize")
+    shop.refused(gone, 404, "invoice_not_found")
+
+
+@pytest.mark.parametrize(("line", "field", "code"), [
+    ({"amount_cents": 1, "unit_price": "1"}, "lines[0].unit_price", "one_of"),
+    ({"unit_price": "1.0.0"}, "lines[0].unit_price", "not_a_decimal_string"),
+    ({"unit_price": "1", "quantity": "-1"}, "lines[0].quantity", "not_a_decimal_string"),
+])  # fmt: skip
+async def test_a_line_that_can_not_be_billed_is_named(
+    shop: "Shop", line: Json, field: str, code: str
+) -> None:
+    tenant = await shop.tenant()
+    answer = await shop.as_person(shop.finance).post(
+        f"/api/v1/admin/accounts/{tenant.id}/invoices",
+        json={"lines": [{"description": "x", **line}]},
+    )
+    assert shop.fields(shop.refused(answer, 422, "validation_failed")) == [(field, code)]
