@@ -12,11 +12,13 @@ from playwright.async_api import ViewportSize
 
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import NewPlanVersion
+from tallystick.credit_notes import service as notes
+from tallystick.credit_notes.model import NewNote
 from tallystick.credits import grants, packages, service
 from tallystick.credits.model import NewGrant, Settings
 from tallystick.credits.service import Deduct
 from tallystick.kernel.db import WRITER
-from tallystick.kernel.ids import show
+from tallystick.kernel.ids import parse, show
 from tallystick.plan_migrations import service as plan_migrations
 from tallystick.plan_migrations.jobs import PlanMigrations
 from tallystick.plan_migrations.model import Status as MigrationStatus
@@ -72,13 +74,17 @@ async def cast(product: "Product") -> Cast:
     for at in (START, MIDDLE, LATER):
         await product.advance(giant, at)
         await product.use(giant, "api_calls", "123456789012345.123456789012", at)
+    giant_invoice = await product.newest_invoice(giant)
+    async with product.services.db.transaction(WRITER) as conn:
+        new = NewNote(invoice_id=parse("invoice", giant_invoice), reason="other", text="W" * 500)
+        await notes.issue(conn, giant.account_id, new, LATER)
     return Cast(
         owner=customer.owner,
         newcomer=newcomer.owner,
         giant=giant.owner,
         staff=await product.staff(),
         invoice=await product.newest_invoice(customer),
-        giant_invoice=await product.newest_invoice(giant),
+        giant_invoice=giant_invoice,
         account=giant.id,
         change=change,
         what_if=await try_a_plan(product),
@@ -183,6 +189,8 @@ PAGES: tuple[tuple[str, Who, str], ...] = (
     ("usage-giant", "giant", "/billing/usage"),
     ("invoices-giant", "giant", "/billing/invoices"),
     ("invoice-giant", "giant", "/billing/invoices/{giant_invoice}"),
+    ("credit-notes-empty", "newcomer", "/billing/credit-notes"),
+    ("credit-notes-giant", "giant", "/billing/credit-notes"),
     ("accounts", "staff", "/staff/accounts"),
     ("account-giant", "staff", "/staff/accounts/{account}"),
     ("what-ifs", "staff", "/staff/what-ifs"),
