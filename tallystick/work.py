@@ -21,6 +21,7 @@ from tallystick.invoices.events import (
     INVOICE_UNCOLLECTIBLE,
     INVOICE_VOIDED,
 )
+from tallystick.invoices.late_events import LateEvents
 from tallystick.kernel import idempotency
 from tallystick.kernel.advancer import Advancer
 from tallystick.kernel.db import WRITER
@@ -108,6 +109,7 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
         InboxWorker(db, gateways, news).kind(),
         attempts_kind(Resolver(db, gateways, tries)),
         Fold(db).kind(),
+        LateEvents(db).kind(),
         Aside(db, timedelta(days=services.settings.event_parked_days_max)).kind(),
         *archive_kinds(services),
         *tax_number_kinds(services),

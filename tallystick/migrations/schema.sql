@@ -2359,6 +2359,13 @@ CREATE TABLE public.usage_imports (
     began_at timestamp with time zone NOT NULL,
     finished_at timestamp with time zone
 );
+CREATE TABLE public.usage_late_mark (
+    one boolean DEFAULT true NOT NULL,
+    upto xid8 NOT NULL,
+    next_upto xid8 NOT NULL,
+    next_after xid8 NOT NULL,
+    CONSTRAINT usage_late_mark_one_check CHECK (one)
+);
 CREATE TABLE public.usage_months (
     account_id uuid NOT NULL,
     meter_id uuid NOT NULL,
@@ -2746,6 +2753,8 @@ ALTER TABLE ONLY public.usage_groups
     ADD CONSTRAINT usage_groups_pkey PRIMARY KEY (account_id, meter_id, hour, dimension_key);
 ALTER TABLE ONLY public.usage_imports
     ADD CONSTRAINT usage_imports_pkey PRIMARY KEY (import_id);
+ALTER TABLE ONLY public.usage_late_mark
+    ADD CONSTRAINT usage_late_mark_pkey PRIMARY KEY (one);
 ALTER TABLE ONLY public.usage_months
     ADD CONSTRAINT usage_months_pkey PRIMARY KEY (account_id, meter_id, month);
 ALTER TABLE ONLY public.usage_totals
@@ -3628,6 +3637,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_groups TO tallystick_wri
 GRANT SELECT ON TABLE public.usage_groups TO tallystick_staff;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.usage_imports TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_imports TO tallystick_staff;
+GRANT SELECT ON TABLE public.usage_late_mark TO tallystick_account;
+GRANT SELECT ON TABLE public.usage_late_mark TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_late_mark TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_months TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_months TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_months TO tallystick_staff;

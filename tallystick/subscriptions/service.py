@@ -1,6 +1,6 @@
 """Beginning, reading and advancing subscriptions."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -81,6 +81,11 @@ async def current_subscriptions(
     """Return the same for these accounts, under the writer's scope."""
     found = await store.current_of(conn, list(account_ids))
     return {subscription.account_id: subscription for subscription in found}
+
+
+async def billed_until(conn: Connection, account_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
+    """Return up to when these accounts are billed, by the subscription that is farthest."""
+    return await store.billed_until(conn, list(account_ids))
 
 
 async def get_subscription(

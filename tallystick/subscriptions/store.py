@@ -42,6 +42,11 @@ SELECT * FROM subscriptions
 WHERE account_id = $1 AND status IN ('trialing', 'active', 'past_due', 'paused')
 ORDER BY created_at, subscription_id LIMIT 1
 """
+# All periods before the one that is billed next are billed.
+BILLED_UNTIL: Final = """
+SELECT account_id, max(period_start) AS at FROM subscriptions
+WHERE account_id = ANY ($1::uuid[]) GROUP BY account_id
+"""
 CURRENT_OF: Final = """
 SELECT DISTINCT ON (account_id) * FROM subscriptions
 WHERE account_id = ANY ($1::uuid[]) AND status IN ('trialing', 'active', 'past_due', 'paused')
@@ -216,6 +221,12 @@ async def find_current(conn: Connection, account_id: UUID) -> Subscription | Non
 async def current_of(conn: Connection, account_ids: Sequence[UUID]) -> tuple[Subscription, ...]:
     """Return what each of these accounts is on."""
     return tuple(_subscription(row) for row in await conn.fetch(CURRENT_OF, list(account_ids)))
+
+
+async def billed_until(conn: Connection, account_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """Return up to when periods of these accounts are billed at most."""
+    rows = await conn.fetch(BILLED_UNTIL, list(account_ids))
+    return {row["account_id"]: row["at"] for row in rows}
 
 
 async def newest(conn: Connection, account_id: UUID, limit: int) -> tuple[Subscription, ...]:

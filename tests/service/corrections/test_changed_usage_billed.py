@@ -1,10 +1,12 @@
 """Usage that changed after it was billed: the next run bills, or gives back, the difference."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tallystick.corrections.model import Change
+from tallystick.invoices.late_events import LateEvents
 from tallystick.invoices.model import Invoice, InvoiceLine
 from tallystick.invoices.recompute import differences
 from tallystick.invoices.usage_changes import usage_changes
@@ -106,3 +108,19 @@ async def test_what_a_void_invoice_put_right_is_put_right_by_the_next(billed: "W
     await billed.bill(APRIL)
     (line,) = adjustments((await billed.invoices())[-1])
     assert line.amount.minor == -250
+
+
+async def test_an_event_that_comes_late_is_billed_by_the_next_run(billed: "World") -> None:
+    watch = LateEvents(billed.db)
+    while await noted(billed) == 0:
+        await billed.send("late", 20, NOON)
+        await watch.run_once(billed.now)
+        await asyncio.sleep(0.05)
+    await billed.bill(MARCH)
+    (line,) = adjustments((await billed.invoices())[-1])
+    assert line.description.startswith("calls: 170 instead of 150")
+    assert line.amount.minor == 100
+    for _ in range(3):
+        await watch.run_once(MARCH)
+    await billed.bill(APRIL)
+    assert adjustments((await billed.invoices())[-1]) == []
