@@ -36,10 +36,15 @@ SELECT $1, b.subscription_id, b.bill_index, $2
 FROM unnest($3::uuid[], $4::integer[]) AS b (subscription_id, bill_index)
 ON CONFLICT (account_id, subscription_id, bill_index) DO UPDATE SET invoice_id = EXCLUDED.invoice_id
 """
+# `OFFSET 0` keeps it a look by the key for each row: a plan that was made while the table was small
+# would else read all of it at every batch.
 INVOICED: Final = """
-SELECT i.account_id, i.subscription_id, i.bill_index
+SELECT b.account_id, b.subscription_id, b.bill_index
 FROM unnest($1::uuid[], $2::uuid[], $3::integer[]) AS b (account_id, subscription_id, bill_index)
-JOIN invoice_bills AS i USING (account_id, subscription_id, bill_index)
+WHERE EXISTS (
+    SELECT FROM invoice_bills AS i
+    WHERE i.account_id = b.account_id AND i.subscription_id = b.subscription_id
+          AND i.bill_index = b.bill_index OFFSET 0)
 """
 INSERT_LINES: Final = """
 INSERT INTO invoice_lines (account_id, invoice_id, invoice_line_id, position, kind, description,
