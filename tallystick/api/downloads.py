@@ -14,7 +14,6 @@ from tallystick.invoices import service as invoices
 from tallystick.invoices.files import invoice_file, invoice_file_etag
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
-from tallystick.kernel.errors import BadInput
 from tallystick.payments.receipts import receipt_file, receipt_of
 
 READ: Final = {"permission": "billing:read"}
@@ -60,16 +59,14 @@ async def read_xml(
     services: Services,
     account: Account,
     *,
-    format: Literal["cii", "ubl"] = "cii",  # noqa: A002 - the name of the parameter
-    profile: Literal["en16931", "peppol"] = "en16931",
+    format: Literal["cii", "ubl", "peppol"] = "cii",  # noqa: A002 - the name of the parameter
 ) -> Response[bytes]:
     """Return the invoice by EN 16931, as Cross Industry Invoice or as UBL 2.1.
 
     What the invoice lacks for it is 409 `einvoice_data_missing`, which names each field.
-    `peppol` is a profile of UBL: Peppol BIS Billing 3.
+    `peppol` is UBL with the ids of Peppol BIS Billing 3.
     """
-    form = _xml_form(format, profile)
-    return await _invoice(invoice_id, request, services, account, form)
+    return await _invoice(invoice_id, request, services, account, format)
 
 
 @get(
@@ -102,25 +99,16 @@ async def read_note_xml(
     services: Services,
     account: Account,
     *,
-    format: Literal["cii", "ubl"] = "cii",  # noqa: A002 - the name of the parameter
-    profile: Literal["en16931", "peppol"] = "en16931",
+    format: Literal["cii", "ubl", "peppol"] = "cii",  # noqa: A002 - the name of the parameter
 ) -> Response[bytes]:
     """Return the credit note by EN 16931 (type 381), as invoices are; it names its invoice."""
     wanted = ids.parse("credit_note", credit_note_id)
     async with services.db.transaction(account_scope(account.account_id)) as conn:
         document = await note_document(conn, account.account_id, wanted)
-    file = await drawn(Printable(document, None, _xml_form(format, profile)), None)
+    file = await drawn(Printable(document, None, format), None)
     if _is_known(request, file.etag):
         return _not_modified(file.etag)
     return _answer(file.content, file.etag, XML, f"{document.number}.xml")
-
-
-def _xml_form(syntax: Literal["cii", "ubl"], profile: Literal["en16931", "peppol"]) -> Form:
-    if profile == "en16931":
-        return syntax
-    if syntax != "ubl":
-        raise BadInput.field("profile", "one_of", "peppol is a profile of the format ubl")
-    return "peppol"
 
 
 async def _invoice(
