@@ -1,6 +1,7 @@
 """Invoices as they stand on a page: every word, number and date ready to print. Pure."""
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Final
 
 import msgspec
@@ -209,8 +210,9 @@ def _steps(explanation: LineExplanation, formats: Formats) -> Iterator[str]:
             else "the other lines of the price"
         )
         yield f"{counted} billed by {of}"
-    for step, sentence in zip(derivation.steps, explanation.steps, strict=True):
-        yield f"Flat price: {sentence}" if step.kind == "flat" else sentence
+    # Behind the steps of the price come those of a share, a coupon or a change.
+    for step, sentence in zip_longest(derivation.steps, explanation.steps):
+        yield f"Flat price: {sentence}" if step and step.kind == "flat" else sentence
     exact = formats.price(derivation.exact, derivation.currency)
     if round_decimal(derivation.exact, derivation.currency).to_decimal() != derivation.exact:
         yield f"Sum {exact}, rounded once, half away from zero, to {formats.money(line.amount)}"

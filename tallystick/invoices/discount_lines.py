@@ -6,11 +6,10 @@ was agreed as the least. What a maximum takes off a price is gone before a coupo
 over 100.00 with a maximum of 60.00 half is 30.00.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
-from uuid import UUID
 
 import msgspec
 
@@ -124,12 +123,6 @@ def net_of_coupons(lines: Sequence[DraftLine]) -> tuple[Money, ...]:
             left[part.position - 1] -= Money(part.taken_minor, line.amount.currency)
         left[at] = Money.zero(line.amount.currency)
     return tuple(left)
-
-
-def redemption_ids(lines: Iterable[DraftLine]) -> frozenset[UUID]:
-    """Return which coupons lower an invoice."""
-    uses = (line.derivation.coupon for line in lines)
-    return frozenset(use.redemption_id for use in uses if use is not None)
 
 
 def _covered(line: DraftLine) -> CoveredPart:

@@ -118,6 +118,14 @@ def test_a_tax_says_why_nothing_is_charged() -> None:
         ("VAT 0%", "Reverse charge")]  # fmt: skip
 
 
+def test_what_a_coupon_takes_off_which_line_is_told_behind_the_steps() -> None:
+    told = explained(replace(LINE, meter_code=None, kind="discount"))
+    sentences = ("20% of \u20ac24.70", "\u20ac4.94 off line 1")
+    off = replace(told, derivation=replace(told.derivation, steps=()), steps=sentences)
+    (line,) = invoice_view(INVOICE, [off], FORMATS).lines
+    assert line.steps[:2] == sentences
+
+
 def test_a_flat_price_is_called_one() -> None:
     fee = FlatPrice(currency="EUR", code="fee", amount=Decimal(149))
     rated = rate(fee, Decimal(1))
