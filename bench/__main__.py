@@ -19,6 +19,7 @@ from bench import (
     credits,  # noqa: A004 - the part is called so
     documents,
     entitlements,
+    exports,
     ingest,
     ledger,
     rates,
@@ -71,6 +72,7 @@ def _arguments() -> argparse.ArgumentParser:
         "--subscriptions", type=_sizes, default=(10_000, 100_000),
         help="sizes of the billing run, the smallest first",
     )  # fmt: skip
+    parser.add_argument("--export-lines", type=int, default=1_000_000, help="lines exported")
     parser.add_argument(
         "--rollups", type=int, default=1_000_000, help="rows of roll-ups under the what-if"
     )
@@ -190,6 +192,13 @@ def _billing(
     return billing.measure(place, asked.subscriptions, console)
 
 
+def _exports(
+    place: Installation, asked: argparse.Namespace, console: Console, _: float
+) -> list[Figure]:
+    console.print(f"CSV export of {asked.export_lines:,} lines …")
+    return exports.measure(place, asked.export_lines)
+
+
 def _resident(place: Installation, *_: object) -> list[Figure]:
     return [
         Figure(f"resident: {name}", f"{place.resident_mb(process):.0f} MB", "")
@@ -210,6 +219,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "previews": _previews,
     "advance": _advance,
     "billing": _billing,
+    "exports": _exports,
     "resident": _resident,
     "ledger": _ledger,
     "credits": _credits,
