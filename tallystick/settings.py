@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "INFO"
     cookie_secure: bool = False
     default_currency: str = "USD"
+    default_monthly_price_cents: int | None = None
     anchor_key_file: Path | None = None
     usage_keep_days: int | None = None
     usage_archive: Path | None = None
@@ -227,6 +228,8 @@ VARIABLES: Final = (
     Variable("TALLYSTICK_LOG_LEVEL", "log_level", read_level, "the least level logged"),
     Variable("TALLYSTICK_COOKIE_SECURE", "cookie_secure", read_bool, "cookies over HTTPS only"),
     Variable("DEFAULT_CURRENCY", "default_currency", read_currency, "currency of new accounts"),
+    Variable("DEFAULT_MONTHLY_PRICE_CENTS", "default_monthly_price_cents", read_count,
+             "what POST /subscribe-monthly bills where no plan is named"),
     Variable("TALLYSTICK_ANCHOR_KEY_FILE", "anchor_key_file", Path, "key that signs anchors"),
     Variable("TALLYSTICK_USAGE_KEEP_DAYS", "usage_keep_days", read_keep_days,
              "older usage events are archived"),

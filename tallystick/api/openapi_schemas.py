@@ -113,6 +113,10 @@ def _add_rules(found: Json) -> None:
             {"required": [figure], "properties": {figure: figures[figure]["anyOf"][0]}}
             for figure in ("quantity", "credits")
         ]
+    found["SubscribeMonthly"]["not"] = {
+        "required": ["plan", "price_cents"],
+        "properties": {"plan": {"type": "string"}, "price_cents": {"type": "integer"}},
+    }
     found["NewKey"]["not"] = {  # what belongs to an account does not rule the business
         "required": ["account"],
         "properties": {

@@ -10,6 +10,7 @@ from litestar import delete, get, post
 from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account
 from tallystick.api import fields
+from tallystick.api.answers import major
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.kernel import ids
@@ -98,6 +99,7 @@ class ConfigAnswer(msgspec.Struct, frozen=True, kw_only=True):
 async def read_config(services: Services) -> ConfigAnswer:
     """Return enabled gateways and their public keys."""
     settings = services.settings
+    price = settings.default_monthly_price_cents
     stripe = (
         GatewayConfig(settings.stripe_publishable_key, settings.stripe_js_url)
         if settings.stripe_configured and settings.stripe_publishable_key
@@ -107,6 +109,8 @@ async def read_config(services: Services) -> ConfigAnswer:
         gateways=list(services.gateways.names()),
         stripe=stripe,
         default_currency=settings.default_currency.lower(),
+        default_monthly_price=None if price is None else major(price, settings.default_currency),
+        default_monthly_price_cents=price,
         features={"billing": settings.billing_enabled, "stripe": stripe is not None},
     )
 

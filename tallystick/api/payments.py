@@ -114,15 +114,8 @@ async def pay_invoice(
     view = await services.collector.pay_invoice(
         account.account_id, wanted, request_key=_request_key(request), method_id=method_id
     )
-    payment = view.payment
-    if payment.status is PaymentStatus.FAILED:
-        code = payment.failure_code or "declined"
-        raise PaymentRequired(
-            "payment_declined",
-            words(code),
-            extra={"payment": ids.show("payment", payment.payment_id), "decline_code": code},
-        )
-    return payment_answer(payment)
+    need_not_declined(view.payment)
+    return payment_answer(view.payment)
 
 
 @post("/payments/manual", opt=WRITE, tags=TAGS, summary="A payment made by hand")
@@ -151,6 +144,17 @@ async def record_manual_payment(
             at=principal.now(services.clock()),
         )
     return payment_answer(payment)
+
+
+def need_not_declined(payment: Payment) -> None:
+    """Raise PaymentRequired `payment_declined`, in words for the customer, if it was refused."""
+    if payment.status is PaymentStatus.FAILED:
+        code = payment.failure_code or "declined"
+        raise PaymentRequired(
+            "payment_declined",
+            words(code),
+            extra={"payment": ids.show("payment", payment.payment_id), "decline_code": code},
+        )
 
 
 def payment_answer(payment: Payment) -> PaymentAnswer:

@@ -80,6 +80,23 @@ async def create_plan_version(
     return await get_plan_version(conn, plan_version_id)
 
 
+async def off_list_version(conn: Connection, new: NewPlanVersion, now: datetime) -> PlanVersion:
+    """Return the version of a plan with this name and these prices, made once and not on sale.
+
+    It is retired from the start, so no list shows it and nobody else can take it. Raises BadInput
+    naming every field that can not be taken.
+    """
+    checked = await check_version(conn, new)
+    plan_id = await store.lock_plan_by_code(conn, new_id(), checked.plan_code, now)
+    known = await store.version_like(conn, plan_id, checked)
+    if known is not None:
+        return known
+    plan_version_id = new_id()
+    await store.insert_version(conn, (plan_version_id, plan_id), checked, "draft", now)
+    await store.retire(conn, plan_version_id, now)
+    return await get_plan_version(conn, plan_version_id)
+
+
 async def activate_plan_version(
     conn: Connection, plan_version_id: UUID, now: datetime
 ) -> PlanVersion:

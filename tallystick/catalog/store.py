@@ -52,6 +52,11 @@ ACTIVE_VERSIONS: Final = f"""
 """
 VERSIONS_OF_TIER: Final = f"{VERSIONS} WHERE v.tier = $1 ORDER BY p.code, v.version DESC"
 VERSIONS_OF_PLAN: Final = f"{VERSIONS} WHERE p.code = $1 ORDER BY v.version DESC"
+# The same name and prices, whatever became of it: what is made for one buyer is made once.
+LIKE: Final = f"""
+{VERSIONS} WHERE v.plan_id = $1 AND v.name = $2 AND v.currency = $3 AND v.prices = $4::jsonb
+ORDER BY v.version LIMIT 1
+"""
 # Whole tables, small ones: what is sold, and what is counted.
 EVENT_TYPES_IN_ADVANCE: Final = """
 SELECT v.plan_version_id, array_agg(DISTINCT m.event_type) AS event_types
@@ -151,6 +156,12 @@ async def retire(conn: Connection, plan_version_id: UUID, now: datetime) -> bool
 async def get_version(conn: Connection, plan_version_id: UUID) -> PlanVersion | None:
     """Return one version, or None."""
     return _version(await conn.fetchrow(GET_VERSION, plan_version_id))
+
+
+async def version_like(conn: Connection, plan_id: UUID, new: NewPlanVersion) -> PlanVersion | None:
+    """Return the first version of a plan with this name and these prices, or None."""
+    prices = _written(new.prices)
+    return _version(await conn.fetchrow(LIKE, plan_id, new.plan_name, new.currency, prices))
 
 
 async def active_version(conn: Connection, plan_code: str) -> PlanVersion | None:

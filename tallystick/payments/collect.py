@@ -5,7 +5,7 @@ gateway is asked after that, outside any.
 """
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -34,6 +34,7 @@ from tallystick.payments.service import PaymentView
 log = structlog.get_logger()
 
 BATCH_MAX: Final = 10
+SOON: Final = timedelta(minutes=1)
 PAYABLE: Final = frozenset({Status.OPEN, Status.UNCOLLECTIBLE})
 
 
@@ -172,6 +173,18 @@ class Collector:
         if not self._gateways.get(method.gateway).capabilities.charges_saved_methods:
             raise Conflict("payment_method_not_chargeable", "This method can not be charged here.")
         return method
+
+
+async def wish_soon(
+    conn: Connection, invoice: Invoice, method: PaymentMethod, request_key: str, now: datetime
+) -> None:
+    """Keep an invoice for who is about to pay it: collected in a minute, unless it is done by then.
+
+    In the transaction that issues it. Autopay makes no wish of its own meanwhile, and a crash
+    before `pay_invoice` costs a minute. The same key makes one wish.
+    """
+    payment = wish(invoice, method, request_key, created_at=now, next_attempt_at=now + SOON)
+    await store.insert(conn, payment)
 
 
 async def _need_unchanged(conn: Connection, payment: Payment) -> None:

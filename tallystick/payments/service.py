@@ -30,6 +30,13 @@ async def get_payment(conn: Connection, account_id: UUID, payment_id: UUID) -> P
     return PaymentView(payment, await attempt_store.last(conn, account_id, payment_id))
 
 
+async def payment_of_request(
+    conn: Connection, account_id: UUID, request_key: str
+) -> Payment | None:
+    """Return the payment that `Collector.pay_invoice` made for this key, None before that."""
+    return await store.find_by_key(conn, account_id, f"request:{request_key}")
+
+
 async def list_payments(conn: Connection, account_id: UUID, request: PageRequest) -> Page[Payment]:
     """Return the account's payments, newest first."""
     rows = await store.page(conn, account_id, request)

@@ -104,7 +104,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
     `starts_at` may lie in the past (what is missed is billed) or in the future (it is pending).
     `must_pay_first`: it is incomplete until its first invoice is paid. `invoice_separately`: its
-    bills have invoices of their own.
+    bills have invoices of their own. `off_list`: the version was made for this account and is not
+    on sale.
     """
 
     starts_at: datetime | None = None
@@ -119,6 +120,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     external_id: str | None = None
     must_pay_first: bool = False
     invoice_separately: bool = False
+    off_list: bool = False
     pay_within: timedelta = PAY_WITHIN
 
 
@@ -149,7 +151,9 @@ def begin(
     version, and for what can not be billed yet; BadInput for a start that can not be.
     """
     asked = start or Start()
-    _refuse_unbillable(account, plan)
+    if not asked.off_list:
+        _need_on_sale(plan)
+    need_billable(account, plan)
     plan = priced_in(plan, account.currency)
     _check(asked, at)
     began = asked.starts_at or at
@@ -291,18 +295,17 @@ def _check_owner(start: Start) -> None:
         raise BadInput.field("external_id", "invalid", message)
 
 
-def _refuse_unbillable(account: Account, plan: PlanVersion) -> None:
-    """Refuse what the billing run does not know how to bill, so that nothing is billed wrongly."""
+def _need_on_sale(plan: PlanVersion) -> None:
     if plan.status != "active":
         raise Conflict(
             "plan_version_not_active", f"The version of the plan is {plan.status}; take another."
         )
-    need_billable(account, plan)
 
 
 def need_billable(account: Account, plan: PlanVersion) -> None:
     """Refuse a version, sold or not, that the billing run can not bill this account for.
 
+    What it does not know is refused here, so that nothing is billed wrongly.
     Raises Conflict `plan_not_in_currency`, `plan_not_billable`.
     """
     sold = priced_in(plan, account.currency)
