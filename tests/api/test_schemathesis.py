@@ -330,6 +330,18 @@ def keep_tax_rules(body: Json, _: Known) -> Json:
     return {name: value for name, value in body.items() if not name.startswith("tax_")}
 
 
+def keep_line_rules(body: Json, _: Known) -> Json:
+    """A line has a price or an amount, and both ends of a period or none."""
+    told = body.get("lines")
+    if not isinstance(told, list) or not all(isinstance(line, dict) for line in told):
+        return body
+    one: Json = {"quantity": "2.5", "unit_price": "1.5", "amount_cents": None}
+    # One label may stand once; memos and terms are tried as they come.
+    fields: Json = {"custom_fields": None} if "custom_fields" in body else {}
+    ends: Json = {"period_start": None, "period_end": None}
+    return {**body, **fields, "lines": [{**line, **one, **ends} for line in told]}
+
+
 def keep_clock_rules(body: Json, _: Known) -> Json:
     """A clock only moves forward, and ten years at once."""
     return {**body, "to": "2035-12-31T00:00:00Z"}
@@ -448,6 +460,8 @@ RULES: Mapping[str, Callable[[Any, Known], Any]] = {
     "/api/v1/admin/billing/what-ifs": keep_what_if_rules,
     "/api/v1/admin/billing/plan-migrations": keep_migration_rules,
     "/api/v1/admin/accounts/{account_id}": keep_tax_rules,
+    "/api/v1/admin/accounts/{account_id}/invoices": keep_line_rules,
+    "/api/v1/admin/accounts/{account_id}/invoices/{invoice_id}/lines": keep_line_rules,
     "/api/v1/admin/test-clocks/{test_clock_id}/advance": keep_clock_rules,
     "/api/v1/admin/accounts/{account_id}/credits/grant": keep_grant_rules,
     "/api/v1/admin/accounts/{account_id}/credits/settings": keep_top_up_rules,
