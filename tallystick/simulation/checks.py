@@ -1,6 +1,6 @@
 """What can be told of a scenario before it begins: order, names, what is not possible. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count, pairwise
 from typing import Final
@@ -79,6 +79,10 @@ def _name_faults(scenario: Scenario) -> Iterator[FieldError]:
         place = f"steps[{at}]"
         if isinstance(step, story.Subscribe | story.ChangePlan) and step.plan not in plans:
             yield FieldError(f"{place}.plan", "plan_not_found", f'no plan "{step.plan}"')
+        if isinstance(step, story.NewVersion) and step.plan.code not in plans:
+            yield FieldError(f"{place}.plan.code", "plan_not_found", f'no plan "{step.plan.code}"')
+        if isinstance(step, story.MigratePlan):
+            yield from _migration_faults(place, step, plans)
         if isinstance(step, story.Usage) and step.meter not in meters:
             yield FieldError(f"{place}.meter", "meter_not_found", f'no meter "{step.meter}"')
         if isinstance(step, story.RedeemCoupon) and step.code.upper() not in coupons:
@@ -90,6 +94,16 @@ def _name_faults(scenario: Scenario) -> Iterator[FieldError]:
                 message = f'"{named[at]}" is the name of another subscription'
                 yield FieldError(f"{place}.as", "repeated", message)
             known.add(named[at])
+
+
+def _migration_faults(
+    place: str, step: story.MigratePlan, plans: Collection[str | None]
+) -> Iterator[FieldError]:
+    for field, code in (("plan", step.plan), ("to_plan", step.to_plan)):
+        if code not in plans:
+            yield FieldError(f"{place}.{field}", "plan_not_found", f'no plan "{code}"')
+    if (step.when == "from") != (step.effective_at is not None):
+        yield FieldError(f"{place}.effective_at", "one_of", "goes with `when` from")
 
 
 def _add_on_faults(scenario: Scenario) -> Iterator[FieldError]:

@@ -296,11 +296,14 @@ async def _subscription(
 
 
 def _event(heard: Heard, names: Mapping[str, str]) -> dict[str, Any]:
-    """Show an event; what is not called anything here is left out."""
+    """Show an event; what is not called anything here is left out.
+
+    `at` is when it was told; an instant that the event tells of is its `from`.
+    """
     about: dict[str, Any] = {"at": heard.at, "kind": heard.kind}
     for key, value in sorted(heard.payload.items()):
         if not key.endswith(("_id", "_ids")):
-            about[key] = value
+            about["from" if key == "at" else key] = value
         elif str(value) in names:
             about[key.removesuffix("_id")] = names[str(value)]
     return about

@@ -218,6 +218,26 @@ class RemoveAddOn(_Step, frozen=True, kw_only=True, tag="remove_add_on"):
     add_on: str
 
 
+class NewVersion(_Step, frozen=True, kw_only=True, tag="new_version"):
+    """Sell a plan anew from now on; who has it keeps the version that was bought."""
+
+    plan: PlanFacts
+
+
+class MigratePlan(_Step, frozen=True, kw_only=True, tag="migrate_plan"):
+    """Move all who are on a plan to its newest version, or to another plan's.
+
+    At once, at the first end of what was paid for that leaves `notice_days`, or (`when` from) at
+    `effective_at`.
+    """
+
+    plan: str
+    to_plan: str | None = None
+    when: Literal["now", "period_end", "from"] = "period_end"
+    effective_at: Instant | None = None
+    notice_days: int = 0
+
+
 class Pay(_Step, frozen=True, kw_only=True, tag="pay"):
     """Charge the account's card for the oldest open invoice, or for the one that is named."""
 
@@ -243,6 +263,8 @@ Step = (
     | IssueCreditNote
     | AddAddOn
     | RemoveAddOn
+    | NewVersion
+    | MigratePlan
     | Pay
     | Advance
 )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from itertools import takewhile
-from typing import Any, Final, assert_never
+from typing import Final, assert_never
 from uuid import UUID
 
 import msgspec
@@ -14,9 +14,6 @@ from tallystick.accounts.model import Account, NewAccount
 from tallystick.api.services import Services
 from tallystick.catalog import offers
 from tallystick.catalog import service as catalog
-from tallystick.catalog.checks import read_prices
-from tallystick.catalog.limits import read_limits
-from tallystick.catalog.model import NewPlanVersion
 from tallystick.catalog.plan_terms import read_amounts
 from tallystick.credits import grants
 from tallystick.credits.amounts import to_units
@@ -35,15 +32,17 @@ from tallystick.metering import service as metering
 from tallystick.metering.model import EVENTS_MAX, UsageEvent
 from tallystick.money.amount import Money
 from tallystick.payments import methods
+from tallystick.plan_migrations.jobs import PlanMigrations
 from tallystick.simulation import gateway as gateways
 from tallystick.simulation import scenario as steps
 from tallystick.simulation.checks import names_of
 from tallystick.simulation.gateway import ToldGateway
 from tallystick.simulation.notes import issue_note
+from tallystick.simulation.plans import is_billed_as_it_comes, migrate, plans_of, sell
 from tallystick.simulation.reads import all_invoices
 from tallystick.simulation.recorder import Recorder
 from tallystick.simulation.refusals import as_steps, named_place, renamed_field
-from tallystick.simulation.scenario import PlanFacts, Scenario, Step
+from tallystick.simulation.scenario import Scenario, Step
 from tallystick.subscriptions import changing
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.add_ons import Asked as AskedAddOn
@@ -99,8 +98,7 @@ class Story:
     @property
     def _is_watched(self) -> bool:
         """Whether a plan bills usage as it comes: then each event is by itself."""
-        prices = [price for plan in self._scenario.plans for price in plan.prices]
-        return any(_is_billed_as_it_comes(price) for price in prices)
+        return any(is_billed_as_it_comes(plan) for plan in plans_of(self._scenario))
 
     async def _present(self) -> datetime:
         async with self._db.transaction(WRITER) as conn:
@@ -114,35 +112,13 @@ class Story:
                 await metering.create_meter(conn, meter, self._now)
         for at, plan in enumerate(self._scenario.plans):
             with named_place(f"plans[{at}]"):
-                await catalog.create_plan_version(conn, self._plan(plan), self._now)
+                await sell(conn, plan, self._scenario.account.currency, self._now)
         for at, add_on in enumerate(self._scenario.add_ons):
             with named_place(f"add_ons[{at}]"):
                 await offers.create_add_on(conn, add_on, self._now)
         for at, coupon in enumerate(self._scenario.coupons):
             with named_place(f"coupons[{at}]"):
                 await offers.create_coupon(conn, coupon, self._now)
-
-    def _plan(self, plan: PlanFacts) -> NewPlanVersion:
-        currency = plan.currency or self._scenario.account.currency
-        return NewPlanVersion(
-            plan_code=plan.code,
-            plan_name=plan.code if plan.name is None else plan.name,
-            currency=currency,
-            interval=plan.interval,
-            interval_count=plan.interval_count,
-            billing=plan.billing,
-            prices=read_prices(
-                [{"currency": currency, **one} for one in plan.prices], plan.billing
-            ),
-            limits=read_limits(plan.limits),
-            credits=plan.credits,
-            tier=plan.tier,
-            trial_days=plan.trial_days,
-            proration=plan.proration,
-            fixed_months=plan.fixed_months,
-            usage_interval=plan.usage_interval,
-            minimum_commitment=read_amounts("minimum_commitment", plan.minimum_commitment),
-        )
 
     async def _make_account(self, conn: Connection) -> Account:
         facts = msgspec.structs.asdict(self._scenario.account)
@@ -199,9 +175,8 @@ class Story:
                 await self._grant(at, step)
             case steps.Prepay() | steps.RedeemCoupon():
                 await self._receive(at, step)
-            case steps.IssueCreditNote():
-                async with self._db.transaction(WRITER) as conn:
-                    await issue_note(conn, self._account.account_id, step)
+            case steps.IssueCreditNote() | steps.NewVersion() | steps.MigratePlan():
+                await self._do_as_staff(step)
             case steps.AddAddOn() | steps.RemoveAddOn():
                 await self._change_add_ons(step)
             case steps.Pay():
@@ -210,6 +185,18 @@ class Story:
                 pass
             case _:
                 assert_never(step)
+
+    async def _do_as_staff(
+        self, step: steps.IssueCreditNote | steps.NewVersion | steps.MigratePlan
+    ) -> None:
+        async with self._db.transaction(WRITER) as conn:
+            match step:
+                case steps.IssueCreditNote():
+                    await issue_note(conn, self._account.account_id, step)
+                case steps.NewVersion():
+                    await sell(conn, step.plan, self._account.currency, step.at)
+                case steps.MigratePlan():
+                    await migrate(conn, PlanMigrations(self._db, self._services.seller), step)
 
     async def _subscribe(self, name: str, step: steps.Subscribe) -> None:
         async with self._db.transaction(WRITER) as conn:
@@ -377,10 +364,6 @@ class Story:
 
 def _is_payable(invoice: Invoice, number: str | None) -> bool:
     return invoice.status is Status.OPEN if number is None else invoice.number == number
-
-
-def _is_billed_as_it_comes(price: dict[str, Any]) -> bool:
-    return price.get("billing") == "in_advance" and price.get("model") != "flat"
 
 
 def _decimal(field: str, text: str) -> Decimal:

@@ -159,3 +159,19 @@ async def test_usage_on_both_sides_of_a_periods_end_is_billed_where_it_belongs(d
     report = json.loads(await told(dsn, story(SUBSCRIBE, *used, end)))
     quantities = [one["lines"][1]["quantity"] for one in report["invoices"]]
     assert quantities == ["1", "110"]
+
+
+def test_a_migration_names_plans_that_are_there_and_when_it_comes() -> None:
+    step = {"do": "migrate_plan", "plan": "pro", "to_plan": "new", "when": "from"}
+    lines = refusal(story(step)).splitlines()
+    assert lines == [
+        'steps[0].to_plan: no plan "new"',
+        "steps[0].effective_at: goes with `when` from",
+    ]
+    version = {"do": "new_version", "plan": {"code": "new", "prices": []}}
+    assert refusal(story(version)) == 'steps[0].plan.code: no plan "new"'
+
+
+async def test_a_migration_that_moves_nobody_is_refused(dsn: str) -> None:
+    with pytest.raises(BadInput, match=r"steps\[0\]\.plan: nobody is on the plan"):
+        await told(dsn, story({"do": "migrate_plan", "plan": "pro"}))
