@@ -13,6 +13,7 @@ from tallystick.accounts.model import Account
 from tallystick.api.answers import Pagination, pagination
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
+from tallystick.invoices import service as invoices
 from tallystick.kernel import ids
 from tallystick.kernel.db import STAFF, WRITER
 from tallystick.kernel.errors import Unavailable
@@ -28,6 +29,7 @@ READ: Final = {"permission": "staff:read"}
 Address = Annotated[
     str, Meta(extra_json_schema={"format": "email", "minLength": 3, "maxLength": 254})
 ]
+_SWITCHED_OFF: Final = "mail_not_configured", "Mail is switched off: set TALLYSTICK_MAIL_URL."
 StatusName = Literal["waiting", "sending", "sent", "failed"]
 
 
@@ -107,9 +109,10 @@ async def list_mails(
 async def _send(
     services: Services, account: Account, invoice_id: UUID, to: tuple[str, ...]
 ) -> MailAnswer:
-    if not services.settings.mail_configured:
-        raise Unavailable("mail_not_configured", "Mail is switched off: set TALLYSTICK_MAIL_URL.")
     async with services.db.transaction(WRITER) as conn:
+        await invoices.get_invoice(conn, account.account_id, invoice_id)
+        if not services.settings.mail_configured:
+            raise Unavailable(*_SWITCHED_OFF)
         mail = await service.send_invoice(
             conn,
             account.account_id,

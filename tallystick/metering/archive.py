@@ -9,7 +9,7 @@ next run drops.
 Whoever hands events on elsewhere says how far it read them: later ones stay until it has.
 """
 
-import asyncio
+from asyncio import sleep, to_thread
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -176,11 +176,11 @@ class Archiver:
             archives = await archive_store.pending(conn)
         if archives:
             wait = self._grace - min(archive.age for archive in archives)
-            await asyncio.sleep(max(wait, timedelta()).total_seconds())
+            await sleep(max(wait, timedelta()).total_seconds())
         return sum([await self._drop(archive) for archive in archives])
 
     async def _drop(self, archive: Archive) -> int:
-        found = await asyncio.to_thread(archive_files.read_back, self._folder, archive.file_name)
+        found = await to_thread(archive_files.read_back, self._folder, archive.file_name)
         if (found.sha256, found.event_count) != (archive.sha256, archive.event_count):
             raise SetupError(
                 "archive_damaged",

@@ -24,6 +24,10 @@ UNITS: Json = {
     "meter": "api_calls",
     "unit": "0.1",
 }
+BY_VOLUME: Json = {
+    "model": "volume", "currency": "USD", "code": "calls", "meter": "api_calls",
+    "tiers": [{"up_to": None, "unit": "0.1"}],
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -442,7 +446,7 @@ async def test_a_plan_is_sold_in_versions(shop: "Shop", admin: httpx.AsyncClient
         ({"prices": [{**FLAT, "code": "\0"}]}, "prices[0].code"),
         ({"prices": [{**FLAT, "meter": "api_calls"}]}, "prices[0].meter"),
         ({"prices": [{**UNITS, "meter": "nothing"}]}, "prices[0].meter"),
-        ({"prices": [{**UNITS, "billing": "in_advance"}]}, "prices[0].billing"),
+        ({"prices": [{**BY_VOLUME, "billing": "in_advance"}]}, "prices[0].billing"),
         ({"limits": {"nothing": "1"}}, "limits.nothing"),
         ({"limits": {"api_calls": "-1"}}, "limits.api_calls"),
         ({"limits": {"api_calls": "x"}}, "limits.api_calls"),

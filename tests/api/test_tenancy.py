@@ -1,5 +1,6 @@
 """Another account's objects do not exist: every route with an id, found in the description."""
 
+import base64
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ Json = dict[str, Any]
 BILLING = "/api/v1/billing"
 METHODS = ("get", "post", "patch", "put", "delete")
 DESCRIPTION: Json = msgspec.json.decode(api_description())
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0"/></svg>'
+LOGO = base64.b64encode(SVG).decode()
 BODIES: Mapping[str, Json] = {
     "/cancel": {"at_period_end": True},
     "/subscriptions/{subscription_id}/change": {"quantity": 2},
@@ -45,6 +48,15 @@ BODIES: Mapping[str, Json] = {
     "/budgets/{budget_id}": {"name": "Renamed"},
     "/features/{feature_code}": {"name": "Renamed"},
     "/entitlements/{feature_code}": {"value": True, "reason": "as agreed"},
+    "/accounts/{account_id}/invoices/{invoice_id}/send": {},
+    "/void": {"reason": "wrong address", "rebill": False},
+    "/write-off": {"reason": "insolvent"},
+    "/reopen": {"reason": "they paid"},
+    "/tax-exemptions": {"reason": "Embassy", "valid_from": "2026-01-01"},
+    "/tax-exemptions/{tax_exemption_id}/end": {"valid_until": "2027-01-01"},
+    "/tax-rates/{tax_rate_id}/end": {"valid_until": "2027-01-01"},
+    "/issuers/{issuer_id}": {"city": "Berlin"},
+    "/issuers/{issuer_id}/logo": {"content": LOGO},
     "/{account_id}/coupons": {"code": "spring", "reason": "sorry"},
     "/{account_id}/add-ons": {"add_on": "help", "reason": "sorry"},
     "/{account_id}/add-ons/{subscription_add_on_id}/remove": {"reason": "sorry"},
@@ -144,6 +156,7 @@ async def own(shop: "Shop") -> Owned:
             **await watched(owner),
             **await of_the_business(shop),
             **await offered(shop, tenant),
+            **await taxed(shop, tenant),
             **await credited(shop, invoice),
         },
     )
@@ -271,6 +284,27 @@ async def offered(shop: "Shop", tenant: "Tenant") -> dict[str, str]:
         "redemption_id": given.json()["id"],
         "what_if_id": what_if.json()["id"],
         "plan_migration_id": migration.json()["id"],
+    }
+
+
+async def taxed(shop: "Shop", tenant: "Tenant") -> dict[str, str]:
+    """Make an issuer with a logo and a rate for the business, and exempt the account."""
+    admin = shop.with_key(shop.house_keys["admin"])
+    place = "/api/v1/admin"
+    code = tenant.id[-10:].upper()
+    issuer = await admin.post(f"{place}/issuers", json={"code": code, "legal_name": "L"})
+    await admin.put(f"{place}/issuers/{issuer.json()['id']}/logo", json={"content": LOGO})
+    rate = {
+        "country": "FR", "name": code, "tax_code": f"t{code.lower()}", "percent": "20",
+        "valid_from": "2014-01-01", "source": "https://example.com", "looked_up_on": "2026-01-01",
+    }  # fmt: skip
+    known = await admin.post(f"{place}/tax-rates", json=rate)
+    embassy = BODIES["/tax-exemptions"]
+    free = await admin.post(f"{place}/accounts/{tenant.id}/tax-exemptions", json=embassy)
+    return {
+        "issuer_id": issuer.json()["id"],
+        "tax_rate_id": known.json()["id"],
+        "tax_exemption_id": free.json()["id"],
     }
 
 

@@ -176,9 +176,10 @@ FORGERIES = {
     ),
     "an invoice is gone": ("DELETE FROM invoices", {"invoice_missing"}),
     "an invoice that nobody booked": (
-        """INSERT INTO invoices (account_id, invoice_id, number, status, currency, subtotal_minor,
-         tax_minor, total_minor, created_at) SELECT account_id, gen_random_uuid(), 'X-1', status,
-         currency, subtotal_minor, tax_minor, total_minor, created_at FROM invoices""",
+        """INSERT INTO invoices (account_id, invoice_id, number, issuer_id, status, currency,
+         subtotal_minor, tax_minor, total_minor, created_at)
+         SELECT account_id, gen_random_uuid(), 'X-1', issuer_id, status, currency,
+         subtotal_minor, tax_minor, total_minor, created_at FROM invoices""",
         {"invoice_not_booked"},
     ),
 }

@@ -400,7 +400,7 @@ async def test_events_are_dropped_a_while_after_they_are_remembered(
         assert await count(db) == 1
         assert await count(db, "usage_archived_keys") == 1
 
-    monkeypatch.setattr("tallystick.metering.archive.asyncio.sleep", sleep)
+    monkeypatch.setattr("tallystick.metering.archive.sleep", sleep)
     await Archiver(db, lambda: NOW, tmp_path).run(BEFORE)
     assert 80 < waited[0] <= 90
 

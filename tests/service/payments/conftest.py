@@ -15,9 +15,11 @@ import pytest
 
 from tallystick.accounts import service as accounts
 from tallystick.accounts.model import NewAccount
+from tallystick.documents.document import Party
 from tallystick.invoices.events import INVOICE_FINALIZED, InvoiceFinalized
 from tallystick.invoices.model import Invoice
 from tallystick.invoices.service import get_invoice
+from tallystick.issuers import service as issuers
 from tallystick.kernel import outbox
 from tallystick.kernel.db import WRITER, Database
 from tallystick.kernel.ids import new_id
@@ -49,6 +51,7 @@ Arrive = Callable[[bytes, dict[str, str]], Awaitable[int]]
 SECRET = "whsec_old_secret_0000"
 NEW_SECRET = "whsec_new_secret_1111"
 WAIT_S = 10.0
+SELLER = Party("Seller", ("1 Main Street",), "billing@example.com", "FR123")
 
 
 class Endpoint:
@@ -148,13 +151,15 @@ class World:
         """An open invoice, as finalizing leaves it: numbered, in the books, told to the outbox."""
         invoice_id = new_id()
         async with self.db.transaction(WRITER) as conn:
+            issuer = await issuers.follow_settings(conn, SELLER, self.clock())
             await conn.execute(
-                """INSERT INTO invoices (account_id, invoice_id, number, status, currency,
-                       subtotal_minor, tax_minor, total_minor, issued_at, due_at, created_at)
-                   VALUES ($1, $2, $3, 'open', $4, $5, 0, $5, $6, $6, $6)""",
+                """INSERT INTO invoices (account_id, invoice_id, number, issuer_id, status,
+                       currency, subtotal_minor, tax_minor, total_minor, issued_at, due_at,
+                       created_at) VALUES ($1, $2, $3, $4, 'open', $5, $6, 0, $6, $7, $7, $7)""",
                 account_id,
                 invoice_id,
                 str(invoice_id),
+                issuer.issuer_id,
                 currency,
                 minor,
                 self.clock(),
