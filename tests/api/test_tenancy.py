@@ -23,6 +23,7 @@ BILLING = "/api/v1/billing"
 METHODS = ("get", "post", "patch", "put", "delete")
 DESCRIPTION: Json = msgspec.json.decode(api_description())
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0"/></svg>'
+WORK: Json = {"description": "Work", "amount_cents": 100}
 LOGO = base64.b64encode(SVG).decode()
 BODIES: Mapping[str, Json] = {
     "/cancel": {"at_period_end": True},
@@ -48,7 +49,11 @@ BODIES: Mapping[str, Json] = {
     "/budgets/{budget_id}": {"name": "Renamed"},
     "/features/{feature_code}": {"name": "Renamed"},
     "/entitlements/{feature_code}": {"value": True, "reason": "as agreed"},
+    "/accounts/{account_id}/invoices": {"lines": [WORK]},
+    "/accounts/{account_id}/invoices/{invoice_id}": {"memo": "Thanks"},
+    "/accounts/{account_id}/invoices/{invoice_id}/lines": {"lines": [WORK]},
     "/accounts/{account_id}/invoices/{invoice_id}/send": {},
+    "/accounts/{account_id}/prepaid": {"amount_cents": 1, "reason": "paid ahead"},
     "/void": {"reason": "wrong address", "rebill": False},
     "/write-off": {"reason": "insolvent"},
     "/reopen": {"reason": "they paid"},

@@ -228,11 +228,11 @@ async def test_nobody_writes_an_entry_by_hand(db: Database, account: Account) ->
 # queues and copies that can be made again.
 NOT_AUDITED = {
     "billing_audit", "credit_allocations", "credit_cost_epoch", "credit_reservations",
-    "credit_usage_log", "customer_credit_uses", "idempotency_keys", "invoice_adjustment_uses",
-    "gateway_renewals", "invoice_bills", "invoice_closings", "invoice_lines",
-    "invoice_files",
-    "invoice_usage_changes", "number_series", "logos", "lago_comparisons", "lago_differences",
-    "lago_marks", "lago_outbox", "lago_refused", "lago_sync", "outbox", "outbox_done",
+    "credit_note_lines", "credit_note_taxes", "credit_usage_log", "credited_lines",
+    "credited_taxes", "customer_credit_uses", "gateway_renewals", "idempotency_keys",
+    "invoice_adjustment_uses", "invoice_bills", "invoice_closings", "invoice_files",
+    "invoice_lines", "invoice_usage_changes", "lago_comparisons", "lago_differences", "lago_marks",
+    "lago_outbox", "lago_refused", "lago_sync", "logos", "number_series", "outbox", "outbox_done",
     "plan_migration_rows", "schema_migrations",
     "subscription_terms", "tax_number_checks", "usage_advance_marks", "usage_fees", "webhook_inbox",
     "what_if_rows", "what_ifs",
