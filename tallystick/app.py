@@ -50,6 +50,7 @@ from tallystick.payments.gateways.manual import ManualGateway
 from tallystick.payments.gateways.stripe import StripeGateway, StripeSettings
 from tallystick.payments.setup import CardSetup
 from tallystick.settings import Settings, problems, read_settings
+from tallystick.subscriptions.access_lookup import AccessLookup
 from tallystick.subscriptions.limit_lookup import LimitLookup
 from tallystick.webhooks.service import Inbox
 
@@ -92,6 +93,7 @@ async def open_services(
         stack.push_async_callback(services.ingest.close)
         stack.push_async_callback(services.gate.close)
         stack.push_async_callback(services.limits.close)
+        stack.push_async_callback(services.access.close)
         async with db.transaction(WRITER) as conn:
             await issuers.follow_settings(conn, services.seller, clock())
         yield services
@@ -190,6 +192,7 @@ def _services(
             event_ages(settings),
         ),
         limits=LimitLookup(db),
+        access=AccessLookup(db),
         gateways=gateways,
         inbox=Inbox(db, gateways),
         card_setup=CardSetup(db, gateways, clock),

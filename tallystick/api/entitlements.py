@@ -70,8 +70,7 @@ async def read_entitlement(
 ) -> EntitlementAnswer:
     """Tell whether the account may use a feature now, and why; 200 either way."""
     now = principal.now(services.clock())
-    async with services.db.transaction(account_scope(account.account_id)) as conn:
-        return entitlement_answer(await access.entitlement(conn, account, feature_code, now))
+    return entitlement_answer(await services.access.find(account, feature_code, now))
 
 
 def entitlement_answer(one: Entitlement) -> EntitlementAnswer:

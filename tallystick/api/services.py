@@ -24,6 +24,7 @@ from tallystick.payments.collect import Collector
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.setup import CardSetup
 from tallystick.settings import Settings
+from tallystick.subscriptions.access_lookup import AccessLookup
 from tallystick.subscriptions.limit_lookup import LimitLookup
 from tallystick.webhooks.service import Inbox
 
@@ -48,6 +49,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     corrections: Corrections
     gate: Gate
     limits: LimitLookup
+    access: AccessLookup
     gateways: Gateways
     inbox: Inbox
     card_setup: CardSetup

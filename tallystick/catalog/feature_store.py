@@ -1,10 +1,9 @@
 """SQL of features and of what accounts were given of them."""
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import Collection, Mapping
+from typing import Any, Final
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
 from tallystick.catalog.feature_model import Feature, FeatureOverride
@@ -37,6 +36,16 @@ OVERRIDES: Final = """
 SELECT f.code AS feature, o.value, o.reason, o.until, o.set_at
 FROM feature_overrides o JOIN features f USING (feature_id)
 WHERE o.account_id = $1 ORDER BY f.code
+"""
+
+
+# One trip for those who ask whether something is given; a feature that nobody has is one row.
+GIVEN: Final = """
+SELECT f.feature_id, f.code, f.name, f.kind, m.code AS meter, f.created_at, o.account_id, o.value,
+    o.reason, o.until, o.set_at
+FROM features f LEFT JOIN meters m USING (meter_id)
+    LEFT JOIN feature_overrides o ON o.feature_id = f.feature_id AND o.account_id = ANY ($2::uuid[])
+WHERE f.code = ANY ($1::text[])
 """
 
 
@@ -76,8 +85,21 @@ async def remove_override(conn: Connection, account_id: UUID, feature: str) -> b
 
 async def overrides(conn: Connection, account_id: UUID) -> tuple[FeatureOverride, ...]:
     """Return what the account was given, by feature, also what has run out."""
-    return tuple(_override(row) for row in await conn.fetch(OVERRIDES, account_id))
+    return tuple(_override(dict(row)) for row in await conn.fetch(OVERRIDES, account_id))
 
 
-def _override(row: asyncpg.Record) -> FeatureOverride:
+async def given(
+    conn: Connection, codes: Collection[str], account_ids: Collection[UUID]
+) -> tuple[dict[str, Feature], dict[tuple[UUID, str], FeatureOverride]]:
+    """Return the features with these codes, and what these accounts were given of each."""
+    known: dict[str, Feature] = {}
+    own: dict[tuple[UUID, str], FeatureOverride] = {}
+    for row in await conn.fetch(GIVEN, list(codes), list(account_ids)):
+        feature = known[row["code"]] = msgspec.convert(dict(row), Feature)
+        if row["account_id"] is not None:
+            own[row["account_id"], feature.code] = _override({**row, "feature": feature.code})
+    return known, own
+
+
+def _override(row: Mapping[str, Any]) -> FeatureOverride:
     return msgspec.convert({**row, "value": msgspec.json.decode(row["value"])}, FeatureOverride)

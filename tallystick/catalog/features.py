@@ -62,6 +62,16 @@ async def features_by_codes(conn: Connection, codes: Collection[str]) -> dict[st
     return {one.code: one for one in await feature_store.features(conn, sorted(codes))}
 
 
+async def given_features(
+    conn: Connection, codes: Collection[str], account_ids: Collection[UUID]
+) -> tuple[dict[str, Feature], dict[tuple[UUID, str], FeatureOverride]]:
+    """Return the features with these codes, and by account and code what was given of them.
+
+    One statement; unknown codes are absent, what has run out is there. The writer's scope.
+    """
+    return await feature_store.given(conn, codes, account_ids)
+
+
 async def set_override(conn: Connection, account_id: UUID, new: FeatureOverride) -> FeatureOverride:
     """Give the account this in place of what its plan gives, from now on.
 

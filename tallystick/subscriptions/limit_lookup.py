@@ -4,25 +4,22 @@ With queries of its own for each, the look-up took four fifths of a check. Nothi
 is remembered: a limit that was set holds for the next request. Versions of plans never change.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import count
-from typing import Final
-from uuid import UUID
 
 import msgspec
 
 from tallystick.accounts.model import Account
 from tallystick.catalog import service as catalog
-from tallystick.catalog.model import Meter, PlanVersion
+from tallystick.catalog.model import Meter
 from tallystick.kernel.db import Connection, Database
 from tallystick.kernel.group_commit import GroupCommitter
 from tallystick.metering import account_limits
 from tallystick.metering.limits import AppliedLimit
 from tallystick.subscriptions import service
 from tallystick.subscriptions.usage_limits import apply
-
-PLANS_MAX: Final = 10_000
+from tallystick.subscriptions.version_cache import VersionCache
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -49,7 +46,7 @@ class LimitLookup:
     """Answers in batches over a connection of its own."""
 
     def __init__(self, db: Database) -> None:
-        self._plans: dict[UUID, PlanVersion] = {}
+        self._versions = VersionCache()
         self._numbers = count()
         self._reader: GroupCommitter[Question, Found] = GroupCommitter(
             db, self._read, key=lambda asked: asked.number, repeat=_never, busy_code="usage_busy"
@@ -73,7 +70,7 @@ class LimitLookup:
         account_ids = {one.account.account_id for one in asked}
         running = await service.current_subscriptions(conn, account_ids)
         own = await account_limits.list_limits_of(conn, account_ids)
-        plans = await self._versions(conn, {one.plan_version_id for one in running.values()})
+        plans = await self._versions.read(conn, {one.plan_version_id for one in running.values()})
         answers = []
         for one in asked:
             account_id = one.account.account_id
@@ -82,17 +79,6 @@ class LimitLookup:
             limits = apply(one.account, subscription, plan, own.get(account_id, ()), one.at)
             answers.append(Found(_of(meters, one), limits))
         return answers
-
-    async def _versions(
-        self, conn: Connection, ids: Collection[UUID]
-    ) -> Mapping[UUID, PlanVersion]:
-        if len(self._plans) > PLANS_MAX:
-            self._plans.clear()
-        for plan_version_id in ids:
-            if plan_version_id not in self._plans:
-                version = await catalog.get_plan_version(conn, plan_version_id)
-                self._plans[plan_version_id] = version
-        return self._plans
 
 
 def _of(meters: Sequence[Meter], asked: Question) -> tuple[Meter, ...]:

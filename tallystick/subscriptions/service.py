@@ -27,7 +27,7 @@ from tallystick.subscriptions.events import (
     PeriodBegan,
 )
 from tallystick.subscriptions.lifecycle import Start
-from tallystick.subscriptions.model import DueCount, Status, Subscription, Terms
+from tallystick.subscriptions.model import RUNNING, DueCount, Status, Subscription, Terms
 
 log = structlog.get_logger()
 
@@ -86,6 +86,21 @@ async def current_subscriptions(
 async def billed_until(conn: Connection, account_ids: Collection[UUID]) -> Mapping[UUID, datetime]:
     """Return up to when these accounts are billed, by the subscription that is farthest."""
     return await store.billed_until(conn, list(account_ids))
+
+
+async def giving_subscriptions(
+    conn: Connection, account_ids: Collection[UUID]
+) -> dict[UUID, list[Subscription]]:
+    """Return by account what is used and billed, with its add-ons, the oldest first.
+
+    One statement, under the writer's scope. What has not begun or has ended is still there until
+    its status says so.
+    """
+    found = await store.in_statuses(conn, list(account_ids), sorted(RUNNING))
+    given: dict[UUID, list[Subscription]] = {}
+    for one in found:
+        given.setdefault(one.account_id, []).append(one)
+    return given
 
 
 async def get_subscription(

@@ -52,6 +52,15 @@ SELECT DISTINCT ON (account_id) * FROM subscriptions
 WHERE account_id = ANY ($1::uuid[]) AND status IN ('trialing', 'active', 'past_due', 'paused')
 ORDER BY account_id, created_at, subscription_id
 """
+# With the add-ons of each, in one trip.
+GIVING: Final = """
+SELECT s.*, (SELECT jsonb_agg(to_jsonb(a) ORDER BY a.attached_at, a.subscription_add_on_id)
+    FROM subscription_add_ons a
+    WHERE a.account_id = s.account_id AND a.subscription_id = s.subscription_id)::text AS add_ons
+FROM subscriptions s
+WHERE s.account_id = ANY ($1::uuid[]) AND s.status = ANY ($2::text[])
+ORDER BY s.account_id, s.created_at, s.subscription_id
+"""
 LIST: Final = """
 SELECT * FROM subscriptions WHERE account_id = $1
 ORDER BY created_at DESC, subscription_id DESC LIMIT $2
@@ -221,6 +230,21 @@ async def find_current(conn: Connection, account_id: UUID) -> Subscription | Non
 async def current_of(conn: Connection, account_ids: Sequence[UUID]) -> tuple[Subscription, ...]:
     """Return what each of these accounts is on."""
     return tuple(_subscription(row) for row in await conn.fetch(CURRENT_OF, list(account_ids)))
+
+
+async def in_statuses(
+    conn: Connection, account_ids: Sequence[UUID], statuses: Sequence[str]
+) -> tuple[Subscription, ...]:
+    """Return these accounts' subscriptions in these statuses with their add-ons, oldest first."""
+    rows = await conn.fetch(GIVING, list(account_ids), list(statuses))
+    return tuple(
+        msgspec.convert(
+            {**row, "add_ons": msgspec.json.decode(row["add_ons"] or "[]")},
+            Subscription,
+            strict=False,
+        )
+        for row in rows
+    )
 
 
 async def billed_until(conn: Connection, account_ids: Sequence[UUID]) -> dict[UUID, datetime]:

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,8 @@ from tallystick.kernel.errors import BadInput, Conflict, NotFound
 from tallystick.kernel.paging import PageRequest
 from tallystick.subscriptions import access
 from tallystick.subscriptions import service as subscriptions
+from tallystick.subscriptions.access_lookup import AccessLookup
+from tallystick.subscriptions.entitlements import Entitlement
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 KINDS: dict[str, Any] = {"sso": "boolean", "seats": "number", "support": "text", "calls": "metered"}
@@ -43,6 +46,14 @@ async def give(db: Database, account: Account, feature: str, value: FeatureValue
         await features.set_override(conn, account.account_id, new)
 
 
+async def may(db: Database, account: Account, code: str, at: datetime = AT) -> Entitlement:
+    lookup = AccessLookup(db)
+    try:
+        return await lookup.find(account, code, at)
+    finally:
+        await lookup.close()
+
+
 async def test_an_account_has_what_its_plan_gives(db: Database, account: Account) -> None:
     async with db.transaction(WRITER) as conn:
         plan = await service.create_plan_version(conn, pro(sso=True, seats="5.0", calls="10"), AT)
@@ -59,6 +70,54 @@ async def test_an_account_has_what_its_plan_gives(db: Database, account: Account
     assert (found["calls"].used, found["calls"].remaining) == (Decimal(0), Decimal(10))
     assert found["calls"].resets_at == datetime(2026, 2, 1, tzinfo=UTC)
     assert found["support"].why == "not_in_plan"
+    for code, one in found.items():
+        assert await may(db, account, code, AT + timedelta(days=1)) == one
+
+
+async def test_all_who_ask_at_once_get_their_own_answers(db: Database, account: Account) -> None:
+    async with db.transaction(WRITER) as conn:
+        plan = await service.create_plan_version(conn, pro(sso=True, calls="10"), AT)
+        await subscriptions.subscribe(conn, account, plan, AT)
+        new = NewAccount(name="Bob", email="bob@example.com", currency="EUR", country="FR")
+        other = await accounts.create_account(conn, new, AT)
+    await give(db, other, "calls", "3")
+    lookup = AccessLookup(db)
+    asked = [(who, code) for who in (account, other) for code in KINDS] * 3
+    found = await asyncio.gather(*(lookup.find(who, code, AT) for who, code in asked))
+    await lookup.close()
+    given = {
+        (who.name, one.feature.code)
+        for (who, _), one in zip(asked, found, strict=True)
+        if one.allowed
+    }
+    assert given == {("Ada", "sso"), ("Ada", "calls"), ("Bob", "calls")}
+    assert [one.feature.code for one in found] == [code for _, code in asked]
+    left = {
+        (who.name, one.remaining)
+        for (who, code), one in zip(asked, found, strict=True)
+        if code == "calls"
+    }
+    assert left == {("Ada", Decimal(10)), ("Bob", Decimal(3))}
+
+
+async def test_a_check_is_two_statements_and_one_more_counts_what_is_used(
+    db: Database, account: Account
+) -> None:
+    async with db.transaction(WRITER) as conn:
+        plan = await service.create_plan_version(conn, pro(sso=True, calls="10"), AT)
+        await subscriptions.subscribe(conn, account, plan, AT)
+    lookup = AccessLookup(db)
+    await lookup.find(account, "calls", AT)
+    (reader,) = lookup._reader._idle
+    asked: list[str] = []
+    reader.add_query_logger(lambda query: asked.append(query.query))
+    async with db.reading() as conn:
+        conn.add_query_logger(lambda query: asked.append(query.query))
+    await lookup.find(account, "sso", AT)
+    assert len(asked) == 2, asked
+    await lookup.find(account, "calls", AT)
+    assert len(asked) == 5, asked
+    await lookup.close()
 
 
 async def test_what_an_account_is_given_is_audited_with_the_reason(
@@ -66,8 +125,7 @@ async def test_what_an_account_is_given_is_audited_with_the_reason(
 ) -> None:
     with acting(Actor("user", "usr_1", "req_1", "a deal")):
         await give(db, account, "seats", "50")
-    async with db.transaction(account_scope(account.account_id)) as conn:
-        found = await access.entitlement(conn, account, "seats", AT)
+    found = await may(db, account, "seats")
     assert (found.allowed, found.value, found.why) == (True, "50", "account_was_given")
     async with db.transaction(STAFF) as conn:
         [entry, *_] = (await list_audit(conn, account.account_id, PageRequest())).items
@@ -103,8 +161,7 @@ async def test_a_value_must_fit_the_kind(
 
 async def test_no_limit_is_null(db: Database, account: Account) -> None:
     await give(db, account, "calls", None)
-    async with db.transaction(account_scope(account.account_id)) as conn:
-        found = await access.entitlement(conn, account, "calls", AT)
+    found = await may(db, account, "calls")
     assert (found.allowed, found.used, found.remaining) == (True, Decimal(0), None)
 
 
@@ -114,8 +171,8 @@ async def test_a_feature_that_is_not_there_is_not_given(db: Database, account: A
     async with db.transaction(WRITER) as conn:
         with pytest.raises(BadInput, match=r"features\.magic"):
             await service.create_plan_version(conn, pro(magic="1"), AT)
-        with pytest.raises(NotFound):
-            await access.entitlement(conn, account, "magic", AT)
+    with pytest.raises(NotFound):
+        await may(db, account, "magic")
 
 
 @pytest.mark.parametrize(
@@ -160,8 +217,8 @@ async def test_of_two_subscriptions_the_better_plan_counts_until_it_ends(
         for new, at in ((small, AT), (large, AT + timedelta(days=1))):
             plan = await service.create_plan_version(conn, new, AT)
             await subscriptions.subscribe(conn, account, plan, at)
-        before = await access.entitlement(conn, account, "seats", AT)
-        found = await access.entitlement(conn, account, "calls", later)
+    before = await may(db, account, "seats")
+    found = await may(db, account, "calls", later)
     assert (before.plan, before.value) == ("pro", "1")
     assert (found.plan, found.remaining) == ("large", Decimal(100))
     assert found.resets_at == datetime(2027, 1, 2, tzinfo=UTC)
