@@ -42,8 +42,10 @@ class LineAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvoiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice. `paid` says whether it is settled in whole; amounts due shrink with payments.
+    """An invoice. `paid` says whether it is settled in whole.
 
+    `amount_due` is what it asks for: its total less what credit notes took off; nothing on a draft
+    or a void one. `amount_remaining` is what is left of that after `amount_paid`.
     It bills all `subscriptions` of the account that were due together; `subscription` is the one,
     null where it bills several, or none. Each line says which one it belongs to.
     """
@@ -66,6 +68,8 @@ class InvoiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     amount_due_cents: int
     amount_paid: Decimal
     amount_paid_cents: int
+    amount_remaining: Decimal
+    amount_remaining_cents: int
     amount_credited: Decimal
     amount_credited_cents: int
     paid: bool
@@ -164,10 +168,12 @@ def invoice_answer(invoice: Invoice, public_url: str) -> InvoiceAnswer:
         tax_cents=invoice.tax.minor,
         total=invoice.total.to_decimal(),
         total_cents=invoice.total.minor,
-        amount_due=invoice.due.to_decimal(),
-        amount_due_cents=invoice.due.minor,
+        amount_due=invoice.asked.to_decimal(),
+        amount_due_cents=invoice.asked.minor,
         amount_paid=invoice.paid.to_decimal(),
         amount_paid_cents=invoice.paid.minor,
+        amount_remaining=invoice.due.to_decimal(),
+        amount_remaining_cents=invoice.due.minor,
         amount_credited=invoice.credited.to_decimal(),
         amount_credited_cents=invoice.credited.minor,
         paid=invoice.status is Status.PAID,

@@ -163,6 +163,11 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
         return self.total - self.paid - self.offset
 
     @property
+    def asked(self) -> Money:
+        """What it asks for: paid and still due together; nothing on one that is void or a draft."""
+        return self.due + self.paid if self.status is not Status.VOID else self.due
+
+    @property
     def creditable(self) -> Money:
         """What no credit note has taken back yet; nothing on an invoice that is void or a draft."""
         if self.status in (Status.DRAFT, Status.VOID):

@@ -165,7 +165,7 @@ async def test_an_invoice_is_charged_once_however_often_it_is_asked(
     assert len(await charges(gateway)) == before + 1
     owner = shop.as_person(tenant.owner)
     shown = (await owner.get(f"{BILLING}/invoices/{invoice['id']}")).json()
-    assert (shown["status"], shown["amount_due_cents"]) == ("paid", 0)
+    assert (shown["status"], shown["amount_remaining_cents"]) == ("paid", 0)
     assert (await owner.get(f"{BILLING}/payments/{payment['id']}")).json() == payment
 
 
