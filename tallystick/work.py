@@ -83,7 +83,7 @@ def account_kinds(services: Services) -> tuple[AccountKind, ...]:
     )
     lapses = CreditLapses(services.db)
     alerts = AlertWork(services.db, services.clock)
-    standing = Standings(services.db)
+    standing = Standings(services.db, services.seller, services.clock)
     payments = payments_kind(services.collector)
     watch = UsageWatch(services.db)
     drafts = DraftWork(services.db, services.seller)

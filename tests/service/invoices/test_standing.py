@@ -57,7 +57,7 @@ async def tell(world: World, now: datetime) -> None:
 
 async def standing(world: World, one: Subscription, now: datetime) -> Status:
     await tell(world, now)
-    while await Standings(world.db).run_due(now, None):
+    while await Standings(world.db, SELLER, lambda: now).run_due(now, None):
         pass
     async with world.db.transaction(WRITER) as conn:
         found = await subscriptions.get_subscription(conn, one.account_id, one.subscription_id)
@@ -70,17 +70,23 @@ async def pay(world: World, account: Account, at: datetime) -> None:
         await settle(conn, account.account_id, invoice.invoice_id, invoice.due, at)
 
 
-async def decline(world: World, account: Account, code: str = "card_declined") -> None:
+async def wish(world: World, account: Account, status: PaymentStatus) -> Payment:
     invoice: Invoice = (await world.invoices(account))[-1]
     payment = Payment(
         account_id=account.account_id, payment_id=new_id(), invoice_id=invoice.invoice_id,
         request_key=f"k{new_id()}", gateway="manual", payment_method_id=None,
         currency=invoice.currency, amount_minor=invoice.due.minor,
-        status=PaymentStatus.PENDING_APPROVAL, reference="r", failure_code=None, note=None,
+        status=status, reference="r", failure_code=None, note=None,
         next_attempt_at=None, created_at=BEGAN, settled_at=None,
     )  # fmt: skip
     async with world.db.transaction(WRITER) as conn:
         assert await store.insert(conn, payment)
+    return payment
+
+
+async def decline(world: World, account: Account, code: str = "card_declined") -> None:
+    payment = await wish(world, account, PaymentStatus.PENDING_APPROVAL)
+    async with world.db.transaction(WRITER) as conn:
         await booking.fail(conn, payment, code, hard=False)
 
 
@@ -120,10 +126,36 @@ async def test_an_incomplete_one_expires_when_it_was_not_paid_in_time(world: Wor
     late = BEGAN + timedelta(hours=23)
     assert await standing(world, one, late - timedelta(seconds=1)) is Status.INCOMPLETE
     assert await standing(world, one, late) is Status.CANCELED
+    (invoice,) = await world.invoices(account)
+    assert (invoice.status, invoice.due.minor) == ("void", 0)
+    with pytest.raises(Conflict, match="void"):
+        await pay(world, account, late)
+    assert await standing(world, one, late + timedelta(days=1)) is Status.CANCELED
+    for kind in ("subscription.ended", "invoice.voided"):
+        rows = await world.rows("SELECT 1 FROM outbox_done WHERE kind = $1", kind)
+        assert len(rows) == 1
+    owed = "SELECT sum(amount)::bigint AS minor FROM ledger_postings WHERE ledger_account = $1"
+    assert [row["minor"] for row in await world.rows(owed, "receivable")] == [0]
+
+
+async def test_it_waits_for_a_payment_that_may_have_taken_money(world: World) -> None:
+    account, one = await begin(world, must_pay_first=True)
+    await wish(world, account, PaymentStatus.PROCESSING)
+    late = BEGAN + timedelta(hours=23)
+    assert await standing(world, one, late) is Status.INCOMPLETE
     await pay(world, account, late)
-    assert await standing(world, one, late) is Status.CANCELED
-    rows = await world.rows("SELECT 1 FROM outbox_done WHERE kind = 'subscription.ended'")
-    assert len(rows) == 1
+    with_news_missing = Standings(world.db, SELLER, lambda: late)
+    assert await with_news_missing.run_due(late + timedelta(hours=1), None) == 1
+    assert await standing(world, one, late + timedelta(hours=1)) is Status.ACTIVE
+
+
+async def test_a_wish_that_nobody_tried_ends_with_it(world: World) -> None:
+    account, one = await begin(world, must_pay_first=True)
+    await wish(world, account, PaymentStatus.PENDING)
+    assert await standing(world, one, BEGAN + timedelta(hours=23)) is Status.CANCELED
+    assert [row["status"] for row in await world.rows("SELECT status FROM payments")] == [
+        "cancelled"
+    ]
 
 
 async def test_an_incomplete_one_that_is_paid_begins_and_stays(world: World) -> None:
