@@ -17,7 +17,11 @@ from tallystick.subscriptions.current_usage import CurrentUsage, current_usage
 
 
 class MeterUsageAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One meter: quantities are decimal strings; `percent` of the limit, None without one."""
+    """One meter: quantities are decimal strings; `percent` of the limit, None without one.
+
+    The cost is of the whole period so far: of a price billed in advance, what was invoiced already
+    and what the coming invoice adds.
+    """
 
     code: str
     name: str

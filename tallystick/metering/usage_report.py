@@ -22,8 +22,8 @@ class MeterUsage(msgspec.Struct, frozen=True, kw_only=True):
     """One meter in the period.
 
     `percent` is of the limit, to a hundredth; None without a limit. `overage_cost` is what the
-    period's invoice bills for this meter as it stands: the sum of its lines, with what a minimum
-    adds.
+    period bills for this meter as it stands: the sum of its lines, with what a minimum adds; of a
+    price billed in advance, what was invoiced or collected already and what is to come.
     """
 
     meter: Meter

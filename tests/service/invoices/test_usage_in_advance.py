@@ -20,6 +20,7 @@ from tallystick.metering import service as metering
 from tallystick.pricing.validate import read_price
 from tallystick.subscriptions import changing
 from tallystick.subscriptions import service as subscriptions
+from tallystick.subscriptions.current_usage import current_usage
 from tallystick.subscriptions.model import Subscription
 from tallystick.subscriptions.usage_watch import UsageWatch
 from tallystick.timeline.preview import Nothing, preview
@@ -73,6 +74,26 @@ class Shop:
     async def uses(self, meter: str, count: int, at: datetime, **properties: str) -> None:
         await self.use(meter, count, at, **properties)
         await self.work(at)
+
+    async def shown(self, now: datetime) -> int:
+        """Return what the page of usage says that the running period costs."""
+        async with self.world.db.transaction(account_scope(self.account.account_id)) as conn:
+            found = await current_usage(conn, self.account.account_id, now)
+        return found.report.total_overage_cost.minor if found else 0
+
+    async def invoiced(self) -> int:
+        return sum(minor for _, minor in await self.lines())
+
+    async def to_come(self, now: datetime) -> int:
+        """Return what the invoice at the period's end adds, as a preview shows it."""
+        async with self.world.db.transaction(WRITER) as conn:
+            seen = await preview(conn, self.account, Nothing(), now)
+        return sum(
+            line.amount.minor
+            for one in (*seen.now, *([seen.next] if seen.next else []))
+            for line in one.invoice.lines
+            if line.period_start is not None and line.period_start < day(2, 1, 0)
+        )
 
     async def lines(self) -> list[tuple[str, int]]:
         """Return the lines of all invoices, each of which says what follows from its inputs."""
@@ -264,3 +285,28 @@ async def test_what_more_usage_may_make_cheaper_is_not_sold_in_advance(
     with pytest.raises(BadInput) as caught:
         await world.plan([read_price(told)])
     assert [fault.code for fault in caught.value.errors] == ["usage_in_advance"]
+
+
+COLLECTED = {**CALL, "invoice_at": "period"}
+CREDITED = {**SEAT, "on_decrease": "credit"}
+
+
+@pytest.mark.parametrize("price", [CALL, COLLECTED, SEAT, CREDITED])
+async def test_what_is_shown_is_what_was_invoiced_and_what_is_to_come(
+    world: World, price: dict[str, Any]
+) -> None:
+    shop = await shop_of(world, price)
+    meter = price["meter"]
+    for count, at in ((4, day(1, 2)), (7, day(1, 10)), (-3, day(1, 20))):
+        await shop.uses(meter, count, at)
+        shown = await shop.shown(at)
+        assert shown == await shop.invoiced() + await shop.to_come(at)
+    shown = await shop.shown(day(1, 31))
+    await shop.work(day(2, 1, 0))
+    of_january = [
+        line.amount.minor
+        for one in await world.invoices(shop.account)
+        for line in one.lines
+        if line.period_start is not None and line.period_start < day(2, 1, 0)
+    ]
+    assert shown == sum(of_january)
