@@ -1,7 +1,7 @@
 """What is to come for the account, and what a change would invoice."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
@@ -22,7 +22,7 @@ from tallystick.kernel.db import account_scope
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.money.amount import Money
 from tallystick.subscriptions.lifecycle import QUANTITY_MAX, Start
-from tallystick.subscriptions.model import BillingTime, Remainder
+from tallystick.subscriptions.model import BillingTime, Remainder, TrialEnd
 from tallystick.timeline import ahead, preview
 from tallystick.timeline.ahead import Item
 from tallystick.timeline.preview import Asked, Preview
@@ -33,15 +33,16 @@ READ: Final = {"permission": "billing:read"}
 AHEAD_DEFAULT: Final = timedelta(days=366)
 AHEAD_MAX: Final = timedelta(days=3_660)
 
-Do = Literal["subscribe", "change", "cancel", "pause", "resume", "nothing"]
+Do = Literal["subscribe", "change", "cancel", "pause", "resume", "reactivate", "nothing"]
 
 
 class PreviewBody(Body, frozen=True, kw_only=True):
     """A change to look at; nothing is done.
 
-    `subscribe` takes `plan`, `quantity`, `billing_time`; `change` `plan`, `quantity`, `when` or
-    `at`; `cancel` `when`, `remainder`; `pause` `at`, when it goes on by itself. All but
-    `subscribe` take `subscription`, else it is the account's current one.
+    `subscribe` takes `plan`, `quantity`, `billing_time`, `anchor_on`, `trial_days`, `trial_end`,
+    `ends_at` and as `at` its start; `change` `plan`, `quantity`, `when` or `at`; `cancel` `when` or
+    `at`, and `remainder`; `pause` `at`, when it goes on by itself. All but `subscribe` take
+    `subscription`, else it is the account's current one; `reactivate` needs it.
     """
 
     do: Do = "nothing"
@@ -51,18 +52,41 @@ class PreviewBody(Body, frozen=True, kw_only=True):
         Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": QUANTITY_MAX})] | None
     ) = None
     billing_time: BillingTime | None = None
+    anchor_on: date | None = None
+    trial_days: fields.TrialDays | None = None
+    trial_end: TrialEnd | None = None
+    ends_at: fields.Instant | None = None
     when: Literal["now", "period_end"] | None = None
     at: fields.Instant | None = None
     remainder: Remainder | None = None
 
 
 _TAKES: Final[Mapping[Do, frozenset[str]]] = {
-    "subscribe": frozenset({"plan", "quantity", "billing_time"}),
+    "subscribe": frozenset(
+        {
+            "plan",
+            "quantity",
+            "billing_time",
+            "anchor_on",
+            "trial_days",
+            "trial_end",
+            "ends_at",
+            "at",
+        }
+    ),
     "change": frozenset({"subscription", "plan", "quantity", "when", "at"}),
-    "cancel": frozenset({"subscription", "when", "remainder"}),
+    "cancel": frozenset({"subscription", "when", "at", "remainder"}),
     "pause": frozenset({"subscription", "at"}),
     "resume": frozenset({"subscription"}),
+    "reactivate": frozenset({"subscription"}),
     "nothing": frozenset({"subscription"}),
+}
+
+
+_WHOSE_ALONE: Final[Mapping[Do, type[preview.Resume | preview.Reactivate | preview.Nothing]]] = {
+    "resume": preview.Resume,
+    "reactivate": preview.Reactivate,
+    "nothing": preview.Nothing,
 }
 
 
@@ -180,24 +204,30 @@ def asked_of(data: PreviewBody) -> Asked:
     at = fields.check_instant("at", data.at) if data.at else None
     match data.do:
         case "subscribe":
-            start = Start(
-                quantity=1 if data.quantity is None else data.quantity,
-                billing_time=data.billing_time or "anniversary",
-            )
-            return preview.Subscribe(plan=data.plan or "", start=start)
+            return preview.Subscribe(plan=data.plan or "", start=_start(data, at))
         case "change":
             return preview.ChangeTerms(
                 subscription_id=named, plan=data.plan, quantity=data.quantity, when=at or data.when
             )
         case "cancel":
-            is_now = data.when == "now"
-            return preview.Cancel(subscription_id=named, is_now=is_now, remainder=data.remainder)
+            ends: Literal["now"] | datetime | None = "now" if data.when == "now" else at
+            return preview.Cancel(subscription_id=named, when=ends, remainder=data.remainder)
         case "pause":
             return preview.Pause(subscription_id=named, resumes_at=at)
-        case "resume":
-            return preview.Resume(subscription_id=named)
-        case "nothing":
-            return preview.Nothing(subscription_id=named)
+        case "resume" | "reactivate" | "nothing":
+            return _WHOSE_ALONE[data.do](subscription_id=named)
+
+
+def _start(data: PreviewBody, at: datetime | None) -> Start:
+    return Start(
+        starts_at=at,
+        quantity=1 if data.quantity is None else data.quantity,
+        billing_time=data.billing_time or "anniversary",
+        anchor_on=data.anchor_on,
+        trial_days=data.trial_days,
+        trial_end=data.trial_end or "bill",
+        ends_at=fields.check_instant("ends_at", data.ends_at) if data.ends_at else None,
+    )
 
 
 def _check(data: PreviewBody) -> None:
@@ -206,8 +236,9 @@ def _check(data: PreviewBody) -> None:
         FieldError(name, "unexpected", f"does not belong to {data.do}")
         for name in sorted(given - _TAKES[data.do])
     ]
-    if data.do == "subscribe" and data.plan is None:
-        wrong.append(FieldError("plan", "missing", "is required"))
+    needed = {"subscribe": "plan", "reactivate": "subscription"}.get(data.do)
+    if needed and needed not in given:
+        wrong.append(FieldError(needed, "missing", "is required"))
     if data.when is not None and data.at is not None:
         wrong.append(FieldError("at", "unexpected", "goes without when: send one of them"))
     if wrong:

@@ -6,7 +6,7 @@ and what is billed of it is walked ahead as the billing run will go.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -47,10 +47,10 @@ class ChangeTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True):
-    """A subscription ends, now or with what is paid for."""
+    """A subscription ends: now, at an instant, or (None) with what is paid for."""
 
     subscription_id: UUID | None = None
-    is_now: bool = False
+    when: Literal["now"] | datetime | None = None
     remainder: Remainder | None = None
 
 
@@ -67,13 +67,19 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True):
     subscription_id: UUID | None = None
 
 
+class Reactivate(msgspec.Struct, frozen=True, kw_only=True):
+    """A subscription that has ended begins again."""
+
+    subscription_id: UUID | None = None
+
+
 class Nothing(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing changes: what comes anyway."""
 
     subscription_id: UUID | None = None
 
 
-Asked = Subscribe | ChangeTerms | Cancel | Pause | Resume | Nothing
+Asked = Subscribe | ChangeTerms | Cancel | Pause | Resume | Reactivate | Nothing
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,14 +122,19 @@ async def _begun(
 ) -> Subscription:
     plan = await catalog.current_plan_version(conn, asked.plan)
     begun = lifecycle.begin(account, plan, new_id(), now, asked.start)
-    for one in await subscriptions.list_subscriptions(conn, account.account_id):
-        if one.plan_id == plan.plan_id and one.status is not Status.CANCELED:
+    await _need_free(conn, begun)
+    return begun
+
+
+async def _need_free(conn: Connection, begun: Subscription) -> None:
+    """Raise Conflict where the account is on the plan already, as the books would."""
+    for one in await subscriptions.list_subscriptions(conn, begun.account_id):
+        if one.plan_id == begun.plan_id and one.status is not Status.CANCELED:
             raise Conflict(
                 "already_subscribed",
                 "The account has a subscription to this plan; change it, or cancel it before you "
                 "begin another.",
             )
-    return begun
 
 
 async def _changed(
@@ -137,15 +148,26 @@ async def _changed(
                 was, plan, to, quantity=asked.quantity, when=asked.when, now=now
             )
         case Cancel():
-            end = changes.cancel_now if asked.is_now else changes.cancel_at_period_end
-            return end(was, plan, now, asked.remainder)
+            return _ended(was, plan, asked, now)
         case Pause():
             return changes.pause(was, plan, now, asked.resumes_at)
         case Resume():
             go_on = changes.resume if was.status is Status.PAUSED else changes.keep
             return go_on(was, plan, now)
+        case Reactivate():
+            begun = changes.reactivate(was, plan, now)
+            await _need_free(conn, begun)
+            return begun
         case _:
             return was
+
+
+def _ended(was: Subscription, plan: PlanVersion, asked: Cancel, now: datetime) -> Subscription:
+    if asked.when is None:
+        return changes.cancel_at_period_end(was, plan, now, asked.remainder)
+    if asked.when == "now":
+        return changes.cancel_now(was, plan, now, asked.remainder)
+    return changes.end_at(was, plan, asked.when, now, asked.remainder)
 
 
 async def _subscription(

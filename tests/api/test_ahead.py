@@ -49,6 +49,14 @@ async def test_a_preview_shows_invoices_and_writes_nothing(
     [
         ({"do": "subscribe"}, "plan", "missing"),
         ({"do": "dance"}, "do", "invalid"),
+        ({"do": "reactivate"}, "subscription", "missing"),
+        ({"do": "resume", "trial_days": 3}, "trial_days", "unexpected"),
+        ({"do": "subscribe", "plan": "pro", "trial_days": -1}, "trial_days", "out_of_range"),
+        (
+            {"do": "subscribe", "plan": "pro", "ends_at": "2001-01-01T00:00:00Z"},
+            "ends_at",
+            "before_start",
+        ),
         ({"do": "cancel", "plan": "pro"}, "plan", "unexpected"),
         ({"do": "subscribe", "plan": "pro", "subscription": "x"}, "subscription", "unexpected"),
         ({"do": "subscribe", "plan": "pro", "quantity": 0}, "quantity", "out_of_range"),

@@ -1,11 +1,12 @@
 """What is shown of the future is what comes: previews and timelines held against real billing."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from tallystick.accounts import service as accounts
@@ -130,7 +131,8 @@ CHANGES: dict[str, Asked] = {
     "upgrade": preview.ChangeTerms(plan="large"),
     "more seats": preview.ChangeTerms(quantity=3),
     "downgrade": preview.ChangeTerms(plan="small", quantity=1, when="now"),
-    "cancel now": preview.Cancel(is_now=True),
+    "cancel now": preview.Cancel(when="now"),
+    "cancel at an instant": preview.Cancel(when=MIDWAY + timedelta(days=40)),
     "cancel later": preview.Cancel(),
     "pause": preview.Pause(),
 }
@@ -148,8 +150,10 @@ async def do(shop: Shop, asked: Asked, subscription_id: UUID) -> None:
                     conn, account_id, subscription_id, plan=plan, quantity=asked.quantity,
                     when=asked.when, now=MIDWAY,
                 )  # fmt: skip
-            case preview.Cancel(is_now=True):
+            case preview.Cancel(when="now"):
                 await changing.cancel_now(conn, account_id, subscription_id, MIDWAY)
+            case preview.Cancel(when=datetime() as ends_at):
+                await changing.end_at(conn, account_id, subscription_id, ends_at, now=MIDWAY)
             case preview.Cancel():
                 await changing.cancel_at_period_end(conn, account_id, subscription_id, MIDWAY)
             case preview.Pause():
@@ -193,6 +197,45 @@ async def test_a_preview_of_a_beginning_shows_the_first_invoices(shop: Shop) -> 
     assert trial.next is not None
     assert trial.next.at == START + timedelta(days=14)
     assert await shop.invoices() == []
+
+
+BEGINNINGS = {
+    "later": Start(starts_at=START + timedelta(days=3)),
+    "from another day on": Start(anchor_on=date(2026, 1, 20)),
+    "after a trial": Start(trial_days=5),
+    "for a while": Start(ends_at=START + timedelta(days=20)),
+}
+
+
+@pytest.mark.parametrize("name", list(BEGINNINGS))
+async def test_a_preview_of_a_beginning_is_what_is_then_invoiced(shop: Shop, name: str) -> None:
+    start = BEGINNINGS[name]
+    seen = await shop.preview(preview.Subscribe(plan="small", start=start), START)
+    await shop.subscribe(**msgspec.structs.asdict(start))
+    await shop.bill_until(START + timedelta(days=70))
+    shown = [*seen.now, *([seen.next] if seen.next else [])]
+    real = (await shop.invoices())[: len(shown)]
+    assert shown
+    assert [(one.at, one.invoice.total) for one in shown] == [
+        (one.issued_at, one.total) for one in real
+    ]
+
+
+async def test_a_preview_of_a_reactivation_is_what_is_then_invoiced(shop: Shop) -> None:
+    made = await shop.subscribe()
+    async with shop.db.transaction(WRITER) as conn:
+        await changing.cancel_now(conn, shop.account_id, made.subscription_id, MIDWAY)
+    await shop.bill_change(made, MIDWAY)
+    before, later = len(await shop.invoices()), MIDWAY + timedelta(days=90)
+    seen = await shop.preview(preview.Reactivate(subscription_id=made.subscription_id), later)
+    async with shop.db.transaction(WRITER) as conn:
+        await changing.reactivate(conn, shop.account_id, made.subscription_id, later)
+    await shop.bill_change(made, later)
+    assert planned_lines(seen) == [lines(one.lines) for one in (await shop.invoices())[before:]]
+    assert planned_lines(seen)
+    with pytest.raises(Conflict) as refused:
+        await shop.preview(preview.Reactivate(subscription_id=made.subscription_id), later)
+    assert refused.value.code == "subscription_active"
 
 
 async def test_a_preview_refuses_what_the_change_would_refuse(shop: Shop) -> None:
