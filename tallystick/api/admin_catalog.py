@@ -61,8 +61,9 @@ LIMIT_LIST: Final = {
 class NewPlan(Body, frozen=True, kw_only=True):
     """A version of a plan, sold from now on; existing subscriptions keep theirs.
 
-    `prices` are as in the documentation of prices: decimals are strings in major units. They may
-    be of several currencies, each with the same codes; an account pays those in its own.
+    `prices` are as in the documentation of prices: decimals are strings in major units. One that
+    names no currency has the plan's. They may be of several currencies, each with the same codes;
+    an account pays those in its own.
     `billing` is when flat prices are billed that do not say it. `fixed_months`: a month of the
     interval is 30 days. `usage_interval`: usage is billed that often within the period.
     `minimum_commitment`: what a period bills at least, by currency. A `draft` is not sold yet.
@@ -197,7 +198,7 @@ def new_version(data: NewPlan) -> NewPlanVersion:
         fixed_months=data.fixed_months,
         usage_interval=data.usage_interval,
         minimum_commitment=read_amounts("minimum_commitment", data.minimum_commitment),
-        prices=read_prices(data.prices, data.billing),
+        prices=read_prices(data.prices, currency=data.currency, billing=data.billing),
         limits=read_limits(data.limits),
         credits=data.credits,
         features=data.features,

@@ -84,7 +84,8 @@ def _add_common_rules(price: Json, name: str, plan: Json, meter: Json) -> None:
         }  # fmt: skip
     price["properties"] |= told
     needed = ("code",) if name == "FlatPrice" else ("code", "meter")
-    price["required"] = [*price["required"], *needed]
+    # Left out, the currency is the plan's.
+    price["required"] = [*(key for key in price["required"] if key != "currency"), *needed]
 
 
 def _add_model_rules(found: Json, name: str) -> None:

@@ -34,8 +34,10 @@ CREDIT_DECIMALS_MAX: Final = 5
 PERIODS_MAX: Final = 120
 
 
-def read_prices(data: Sequence[object], billing: Billing = "in_arrears") -> tuple[Price, ...]:
-    """Return the prices that these JSON objects describe.
+def read_prices(
+    data: Sequence[object], *, currency: str, billing: Billing = "in_arrears"
+) -> tuple[Price, ...]:
+    """Return the prices that these JSON objects describe, each in `currency` unless it names one.
 
     A flat price that does not say when it is billed is billed as `billing` says. Raises BadInput
     naming every bad field of every bad price, such as `prices[0].unit`.
@@ -43,7 +45,7 @@ def read_prices(data: Sequence[object], billing: Billing = "in_arrears") -> tupl
     read, wrong = [], list[FieldError]()
     for at, item in enumerate(data):
         try:
-            read.append(read_price(_billed(item, billing)))
+            read.append(read_price(_with_plans(item, currency, billing)))
         except BadInput as error:
             wrong.extend(under(f"prices[{at}]", error.errors))
     raise_any(wrong)
@@ -162,8 +164,10 @@ def _is_credits(value: Decimal) -> bool:
     return isinstance(exponent, int) and -exponent <= CREDIT_DECIMALS_MAX
 
 
-def _billed(data: object, billing: Billing) -> object:
-    """Return the price as JSON, with the plan's `billing` where it is flat and says none."""
-    if isinstance(data, dict) and data.get("model") == "flat":
-        return {"billing": billing, **data}
-    return data
+def _with_plans(data: object, currency: str, billing: Billing) -> object:
+    """Return the price as JSON, with the plan's currency and, where it is flat, its `billing`."""
+    if not isinstance(data, dict):
+        return data
+    if data.get("model") == "flat":
+        return {"currency": currency, "billing": billing, **data}
+    return {"currency": currency, **data}

@@ -44,7 +44,7 @@ def _asked(plan: PlanFacts, currency: str) -> NewPlanVersion:
         interval=plan.interval,
         interval_count=plan.interval_count,
         billing=plan.billing,
-        prices=read_prices([{"currency": currency, **one} for one in plan.prices], plan.billing),
+        prices=read_prices(plan.prices, currency=currency, billing=plan.billing),
         limits=read_limits(plan.limits),
         credits=plan.credits,
         tier=plan.tier,

@@ -4,7 +4,7 @@ The shapes are strict: an unknown field is refused with its path, as is a value 
 Instants are RFC 3339 with an offset; amounts and quantities are decimal strings.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -16,7 +16,7 @@ from tallystick.credit_notes.model import Reason, Rest
 from tallystick.issuers.model import ZeroRule
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.metering.numbers import read_number
-from tallystick.subscriptions.model import BillingTime, Remainder
+from tallystick.subscriptions.model import BillingTime, Remainder, TrialEnd
 
 BYTES_MAX: Final = 64 << 20
 STEPS_MAX: Final = 100_000
@@ -92,15 +92,20 @@ class _Step(_Strict, frozen=True, kw_only=True, tag_field="do"):
 class Subscribe(_Step, frozen=True, kw_only=True, tag="subscribe"):
     """Put the account on a plan; `as` is the subscription's name in later steps.
 
-    `trial_days` (None: those of the plan), `starts_at` (None: at once), `ends_at`.
-    `invoice_separately`: not on one invoice with what else is due.
+    `anchor_on`: the day that periods are counted from. `trial_days` (None: those of the plan);
+    `trial_end` says what its end does when no card was saved. `starts_at` (None: at once),
+    `ends_at`. `must_pay_first`: it begins when its first invoice is paid. `invoice_separately`:
+    not on one invoice with what else is due.
     """
 
     plan: str
     invoice_separately: bool = False
     billing_time: BillingTime = "anniversary"
+    anchor_on: date | None = None
     quantity: int = 1
     trial_days: int | None = None
+    trial_end: TrialEnd = "bill"
+    must_pay_first: bool = False
     starts_at: Instant | None = None
     ends_at: Instant | None = None
     name: Name | None = msgspec.field(default=None, name="as")

@@ -43,6 +43,7 @@ from tallystick.simulation.reads import all_invoices
 from tallystick.simulation.recorder import Recorder
 from tallystick.simulation.refusals import as_steps, named_place, renamed_field
 from tallystick.simulation.scenario import Scenario, Step
+from tallystick.simulation.usage_times import usage_times
 from tallystick.subscriptions import changing
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.add_ons import Asked as AskedAddOn
@@ -74,6 +75,7 @@ class Story:
         self._gateway = gateway
         self._scenario = scenario
         self._names = names_of(scenario.steps)
+        self._used_at = usage_times(scenario.steps)
         self._subscriptions: dict[str, UUID] = {}
         self._add_ons: dict[str, UUID] = {}
         self._clock_id = new_id()
@@ -205,7 +207,10 @@ class Story:
                 starts_at=step.starts_at,
                 quantity=step.quantity,
                 billing_time=step.billing_time,
+                anchor_on=step.anchor_on,
                 trial_days=step.trial_days,
+                trial_end=step.trial_end,
+                must_pay_first=step.must_pay_first,
                 invoice_separately=step.invoice_separately,
                 ends_at=step.ends_at,
             )
@@ -338,7 +343,7 @@ class Story:
                 id=one.id or f"step-{at + place}",
                 meter=one.meter,
                 subject=subject,
-                at=one.time or one.at,
+                at=self._used_at[at + place],
                 properties=one.properties,
             )
             for place, one in enumerate(batch)

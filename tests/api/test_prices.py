@@ -70,6 +70,15 @@ def said(price: Any, shown: Any) -> bool:
     return bool(shown == (str(price) if type(price) is int else price))
 
 
+async def test_a_price_that_names_no_currency_has_the_plans(admin: httpx.AsyncClient) -> None:
+    sent = plan(*PRICES)
+    for price in sent["prices"]:
+        del price["currency"]
+    made = await admin.post(PLANS, json=sent)
+    assert made.status_code == 201, made.text
+    assert {price["currency"] for price in made.json()["prices"]} == {"EUR"}
+
+
 async def test_a_price_of_every_model_is_taken_and_shown_again(admin: httpx.AsyncClient) -> None:
     sent = plan(*PRICES)
     made = await admin.post(PLANS, json=sent)

@@ -24,7 +24,8 @@ PRICES = read_prices(
             "included": "100", "tiers": [{"up_to": "1000", "unit": "0.000000000001", "flat": "5"},
                                          {"up_to": None, "unit": "0.01"}],
         },
-    ]
+    ],
+    currency="USD",
 )  # fmt: skip
 
 

@@ -149,6 +149,60 @@ async def test_a_step_that_is_refused_is_named(dsn: str, text: bytes, sentence: 
     assert refused.value.detail.startswith(sentence)
 
 
+IN_ORDER = [
+    ({"model": "percentage", "rate": "10", "free_events": 1}, "sum", [8, 1, 2, 4], 70),
+    ({"model": "per_unit", "unit": "1"}, "latest", [1, 2, 3, 4], 400),
+    ({"model": "per_unit", "unit": "1", "billing": "in_advance"}, "sum", [8, 1, 2, 4], 1500),
+]
+
+
+@pytest.mark.parametrize(("price", "aggregation", "values", "amount"), IN_ORDER)
+async def test_usage_of_one_instant_goes_by_the_order_of_the_story(
+    dsn: str, price: dict[str, Any], aggregation: str, values: list[int], amount: int
+) -> None:
+    at = "2026-01-03T10:00:00Z"
+    used = [
+        {"do": "usage", "at": at, "meter": "calls", "id": f"{value}", "properties": {"n": value}}
+        for value in (*values, values[0])  # the first again: counted once
+    ]
+    text = story(
+        SUBSCRIBE,
+        *used,
+        {"do": "advance", "at": "2026-02-01T00:00:00Z"},
+        meters=[{"code": "calls", "aggregation": aggregation, "property": "n"}],
+        plans=[{"code": "pro", "prices": [{"code": "calls", "meter": "calls", **price}]}],
+    )
+    invoices = json.loads(await told(dsn, text))["invoices"]
+    assert sum(invoice["total_cents"] for invoice in invoices) == amount
+
+
+@pytest.mark.parametrize(
+    ("trial_end", "status"), [("bill", "active"), ("pause", "paused"), ("cancel", "canceled")]
+)
+async def test_a_trial_without_a_card_ends_as_the_story_says(
+    dsn: str, trial_end: str, status: str
+) -> None:
+    subscribe = {**SUBSCRIBE, "trial_days": 7, "trial_end": trial_end}
+    outcome = await told(dsn, story(subscribe, {"do": "advance", "at": "2026-01-10T00:00:00Z"}))
+    assert json.loads(outcome)["subscriptions"][0]["status"] == status
+
+
+async def test_a_story_counts_periods_from_any_day_and_begins_when_it_is_paid(dsn: str) -> None:
+    fee = {**FEE, "amount": "31", "billing": "in_advance"}
+    outcome = await told(
+        dsn,
+        story(
+            {**SUBSCRIBE, "anchor_on": "2026-01-15", "must_pay_first": True},
+            {"do": "pay", "at": "2026-01-01T10:00:00Z"},
+            {"do": "advance", "at": "2026-01-16T00:00:00Z"},
+            plans=[{"code": "pro", "prices": [fee]}],
+        ),
+    )
+    report = json.loads(outcome)
+    assert [invoice["total_cents"] for invoice in report["invoices"]] == [1400, 3100]
+    assert report["subscriptions"][0]["status"] == "active"
+
+
 async def test_usage_on_both_sides_of_a_periods_end_is_billed_where_it_belongs(dsn: str) -> None:
     instants = ("2026-01-31T23:59:59Z", "2026-02-01T00:00:00Z", "2026-02-28T23:59:59Z")
     used = [

@@ -168,13 +168,19 @@ def test_a_currency_is_committed_to_once() -> None:
 
 def test_a_flat_price_is_billed_as_the_plan_says_unless_it_says_otherwise() -> None:
     told = [FLAT, {**FLAT, "billing": "in_arrears"}, PER_UNIT]
-    read = read_prices(told, "in_advance")
+    read = read_prices(told, currency="USD", billing="in_advance")
     assert [price.billing for price in read] == ["in_advance", "in_arrears", "in_arrears"]
+
+
+def test_a_price_that_names_no_currency_has_the_plans() -> None:
+    bare = {key: value for key, value in PER_UNIT.items() if key != "currency"}
+    read = read_prices([bare, {**FLAT, "currency": "JPY"}], currency="EUR")
+    assert [price.currency for price in read] == ["EUR", "JPY"]
 
 
 def test_the_faults_of_all_prices_are_told_at_once() -> None:
     with pytest.raises(BadInput) as caught:
-        read_prices([{**PER_UNIT, "unit": 1}, FLAT, {**FLAT, "amount": "-1"}])
+        read_prices([{**PER_UNIT, "unit": 1}, FLAT, {**FLAT, "amount": "-1"}], currency="USD")
     assert [fault.field for fault in caught.value.errors] == ["prices[0].unit", "prices[2].amount"]
 
 
@@ -188,7 +194,7 @@ def test_too_many_prices_and_limits_are_refused() -> None:
 
 def test_a_price_in_json_is_named_by_its_place() -> None:
     with pytest.raises(BadInput) as caught:
-        read_prices([PER_UNIT, {**PER_UNIT, "unit": 0.02}])
+        read_prices([PER_UNIT, {**PER_UNIT, "unit": 0.02}], currency="USD")
     assert caught.value.errors[0].field == "prices[1].unit"
 
 
