@@ -64,7 +64,7 @@ async def _insert(conn: Connection, new: Subscription) -> None:
             "external_id_taken", "Another subscription has this id of the gateway already."
         ) from error
     if not is_written:
-        raise _already_subscribed()
+        raise already_subscribed()
 
 
 async def current_subscription(conn: Connection, account_id: UUID) -> Subscription | None:
@@ -287,14 +287,15 @@ async def save_all(conn: Connection, moves: Sequence[tuple[Subscription, Subscri
     try:
         written = await store.save_all(conn, moves)
     except asyncpg.UniqueViolationError as error:
-        raise _already_subscribed() from error
+        raise already_subscribed() from error
     if len(written) < len(moves):
         raise Conflict(
             "subscription_changed", "The subscription was changed meanwhile; read it again."
         )
 
 
-def _already_subscribed() -> Conflict:
+def already_subscribed() -> Conflict:
+    """Return the error of an account that comes to a plan which it is on."""
     return Conflict(
         "already_subscribed",
         "The account has a subscription to this plan; change it, or cancel it before you begin "

@@ -15,7 +15,6 @@ from tallystick.accounts.model import Account
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import PlanVersion
 from tallystick.kernel.db import Connection
-from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id, unknown
 from tallystick.payments import methods
 from tallystick.subscriptions import changes, lifecycle
@@ -130,11 +129,7 @@ async def _need_free(conn: Connection, begun: Subscription) -> None:
     """Raise Conflict where the account is on the plan already, as the books would."""
     for one in await subscriptions.list_subscriptions(conn, begun.account_id):
         if one.plan_id == begun.plan_id and one.status is not Status.CANCELED:
-            raise Conflict(
-                "already_subscribed",
-                "The account has a subscription to this plan; change it, or cancel it before you "
-                "begin another.",
-            )
+            raise subscriptions.already_subscribed()
 
 
 async def _changed(
