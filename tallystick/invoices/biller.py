@@ -20,6 +20,7 @@ from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.documents.document import Party
 from tallystick.invoices import store, usage_fees_store
 from tallystick.invoices.besides_use import lock_besides, use_besides
+from tallystick.invoices.billed_fees import BilledFee
 from tallystick.invoices.compose import Bill, Composed, Failed, compose_what_can
 from tallystick.invoices.dues import FeeOf, came_of
 from tallystick.invoices.finalize import issue_all
@@ -80,6 +81,7 @@ class Biller:
         has_method: HasMethod | None,
         ahead: Sequence[FeeOf] = (),
         *,
+        to_come: Sequence[BilledFee] = (),
         late_window: timedelta | None = None,
     ) -> None:
         self._conn = conn
@@ -87,6 +89,7 @@ class Biller:
         self._seller = seller
         self._has_method = has_method
         self._ahead = ahead
+        self._to_come = to_come
         self._late_window = late_window
 
     async def draft(self, due: Subscription, book: Book) -> Bill | None:
@@ -176,6 +179,7 @@ class Biller:
                 due,
                 book.meters,
                 ahead=self._ahead,
+                to_come=self._to_come,
                 totals=totals.get((on.account_id, due.period))
                 if isinstance(due, UsageDue)
                 else None,

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from tallystick.invoices.coupon_use import CouponUse, discount_of
+from tallystick.invoices.discount_back import DiscountBack, checked_back
 from tallystick.invoices.usage_change import ChangedUsage, difference
 from tallystick.money.amount import Money
 from tallystick.money.rounding import round_decimal
@@ -44,7 +45,8 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
     Kind `discount` is what a `coupon` took off lines of the invoice; kind `change` what `changed`
     usage of a closed period costs now, by the price as it was sold, less what was billed for it.
 
-    With `advance` the usage is billed as it comes, and the line bills what is left.
+    With `advance` the usage is billed as it comes, and the line bills what is left. With `discount`
+    the line gives back what coupons lowered, less their share of it.
     """
 
     kind: Literal["rated", "minimum", "maximum", "commitment", "share", "discount", "change"]
@@ -65,6 +67,7 @@ class Derivation(msgspec.Struct, frozen=True, kw_only=True):
     coupon: CouponUse | None = None
     changed: ChangedUsage | None = None
     advance: Advance | None = None
+    discount: DiscountBack | None = None
 
     @property
     def group(self) -> dict[str, str | None]:
@@ -87,6 +90,15 @@ def recompute(derivation: Derivation) -> Money:
 
     Raises ValueError where the parts of a discount do not follow.
     """
+    gross = gross_of(derivation)
+    if derivation.discount is None:
+        return gross
+    back = checked_back(derivation.discount, -gross.minor)
+    return gross + Money(back, derivation.currency)
+
+
+def gross_of(derivation: Derivation) -> Money:
+    """Return the same without what coupons took off what is given back."""
     whole = _whole(derivation)
     if derivation.advance is None:
         return whole

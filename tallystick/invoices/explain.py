@@ -11,7 +11,7 @@ from tallystick.documents.document import InvoiceDocument, TaxLine
 from tallystick.documents.document import decode as decode_document
 from tallystick.invoices import service, store
 from tallystick.invoices.adjustments import CARRIED
-from tallystick.invoices.derivation import Derivation, decode, recompute
+from tallystick.invoices.derivation import Derivation, decode, gross_of, recompute
 from tallystick.invoices.model import Invoice, InvoiceLine
 from tallystick.kernel.db import Connection
 from tallystick.kernel.ids import unknown
@@ -80,6 +80,7 @@ def _explained(line: InvoiceLine, stored: str, document: InvoiceDocument) -> Lin
             *_coupon_sentences(derivation, document.locale),
             *_change_sentences(derivation, document.locale),
             *_advance_sentences(derivation, document.locale),
+            *_discount_sentences(derivation, document.locale),
         ),
         recomputed=recompute(derivation),
         taxes=document.taxes,
@@ -115,7 +116,7 @@ def _change_sentences(derivation: Derivation, locale: str) -> Iterator[str]:
     if changed is None:
         return
     billed = Money(changed.billed_minor, currency)
-    now = billed + recompute(derivation)
+    now = billed + gross_of(derivation)
     yield f"{show_money(now, locale)} for {show_decimal(changed.new_quantity, locale)}"
     was = show_decimal(changed.old_quantity, locale)
     yield f"less {show_money(billed, locale)} billed for {was}, by invoice {changed.number}"
@@ -144,3 +145,15 @@ def _advance_sentences(derivation: Derivation, locale: str) -> Iterator[str]:
     if derivation.advance is not None:
         before = Money(derivation.advance.billed_minor, derivation.currency)
         yield f"less what was billed of it before: {show_money(before, locale)}"
+
+
+def _discount_sentences(derivation: Derivation, locale: str) -> Iterator[str]:
+    """Yield in words what is taken back of a discount on what the line gives back."""
+    was, currency = derivation.discount, derivation.currency
+    if was is None:
+        return
+    back, taken, billed = (
+        show_money(Money(minor, currency), locale)
+        for minor in (was.back_minor, was.taken_minor, was.billed_minor)
+    )
+    yield f"less {back}, its share of the {taken} that coupons took off {billed}: {was.number}"

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from tallystick.catalog.model import Meter
+from tallystick.invoices.billed_fees import without_discount
 from tallystick.invoices.derivation import Derivation
+from tallystick.invoices.discount_back import DiscountBack
 from tallystick.invoices.model import DraftLine
 from tallystick.invoices.usage_change import Billed, ChangedUsage, difference
 from tallystick.invoices.usage_lines_model import PriceKey, UsageLine
@@ -19,12 +21,15 @@ def late_lines(
     uses: Mapping[PriceKey, Sequence[Use]],
     meters: Mapping[str, Meter],
     plans: Mapping[PriceKey, str],
+    *,
+    taken: Mapping[PriceKey, int],
 ) -> Iterator[DraftLine]:
     """Yield a line for each price of each invoice that comes to another amount now.
 
     `lines` are all that invoices billed for usage, `earlier` what later ones added or gave back,
     `uses` what was used as it is known now. `meters` go by code, `plans` are the codes of the plans
-    that were billed.
+    that were billed, `taken` is what coupons took off what was billed so far, in minor units: their
+    share is taken back where a line gives back.
     """
     for key, own in _by_price(lines).items():
         first = own[0]
@@ -41,7 +46,21 @@ def late_lines(
         )
         amount = difference(first.derivation.price, changed, first.derivation.part)
         if not amount.is_zero():
-            yield _line(first, changed, amount, meters[first.meter_code], plans.get(key))
+            line = _line(first, changed, amount, meters[first.meter_code], plans.get(key))
+            yield _less_discount(line, changed, taken.get(key, 0))
+
+
+def _less_discount(line: DraftLine, changed: ChangedUsage, taken_minor: int) -> DraftLine:
+    if not taken_minor or line.amount.minor > 0:
+        return line
+    was = DiscountBack(
+        invoice_id=changed.invoice_id,
+        number=changed.number,
+        billed_minor=changed.billed_minor,
+        taken_minor=taken_minor,
+        until_minor=changed.billed_minor,
+    )
+    return without_discount(line, was)
 
 
 def _by_price(lines: Sequence[UsageLine]) -> dict[PriceKey, list[UsageLine]]:

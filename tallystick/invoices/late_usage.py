@@ -54,7 +54,9 @@ async def _lines(
     meters = await catalog.meters_by_codes(conn, {line.meter_code for line in lines})
     uses = await usage_changes.uses_again(conn, account_id, lines, meters)
     earlier = await usage_changes.billed_later(conn, account_id, lines)
-    return tuple(late_lines(lines, earlier, uses, meters, await _plans(conn, lines)))
+    taken = await usage_changes.discounts_on(conn, account_id, lines)
+    plans = await _plans(conn, lines)
+    return tuple(late_lines(lines, earlier, uses, meters, plans, taken=taken))
 
 
 async def _billed_lines(

@@ -107,7 +107,9 @@ def _counted(
 ) -> int:
     """Return what the other lines of the price bill for the same period."""
     return sum(
-        (other.amount_minor or 0) + (its.advance.billed_minor if its.advance else 0)
+        (other.amount_minor or 0)
+        + (its.advance.billed_minor if its.advance else 0)
+        - (its.discount.back_minor if its.discount else 0)
         for other, its in read
         if other is not line
         and its is not None

@@ -108,6 +108,13 @@ async def billed_later(
     return await store.billed_later(conn, account_id, {line.invoice_id for line in lines})
 
 
+async def discounts_on(
+    conn: Connection, account_id: UUID, lines: Sequence[UsageLine]
+) -> Mapping[PriceKey, int]:
+    """Return what coupons took, in minor units, off what was billed for the prices of these."""
+    return await store.discounts(conn, account_id, lines)
+
+
 async def settle_usage_change(conn: Connection, change: UsageChange) -> None:
     """Say that a change was billed; one that came after it was read stays."""
     await store.settle(conn, change)

@@ -15,7 +15,9 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from tallystick.invoices.derivation import Advance
+from tallystick.invoices.billed_fees import without_discount
+from tallystick.invoices.derivation import Advance, Derivation
+from tallystick.invoices.discount_back import DiscountBack
 from tallystick.invoices.model import DraftLine
 from tallystick.money.amount import Money
 from tallystick.pricing.in_advance import bills_as_it_comes
@@ -54,9 +56,13 @@ class Came(msgspec.Struct, frozen=True):
 
 def part_key(line: DraftLine) -> PartKey:
     """Return what tells the line apart from others of the period."""
-    derivation = line.derivation
+    return key_of(line.price_code, line.derivation)
+
+
+def key_of(price_code: str, derivation: Derivation) -> PartKey:
+    """Return the same of a line that is stored."""
     said = [derivation.kind, derivation.filter, derivation.group]
-    return line.price_code, _encode(said).decode()
+    return price_code, _encode(said).decode()
 
 
 def running(lines: Iterable[DraftLine], billed: Mapping[PartKey, Billed]) -> Came:
@@ -77,17 +83,23 @@ def running(lines: Iterable[DraftLine], billed: Mapping[PartKey, Billed]) -> Cam
 
 
 def closing(
-    lines: Iterable[DraftLine], billed: Mapping[PartKey, Billed], *, keeps_paid: bool
+    lines: Iterable[DraftLine],
+    billed: Mapping[PartKey, Billed],
+    *,
+    keeps_paid: bool,
+    taken: Mapping[PartKey, int] = {},
 ) -> Came:
     """Return the lines of an ended period, with what is left of usage that was billed as it came.
 
-    `keeps_paid`: nothing is given back of units by the day.
+    `keeps_paid`: nothing is given back of units by the day. `taken` is what coupons took off fees,
+    in minor units: their share of what is given back is taken back, unless a price has a maximum,
+    which stood between what was used and what the coupons found.
     """
     known = list(lines)
     in_advance = [line for line in known if _is_in_advance(line)]
     settled: dict[str, list[Fee]] = {}
     for of_price in _by_price(in_advance):
-        rest = list(_rest(of_price, billed, is_last=True))
+        rest = [_less_discount(fee, billed, taken) for fee in _rest(of_price, billed, is_last=True)]
         nothing = Money.zero(of_price[0].amount.currency)
         is_kept = keeps_paid and of_price[0].derivation.price.prorate
         if is_kept and sum((fee.line.amount for fee in rest), nothing) < nothing:
@@ -109,6 +121,22 @@ def with_fees(billed: Mapping[PartKey, Billed], fees: Iterable[Fee]) -> dict[Par
             else Billed(amount, quantity)
         )
     return found
+
+
+def _less_discount(fee: Fee, billed: Mapping[PartKey, Billed], taken: Mapping[PartKey, int]) -> Fee:
+    was, off = billed.get(fee.part), taken.get(fee.part, 0)
+    is_bound = fee.line.derivation.price.maximum is not None
+    if was is None or not off or is_bound or fee.line.amount.minor >= 0:
+        return fee
+    minor = was.amount.minor
+    back = DiscountBack(
+        invoice_id=None,
+        number="what was billed as it came",
+        billed_minor=minor,
+        taken_minor=off,
+        until_minor=minor,
+    )
+    return replace(fee, line=without_discount(fee.line, back))
 
 
 def _is_due(line: DraftLine, billed: Mapping[PartKey, Billed]) -> bool:

@@ -1,12 +1,15 @@
 """SQL of what was billed of usage as it came."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from tallystick.invoices.billed_fees_store import TAKEN
+from tallystick.invoices.derivation import decode, gross_of
 from tallystick.invoices.model import BillKey
-from tallystick.invoices.usage_fees import Billed, Fee, PartKey
+from tallystick.invoices.usage_fees import Billed, Fee, PartKey, key_of
 from tallystick.kernel.db import Connection
 from tallystick.money.amount import Money
 
@@ -21,6 +24,15 @@ SELECT price_code, part, sum(amount_minor)::bigint AS minor, sum(quantity) AS qu
 FROM usage_fees WHERE account_id = $1 AND subscription_id = $2 AND period_start = $3
 GROUP BY price_code, part ORDER BY price_code, part
 """
+
+# What coupons took off the fees that invoices billed.
+TAKEN_OFF: Final = f"""
+SELECT l.price_code, l.derivation, {TAKEN} AS taken_minor
+FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
+WHERE l.account_id = $1 AND l.subscription_id = $2 AND l.period_start = $3
+  AND l.kind = 'usage' AND jsonb_typeof(l.derivation -> 'advance') = 'object'
+  AND i.status IN ('open', 'paid', 'uncollectible')
+"""  # noqa: S608 -- put together from constants
 
 
 async def insert(
@@ -41,7 +53,7 @@ async def insert(
                 fee.line.period_start,
                 fee.line.period_end,
                 fee.line.quantity,
-                fee.line.amount.minor,
+                gross_of(fee.line.derivation).minor,
                 fee.line.amount.currency,
                 fee.is_invoiced,
                 at,
@@ -62,3 +74,14 @@ async def billed(
         )
         for row in rows
     }
+
+
+async def taken_off(
+    conn: Connection, account_id: UUID, subscription_id: UUID, period_start: datetime
+) -> Counter[PartKey]:
+    """Return what coupons took, in minor units, off what was billed of it."""
+    found: Counter[PartKey] = Counter()
+    rows = await conn.fetch(TAKEN_OFF, account_id, subscription_id, period_start)
+    for row in rows:
+        found[key_of(row["price_code"], decode(row["derivation"]))] += row["taken_minor"]
+    return found

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from tallystick.invoices.billed_fees_store import TAKEN
 from tallystick.invoices.derivation import Derivation, decode
 from tallystick.invoices.usage_change import Billed
 from tallystick.invoices.usage_lines_model import PriceKey, UsageChange, UsageLine
@@ -54,7 +55,9 @@ ORDER BY account_id, period_end, invoice_id, subscription_id, meter_code
 # What adjustments of invoices that hold came to, and the quantity that the last of them billed.
 BILLED_LATER: Final = """
 SELECT (l.derivation #>> '{changed,invoice_id}')::uuid AS invoice_id, l.subscription_id,
-    l.price_code, sum(l.amount_minor)::bigint AS minor,
+    l.price_code,
+    sum(l.amount_minor - coalesce((l.derivation #>> '{discount,back_minor}')::bigint, 0))::bigint
+        AS minor,
     (array_agg(l.derivation #>> '{changed,new_quantity}'
                ORDER BY i.issued_at DESC, i.invoice_id DESC))[1]::numeric AS quantity
 FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
@@ -62,6 +65,17 @@ WHERE l.account_id = $1 AND l.kind = 'adjustment'
   AND (l.derivation #>> '{changed,invoice_id}')::uuid = ANY ($2::uuid[]) AND i.status <> 'void'
 GROUP BY 1, 2, 3
 """
+# What coupons took off all that was billed for usage of a period and was not taken back.
+DISCOUNTS: Final = f"""
+SELECT l.subscription_id, l.price_code, l.period_start,
+    sum({TAKEN} - coalesce((l.derivation #>> '{{discount,back_minor}}')::bigint, 0))::bigint
+        AS minor
+FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
+WHERE l.account_id = $1 AND l.subscription_id = ANY ($2::uuid[])
+  AND l.period_start = ANY ($3::timestamptz[]) AND l.meter_code IS NOT NULL
+  AND i.status IN ('open', 'paid', 'uncollectible')
+GROUP BY 1, 2, 3
+"""  # noqa: S608 -- put together from constants
 # A change that came after the rating stays, for the next one.
 SETTLE: Final = """
 DELETE FROM invoice_usage_changes
@@ -96,8 +110,9 @@ async def issued_lines(
 
 
 def _before(derivation: Derivation) -> int:
-    """Return what was billed of the line's usage as it came, on earlier invoices."""
-    return derivation.advance.billed_minor if derivation.advance else 0
+    """Return what was billed of the line's usage as it came, before, without coupons."""
+    before = derivation.advance.billed_minor if derivation.advance else 0
+    return before - (derivation.discount.back_minor if derivation.discount else 0)
 
 
 async def note(
@@ -146,6 +161,26 @@ async def billed_later(
             row["minor"], row["quantity"]
         )
         for row in rows
+    }
+
+
+async def discounts(
+    conn: Connection, account_id: UUID, lines: Sequence[UsageLine]
+) -> dict[PriceKey, int]:
+    """Return what coupons took, in minor units, off the usage that these lines billed.
+
+    Of each price in its period, with what later invoices added or gave back.
+    """
+    whose = list({line.subscription_id for line in lines})
+    starts = list({line.period_start for line in lines})
+    rows = await conn.fetch(DISCOUNTS, account_id, whose, starts)
+    found = {
+        (row["subscription_id"], row["price_code"], row["period_start"]): row["minor"]
+        for row in rows
+    }
+    return {
+        line.price_key: found.get((line.subscription_id, line.price_key[2], line.period_start), 0)
+        for line in lines
     }
 
 

@@ -17,6 +17,7 @@ from tallystick.documents.document import Party
 from tallystick.invoices.adjustments import Adjustment
 from tallystick.invoices.besides import Besides, after
 from tallystick.invoices.besides_use import read_besides
+from tallystick.invoices.billed_fees import BilledFee, fees_to_come
 from tallystick.invoices.biller import Biller, Book, read_book
 from tallystick.invoices.compose import Bill, Composed, compose
 from tallystick.invoices.dues import FeeOf
@@ -82,6 +83,7 @@ class Walk:
         self._can_pay = can_pay
         self._book: Book | None = None
         self._fees: list[FeeOf] = []
+        self._to_come: list[BilledFee] = []
 
     async def next(self, on: Sequence[Subscription]) -> Stop | None:
         """Return what comes first for these subscriptions; None when nothing does.
@@ -93,7 +95,9 @@ class Walk:
             return None
         due = [one for one in on if one.next_bill_at == at]
         book = await self._known(due)
-        biller = Biller(self._conn, at, _NOBODY, self._has_method, self._fees)
+        biller = Biller(
+            self._conn, at, _NOBODY, self._has_method, self._fees, to_come=self._to_come
+        )
         bills = [bill for one in due if (bill := await biller.draft(one, book)) is not None]
         self._fees += [(bill.on.subscription_id, fee) for bill in bills for fee in bill.fees]
         if not bills:
@@ -103,6 +107,7 @@ class Walk:
         made = compose(self._account, bills, self._besides, at, terms)
         for one in made:
             self._settle(one)
+            self._to_come += fees_to_come(one.draft)
         found = tuple(_invoice(at, one.draft, steps) for one in made)
         return Stop(at, tuple(steps.values()), found)
 

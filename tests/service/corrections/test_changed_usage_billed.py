@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from tallystick.catalog import offers
+from tallystick.catalog.offer_model import NewCoupon
 from tallystick.corrections.model import Change
 from tallystick.invoices.late_events import LateEvents
 from tallystick.invoices.model import Invoice, InvoiceLine
@@ -124,3 +126,22 @@ async def test_an_event_that_comes_late_is_billed_by_the_next_run(billed: "World
         await watch.run_once(MARCH)
     await billed.bill(APRIL)
     assert adjustments((await billed.invoices())[-1]) == []
+
+
+async def test_usage_that_goes_down_is_given_back_less_its_discount(world: "World") -> None:
+    coupon = NewCoupon(code="HALF", name="Half", percent=Decimal(50), prices=("calls",))
+    async with world.db.transaction(WRITER) as conn:
+        await offers.create_coupon(conn, coupon, JANUARY)
+        await offers.redeem_coupon(conn, world.account_id, "EUR", "HALF", JANUARY)
+    for name in ("a", "b", "c"):
+        await world.send(name, 50, NOON)
+    await world.bill(FEBRUARY)
+    await reverse(world, "b")
+    await world.bill(MARCH)
+    world.now = MARCH + timedelta(days=1)
+    await reverse(world, "c")
+    await world.bill(APRIL)
+    # 150 calls cost 12.50, 100 10.00 and 50 5.00; with the coupon the half of that
+    given = [[line.amount.minor for line in adjustments(one)] for one in await world.invoices()]
+    assert given == [[], [-125], [-250]]
+    assert await recomputed(world)
