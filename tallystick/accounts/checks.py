@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from babel import Locale, UnknownLocaleError
 
-from tallystick.accounts.invoice_terms import grace_problems, terms_problems
+from tallystick.accounts.invoice_terms import grace_problems, minimum_problems, terms_problems
 from tallystick.accounts.model import KEY_SCOPES, Account, KeyScope
 from tallystick.accounts.tax_numbers import canonical_number
 from tallystick.kernel.errors import BadInput, FieldError
@@ -73,6 +73,7 @@ def check_account(account: Account) -> Account:
         *(FieldError(*rule) for rule, is_kept in _rules(tidied) if not is_kept),
         *terms_problems(account.purchase_order, account.memo, account.custom_fields),
         *grace_problems(account.grace_hours),
+        *minimum_problems(account.minimum_amount_minor),
     ]
     if numbered is None:
         found.append(FieldError(*TAX_NUMBER_INVALID))

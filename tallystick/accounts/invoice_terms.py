@@ -13,6 +13,7 @@ CUSTOM_FIELDS_MAX: Final = 10
 LABEL_LENGTH_MAX: Final = 40
 VALUE_LENGTH_MAX: Final = 140
 GRACE_HOURS_MAX: Final = 90 * 24
+MINIMUM_AMOUNT_MINOR_MAX: Final = 10**12
 
 
 LINES: Final = re.compile(
@@ -46,6 +47,13 @@ def grace_problems(hours: int | None) -> Iterator[FieldError]:
     """Yield what is wrong with how long an invoice stays a draft."""
     if hours is not None and not 0 <= hours <= GRACE_HOURS_MAX:
         yield FieldError("grace_hours", "out_of_range", f"must be from 0 to {GRACE_HOURS_MAX}")
+
+
+def minimum_problems(minor: int | None) -> Iterator[FieldError]:
+    """Yield what is wrong with the least that an invoice asks for."""
+    if minor is not None and not 0 <= minor <= MINIMUM_AMOUNT_MINOR_MAX:
+        message = f"must be from 0 to {MINIMUM_AMOUNT_MINOR_MAX}"
+        yield FieldError("minimum_amount_cents", "out_of_range", message)
 
 
 def _length(field: str, length_max: int) -> FieldError:

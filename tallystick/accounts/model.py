@@ -33,7 +33,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     parts for e-invoices and taxes. `region` is the part of the country in the code of ISO 3166-2
     without the country ("QC" of CA-QC). `purchase_order`, `memo` and `custom_fields` stand on its
     invoices; `payment_due_days`, `grace_hours` and `issuer_id` are None where the issuer's, or the
-    default issuer, hold.
+    default issuer, hold. `minimum_amount_minor` is the least that an invoice in its currency asks
+    for, None: what the issuer says.
     """
 
     account_id: UUID
@@ -60,6 +61,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     memo: str | None = None
     custom_fields: tuple[CustomField, ...] = ()
     grace_hours: int | None = None
+    minimum_amount_minor: int | None = None
 
 
 class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,6 +88,7 @@ class NewAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     memo: str | None = None
     custom_fields: tuple[CustomField, ...] = ()
     grace_hours: int | None = None
+    minimum_amount_minor: int | None = None
 
 
 class AccountChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,6 +113,7 @@ class AccountChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     memo: str | msgspec.UnsetType | None = msgspec.UNSET
     custom_fields: tuple[CustomField, ...] | msgspec.UnsetType = msgspec.UNSET
     grace_hours: int | msgspec.UnsetType | None = msgspec.UNSET
+    minimum_amount_minor: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):

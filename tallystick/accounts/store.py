@@ -18,9 +18,9 @@ INSERT: Final = """
 INSERT INTO accounts (account_id, external_id, name, email, currency, timezone, country, locale,
     address, tax_number, tax_name, tax_percent, payment_due_days, autopay, test_clock_id,
     created_at, region, city, postal_code, issuer_id, purchase_order, memo, custom_fields,
-    grace_hours)
+    grace_hours, minimum_amount_minor)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-    $20, $21, $22, $23, $24)
+    $20, $21, $22, $23, $24, $25)
 ON CONFLICT (external_id) DO NOTHING RETURNING account_id
 """
 EXTERNAL_ID_TAKEN: Final = """
@@ -30,7 +30,8 @@ UPDATE: Final = """
 UPDATE accounts SET external_id = $2, name = $3, email = $4, timezone = $5, country = $6,
     locale = $7, address = $8, tax_number = $9, tax_name = $10, tax_percent = $11,
     payment_due_days = $12, region = $13, city = $14, postal_code = $15,
-    issuer_id = $16, purchase_order = $17, memo = $18, custom_fields = $19, grace_hours = $20
+    issuer_id = $16, purchase_order = $17, memo = $18, custom_fields = $19, grace_hours = $20,
+    minimum_amount_minor = $21
 WHERE account_id = $1
 """
 SET_AUTOPAY: Final = "UPDATE accounts SET autopay = $2 WHERE account_id = $1 RETURNING *"
@@ -195,6 +196,7 @@ def _terms(account: Account) -> tuple[UUID | str | int | None, ...]:
         account.memo,
         fields,
         account.grace_hours,
+        account.minimum_amount_minor,
     )
 
 

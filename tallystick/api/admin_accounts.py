@@ -52,6 +52,7 @@ class AccountAnswer(msgspec.Struct, frozen=True, kw_only=True):
     tax_percent: str | None
     payment_due_days: int | None
     grace_hours: int | None
+    minimum_amount_cents: int | None
     issuer: str | None
     purchase_order: str | None
     memo: str | None
@@ -72,7 +73,8 @@ class AccountList(msgspec.Struct, frozen=True):
 class AccountBody(Body, frozen=True, kw_only=True):
     """An account to be made; its currency never changes.
 
-    What is left out or null is as the issuer says: the locale, `payment_due_days`, `grace_hours`.
+    What is left out or null is as the issuer says: the locale, `payment_due_days`, `grace_hours`,
+    `minimum_amount_cents` (in its currency).
     """
 
     name: fields.Line
@@ -91,6 +93,7 @@ class AccountBody(Body, frozen=True, kw_only=True):
     tax_percent: fields.Percent | UnsetType = UNSET
     payment_due_days: fields.DueDays | None = None
     grace_hours: own.GraceHours | None = None
+    minimum_amount_cents: own.MinimumAmount | None = None
     issuer: own.IssuerId | None = None
     purchase_order: own.PurchaseOrder | None = None
     memo: own.Memo | None = None
@@ -116,6 +119,7 @@ class AccountChangeBody(Body, frozen=True, kw_only=True):
     tax_percent: fields.Percent | UnsetType | None = UNSET
     payment_due_days: fields.DueDays | UnsetType | None = UNSET
     grace_hours: own.GraceHours | UnsetType | None = UNSET
+    minimum_amount_cents: own.MinimumAmount | UnsetType | None = UNSET
     issuer: own.IssuerId | UnsetType | None = UNSET
     purchase_order: own.PurchaseOrder | UnsetType | None = UNSET
     memo: own.Memo | UnsetType | None = UNSET
@@ -219,6 +223,7 @@ def account_answer(account: Account) -> AccountAnswer:
         tax_percent=None if account.tax_percent is None else str(account.tax_percent),
         payment_due_days=account.payment_due_days,
         grace_hours=account.grace_hours,
+        minimum_amount_cents=account.minimum_amount_minor,
         issuer=ids.show("issuer", account.issuer_id) if account.issuer_id else None,
         purchase_order=account.purchase_order,
         memo=account.memo,
@@ -237,6 +242,8 @@ def _read(told: dict[str, Any]) -> dict[str, Any]:
         rest["issuer_id"] = ids.parse("issuer", named) if isinstance(named, str) else named
     if told.get("custom_fields", UNSET) is not UNSET:
         rest["custom_fields"] = own.custom_fields(told["custom_fields"])
+    if "minimum_amount_cents" in rest:
+        rest["minimum_amount_minor"] = rest.pop("minimum_amount_cents")
     return _with_percent(rest)
 
 

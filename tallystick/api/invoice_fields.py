@@ -11,6 +11,7 @@ from tallystick.accounts.invoice_terms import (
     LABEL_LENGTH_MAX,
     LINES,
     MEMO_LENGTH_MAX,
+    MINIMUM_AMOUNT_MINOR_MAX,
     PURCHASE_ORDER_LENGTH_MAX,
     VALUE_LENGTH_MAX,
 )
@@ -30,6 +31,16 @@ IssuerId = Annotated[str, typeid("iss")]
 PurchaseOrder = Annotated[str, line(PURCHASE_ORDER_LENGTH_MAX)]
 Memo = Annotated[str, _text(MEMO_LENGTH_MAX)]
 Instructions = Annotated[str, _text(INSTRUCTIONS_LENGTH_MAX)]
+MinimumAmount = Annotated[
+    int,
+    Meta(
+        extra_json_schema={
+            "minimum": 0,
+            "maximum": MINIMUM_AMOUNT_MINOR_MAX,
+            "description": "The least that an invoice in its currency asks for, in minor units.",
+        }
+    ),
+]
 GraceHours = Annotated[
     int,
     Meta(

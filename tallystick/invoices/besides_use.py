@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from tallystick.accounts.model import Account
@@ -16,6 +17,7 @@ from tallystick.invoices.usage_changes import settle_usage_change
 from tallystick.issuers import service as issuers
 from tallystick.issuers.model import Issuer
 from tallystick.kernel.db import Connection
+from tallystick.money.amount import Money
 
 
 async def lock_besides(
@@ -64,7 +66,8 @@ def _of_each(
     for one in open_:
         left.setdefault((one.account_id, one.kind), []).append(one.adjustment)
     found: dict[UUID, Besides] = {}
-    for account_id in (account.account_id for account in accounts):
+    for account in accounts:
+        account_id = account.account_id
         changed, issuer = late.get(account_id), issued_by.get(account_id)
         found[account_id] = Besides(
             coupons=coupons.get(account_id, ()),
@@ -72,7 +75,16 @@ def _of_each(
             credit=tuple(left.get((account_id, "credit"), ())),
             late=changed.lines if changed else (),
             changes=changed.changes if changed else (),
-            minimum_amounts=issuer.minimum_amounts if issuer else {},
+            minimum_amounts=_minimums(account, issuer),
             skips_zero=issuer is not None and issuer.zero_rule == "skip",
         )
     return found
+
+
+def _minimums(account: Account, issuer: Issuer | None) -> Mapping[str, Decimal]:
+    """Return what the issuer asks for; in the account's currency, what the account says."""
+    said = issuer.minimum_amounts if issuer else {}
+    own = account.minimum_amount_minor
+    if own is None:
+        return said
+    return {**said, account.currency: Money(own, account.currency).to_decimal()}

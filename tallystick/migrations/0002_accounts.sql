@@ -92,6 +92,8 @@ CREATE TABLE accounts (
     -- NULL: as the issuer says; likewise `grace_hours`.
     payment_due_days integer CHECK (payment_due_days BETWEEN 0 AND 365),
     grace_hours integer CHECK (grace_hours BETWEEN 0 AND 2160),
+    -- The least that an invoice in its currency asks for; NULL: as the issuer says.
+    minimum_amount_minor bigint CHECK (minimum_amount_minor >= 0),
     -- What its invoices say: [{label, value}] are the custom fields.
     purchase_order text,
     memo text,

@@ -946,6 +946,7 @@ CREATE TABLE public.accounts (
     tax_percent numeric,
     payment_due_days integer,
     grace_hours integer,
+    minimum_amount_minor bigint,
     purchase_order text,
     memo text,
     custom_fields jsonb DEFAULT '[]'::jsonb NOT NULL,
@@ -957,6 +958,7 @@ CREATE TABLE public.accounts (
     CONSTRAINT accounts_country_check CHECK (((country)::text = upper((country)::text))),
     CONSTRAINT accounts_currency_check CHECK (((currency)::text = upper((currency)::text))),
     CONSTRAINT accounts_grace_hours_check CHECK (((grace_hours >= 0) AND (grace_hours <= 2160))),
+    CONSTRAINT accounts_minimum_amount_minor_check CHECK ((minimum_amount_minor >= 0)),
     CONSTRAINT accounts_payment_due_days_check CHECK (((payment_due_days >= 0) AND (payment_due_days <= 365))),
     CONSTRAINT accounts_region_check CHECK ((region ~ '^[A-Z0-9]{1,3}$'::text)),
     CONSTRAINT accounts_tax_percent_check CHECK (((tax_percent >= (0)::numeric) AND (tax_percent <= (100)::numeric)))

@@ -103,6 +103,7 @@ async def test_an_account_is_made_read_found_and_changed(
         ({"payment_due_days": 366}, "payment_due_days", "out_of_range"),
         ({"payment_due_days": 10**30}, "payment_due_days", "out_of_range"),
         ({"payment_due_days": "14"}, "payment_due_days", "invalid"),
+        ({"minimum_amount_cents": -1}, "minimum_amount_cents", "out_of_range"),
         ({"test_clock_id": "x"}, "test_clock_id", "unknown_field"),
         ({"id": "acct_x"}, "id", "unknown_field"),
     ],

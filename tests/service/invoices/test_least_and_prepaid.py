@@ -61,6 +61,19 @@ async def test_too_little_is_carried_until_it_is_enough(world: World) -> None:
     assert kinds == ["subscription", "adjustment"]
 
 
+@pytest.mark.parametrize(("own", "billed"), [(1000, [0, 1000, 0]), (0, [500, 500, 500])])
+async def test_what_the_account_says_comes_before_what_its_issuer_says(
+    world: World, own: int, billed: list[int]
+) -> None:
+    await told(world, {"EUR": Decimal(12)})
+    account = await world.account(minimum_amount_minor=own)
+    fee = FlatPrice(currency="EUR", code="fee", amount=Decimal(5))
+    await world.subscribe(account, await world.plan([fee]))
+    world.wall = APRIL
+    await world.bill(APRIL)
+    assert asked(await world.invoices(account)) == billed
+
+
 async def test_nothing_is_carried_beyond_the_last_invoice(world: World) -> None:
     await told(world, {"EUR": Decimal(100)})
     account = await world.account()
