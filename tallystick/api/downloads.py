@@ -1,4 +1,4 @@
-"""Documents as files: an invoice as PDF and as e-invoice, a payment's receipt."""
+"""Documents as files: invoices and credit notes as PDF and e-invoice, a payment's receipt."""
 
 import re
 from typing import Any, Final, Literal
@@ -8,8 +8,8 @@ from litestar import Request, Response, get
 from tallystick.accounts.model import Account
 from tallystick.api.conditional import etag_matches
 from tallystick.api.services import Services
-from tallystick.credit_notes.service import note_document
-from tallystick.documents.files import PDF, XML, Form, Printable, drawn
+from tallystick.credit_notes.files import note_file
+from tallystick.documents.files import PDF, XML, DocumentFile, Form
 from tallystick.invoices import service as invoices
 from tallystick.invoices.files import invoice_file, invoice_file_etag
 from tallystick.kernel import ids
@@ -88,6 +88,26 @@ async def read_receipt(
 
 
 @get(
+    "/credit-notes/{credit_note_id:str}/pdf",
+    opt={**READ, "responses": PDF_ANSWERS},
+    tags=["Credit notes"],
+    summary="A credit note as PDF",
+)
+async def read_note_pdf(
+    credit_note_id: str,
+    request: _Request,
+    services: Services,
+    account: Account,
+    format: Literal["pdf", "facturx"] = "pdf",  # noqa: A002 - the name of the parameter
+) -> Response[bytes]:
+    """Return the PDF; with `If-None-Match` and nothing changed, 304.
+
+    A void note is marked so. `facturx` has its XML by EN 16931 (type 381) in it.
+    """
+    return await _note(credit_note_id, request, services, account, format)
+
+
+@get(
     "/credit-notes/{credit_note_id:str}/xml",
     opt={**READ, "responses": XML_ANSWERS},
     tags=["Credit notes"],
@@ -102,13 +122,7 @@ async def read_note_xml(
     format: Literal["cii", "ubl", "peppol"] = "cii",  # noqa: A002 - the name of the parameter
 ) -> Response[bytes]:
     """Return the credit note by EN 16931 (type 381), as invoices are; it names its invoice."""
-    wanted = ids.parse("credit_note", credit_note_id)
-    async with services.db.transaction(account_scope(account.account_id)) as conn:
-        document = await note_document(conn, account.account_id, wanted)
-    file = await drawn(Printable(document, None, format), None)
-    if _is_known(request, file.etag):
-        return _not_modified(file.etag)
-    return _answer(file.content, file.etag, XML, f"{document.number}.xml")
+    return await _note(credit_note_id, request, services, account, format)
 
 
 async def _invoice(
@@ -122,8 +136,22 @@ async def _invoice(
     file = await invoice_file(services.db, account.account_id, wanted, form)
     async with services.db.transaction(account_scope(account.account_id)) as conn:
         invoice = await invoices.get_invoice(conn, account.account_id, wanted)
+    return _in_form(file, form, invoice.number or invoice_id)
+
+
+async def _note(
+    credit_note_id: str, request: _Request, services: Services, account: Account, form: Form
+) -> Response[bytes]:
+    wanted = ids.parse("credit_note", credit_note_id)
+    found = await note_file(services.db, account.account_id, wanted, form)
+    if _is_known(request, found.file.etag):
+        return _not_modified(found.file.etag)
+    return _in_form(found.file, form, found.number)
+
+
+def _in_form(file: DocumentFile, form: Form, number: str) -> Response[bytes]:
     is_page = form in ("pdf", "facturx")
-    name = f"{invoice.number}.{'pdf' if is_page else 'xml'}"
+    name = f"{number}.{'pdf' if is_page else 'xml'}"
     return _answer(file.content, file.etag, PDF if is_page else XML, name)
 
 
@@ -143,4 +171,4 @@ def _answer(content: bytes, etag: str, media_type: str, name: str) -> Response[b
     return Response(content, media_type=media_type, headers=headers)
 
 
-ACCOUNT_ROUTES: Final = (read_pdf, read_xml, read_note_xml, read_receipt)
+ACCOUNT_ROUTES: Final = (read_pdf, read_xml, read_note_pdf, read_note_xml, read_receipt)

@@ -39,7 +39,7 @@ class DocumentFile(msgspec.Struct, frozen=True):
 
 
 class Printable(msgspec.Struct, frozen=True):
-    """All that a file is made of. A credit note has no payment."""
+    """All that a file is made of. A credit note has no payment but that it is void."""
 
     document: InvoiceDocument
     payment: PaymentState | None

@@ -13,7 +13,7 @@ _MARKED: Final = ("paid", "void", "uncollectible")
 
 
 def mark(sheet: Sheet) -> str | None:
-    """Return the stamp of an invoice's payment state; one that is open has none."""
+    """Return the stamp: void, or an invoice's payment state; one that is open has none."""
     payment = sheet.payment
     if payment is None:
         return None
@@ -33,7 +33,8 @@ def headline(sheet: Sheet) -> str:
     if payment is None:
         return words["headline_credited"].format(amount=total, date=write.day(sheet.dated_on))
     if payment.status == "void":
-        return words["headline_void"]
+        is_credit = sheet.document.kind == "credit_note"
+        return words["mark_void" if is_credit else "headline_void"]
     if payment.status == "paid" and payment.paid_on:
         return words["headline_paid"].format(amount=total, date=write.day(payment.paid_on))
     if sheet.due_minor <= 0:
@@ -54,7 +55,7 @@ def totals(sheet: Sheet) -> Iterator[View]:
     yield _row(sheet, label, sheet.payable_minor, "due" if is_credit else "total")
     if sheet.receipt:
         yield _row(sheet, words["paid_now"], sheet.receipt.amount_minor, "due")
-    elif sheet.payment:
+    elif sheet.payment and not is_credit:
         if sheet.payment.paid_minor:
             yield _row(sheet, words["amount_paid"], -sheet.payment.paid_minor)
         if sheet.payment.credited_minor:
@@ -95,7 +96,8 @@ def _payment_lines(sheet: Sheet) -> Iterator[str]:
     """Yield how it was paid, or how to pay what is still due."""
     words, write, document = sheet.words, sheet.write, sheet.document
     if document.kind == "credit_note":
-        yield words["credit_applied"]
+        if sheet.payment is None:
+            yield words["credit_applied"]
         return
     if sheet.payment and sheet.payment.paid_on:
         yield _was_paid(sheet.payment, sheet)

@@ -84,6 +84,20 @@ CREATE TABLE credit_note_taxes (
 CALL protect_tenant_table('credit_note_taxes');
 CALL make_append_only('credit_note_taxes');
 
+-- Drawn on first read; `source` is the hash of what it was drawn from.
+CREATE TABLE credit_note_files (
+    account_id uuid NOT NULL,
+    credit_note_id uuid NOT NULL,
+    form text NOT NULL CHECK (form IN ('pdf', 'facturx', 'cii', 'ubl', 'peppol')),
+    source bytea NOT NULL,
+    etag text NOT NULL,
+    content bytea NOT NULL,
+    PRIMARY KEY (account_id, credit_note_id, form),
+    FOREIGN KEY (account_id, credit_note_id) REFERENCES credit_notes
+);
+ALTER TABLE credit_note_files ALTER COLUMN content SET STORAGE EXTERNAL;
+CALL protect_tenant_table('credit_note_files');
+
 -- What notes took of each line so far: never more than the line, whoever writes at the same time.
 CREATE TABLE credited_lines (
     account_id uuid NOT NULL,

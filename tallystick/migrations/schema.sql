@@ -1164,6 +1164,16 @@ CREATE TABLE public.credit_grants (
     CONSTRAINT credit_grants_source_check CHECK ((source = ANY (ARRAY['plan'::text, 'purchase'::text, 'promotion'::text, 'manual'::text, 'refund'::text, 'transfer'::text])))
 )
 WITH (fillfactor='50');
+CREATE TABLE public.credit_note_files (
+    account_id uuid NOT NULL,
+    credit_note_id uuid NOT NULL,
+    form text NOT NULL,
+    source bytea NOT NULL,
+    etag text NOT NULL,
+    content bytea NOT NULL,
+    CONSTRAINT credit_note_files_form_check CHECK ((form = ANY (ARRAY['pdf'::text, 'facturx'::text, 'cii'::text, 'ubl'::text, 'peppol'::text])))
+);
+ALTER TABLE ONLY public.credit_note_files ALTER COLUMN content SET STORAGE EXTERNAL;
 CREATE TABLE public.credit_note_lines (
     account_id uuid NOT NULL,
     credit_note_id uuid NOT NULL,
@@ -2529,6 +2539,8 @@ ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_account_id_idempotency_key_key UNIQUE (account_id, idempotency_key);
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_pkey PRIMARY KEY (account_id, credit_grant_id);
+ALTER TABLE ONLY public.credit_note_files
+    ADD CONSTRAINT credit_note_files_pkey PRIMARY KEY (account_id, credit_note_id, form);
 ALTER TABLE ONLY public.credit_note_lines
     ADD CONSTRAINT credit_note_lines_pkey PRIMARY KEY (account_id, credit_note_id, invoice_line_id);
 ALTER TABLE ONLY public.credit_note_taxes
@@ -3067,6 +3079,8 @@ ALTER TABLE ONLY public.credit_cost_overrides
     ADD CONSTRAINT credit_cost_overrides_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.credit_grants
     ADD CONSTRAINT credit_grants_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.credit_note_files
+    ADD CONSTRAINT credit_note_files_account_id_credit_note_id_fkey FOREIGN KEY (account_id, credit_note_id) REFERENCES public.credit_notes(account_id, credit_note_id);
 ALTER TABLE ONLY public.credit_note_lines
     ADD CONSTRAINT credit_note_lines_account_id_credit_note_id_fkey FOREIGN KEY (account_id, credit_note_id) REFERENCES public.credit_notes(account_id, credit_note_id);
 ALTER TABLE ONLY public.credit_note_lines
@@ -3219,6 +3233,7 @@ ALTER TABLE public.credit_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_allocations ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_cost_overrides ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_grants ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.credit_note_files ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_note_lines ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_note_taxes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_notes ENABLE ROW LEVEL SECURITY;
@@ -3261,6 +3276,7 @@ CREATE POLICY own_rows ON public.credit_accounts TO tallystick_account USING ((a
 CREATE POLICY own_rows ON public.credit_allocations TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_cost_overrides TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_grants TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.credit_note_files TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_note_lines TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_note_taxes TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_notes TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3410,6 +3426,9 @@ GRANT SELECT,INSERT ON TABLE public.credit_costs TO tallystick_writer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_grants TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_grants TO tallystick_writer;
 GRANT SELECT ON TABLE public.credit_grants TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_note_files TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.credit_note_files TO tallystick_writer;
+GRANT SELECT ON TABLE public.credit_note_files TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.credit_note_lines TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.credit_note_lines TO tallystick_writer;
 GRANT SELECT ON TABLE public.credit_note_lines TO tallystick_staff;

@@ -129,6 +129,28 @@ async def test_a_refunded_purchase_loses_its_unspent_share_once(teller: Teller) 
     assert teller.shop.fields(problem)[0][0] == "amount_cents"
 
 
+async def test_a_note_of_a_paid_purchase_takes_unspent_credits_back_once(teller: Teller) -> None:
+    invoice = await buy(teller, (await package(teller))["id"])
+    path = f"{ADMIN}/billing/invoices/{invoice['id']}/credit-notes"
+    whole = {"reason": "order_change", "rest": "refund"}
+    teller.shop.refused(await teller.staff.post(path, json=whole), 409, "credit_purchase_unpaid")
+    await pay(teller, invoice["id"])
+    await teller.post("/credits/deduct", {"operation": "write", "credits": "100"})
+    line = (await teller.get(f"/invoices/{invoice['id']}"))["lines"][0]["id"]
+    half = whole | {"lines": [{"line": line, "amount_cents": invoice["amount_due_cents"] // 2}]}
+    key = {"Idempotency-Key": uuid4().hex}
+    made = [await teller.staff.post(path, json=half, headers=key) for _ in range(2)]
+    assert made[0].status_code == 201, made[0].text
+    assert made[0].json() == made[1].json()
+    assert (await teller.get("/credits/balance"))["credits"] == 150
+    rest = await teller.staff.post(path, json=whole)
+    assert rest.json()["refund_cents"] == made[0].json()["refund_cents"]
+    assert (await teller.get("/credits/balance"))["credits"] == 0
+    teller.shop.refused(await teller.staff.post(path, json=whole), 409, "credit_note_empty")
+    void = f"{ADMIN}/billing/credit-notes/{rest.json()['id']}/void"
+    teller.shop.refused(await teller.staff.post(void), 409, "credit_note_used")
+
+
 async def test_staff_move_credits_to_another_account(teller: Teller, shop: "Shop") -> None:
     other = Teller(shop, await shop.tenant())
     await teller.give("3", expires_at=FAR)

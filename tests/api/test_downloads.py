@@ -198,3 +198,46 @@ async def test_a_note_says_what_it_lacks(shop: "Shop") -> None:
     answer = await client.get(f"{BILLING}/credit-notes/{note['id']}/xml")
     problem = shop.refused(answer, 409, "einvoice_data_missing")
     assert "seller.country" in {error["field"] for error in problem["errors"]}
+
+
+async def test_a_note_is_a_page_with_its_xml_in_it_and_kept(
+    shop: "Shop", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, invoice = await billed_from_france(shop)
+    note = await note_of(shop, invoice)
+    path = f"{BILLING}/credit-notes/{note['id']}/pdf"
+    hybrid = await client.get(f"{path}?format=facturx")
+    assert hybrid.status_code == 200, hybrid.text
+    (inside,) = pypdf.PdfReader(io.BytesIO(hybrid.content)).attachments["factur-x.xml"]
+    assert b"TypeCode>381<" in inside
+    assert b"BuyerReference>PO-7<" in inside
+    page = await client.get(path)
+    monkeypatch.setattr("tallystick.credit_notes.files.drawn", None)
+    assert (await client.get(path)).content == page.content != hybrid.content
+    assert (await client.get(f"{path}?format=facturx")).headers["etag"] == hybrid.headers["etag"]
+
+
+async def test_a_void_note_bears_its_mark(shop: "Shop") -> None:
+    client, invoice = await billed_from_france(shop)
+    note = await note_of(shop, invoice)
+    path = f"{BILLING}/credit-notes/{note['id']}/pdf"
+    before = await client.get(path)
+    finance = shop.with_key(shop.house_keys["admin"])
+    await finance.post(f"/api/v1/admin/billing/credit-notes/{note['id']}/void")
+    after = await client.get(path, headers={"If-None-Match": before.headers["etag"]})
+    assert after.status_code == 200
+    text = pypdf.PdfReader(io.BytesIO(after.content)).pages[0].extract_text()
+    assert "VOID" in text
+    assert "nothing to pay" not in text
+    assert "VOID" not in pypdf.PdfReader(io.BytesIO(before.content)).pages[0].extract_text()
+
+
+async def test_a_void_invoice_bears_its_mark(shop: "Shop") -> None:
+    tenant, invoice = await shop.billed()
+    finance = shop.with_key(shop.house_keys["admin"])
+    path = f"/api/v1/admin/accounts/{tenant.id}/invoices/{invoice['id']}/void"
+    voided = await finance.post(path, json={"reason": "billed by mistake", "rebill": False})
+    assert voided.status_code == 200, voided.text
+    client = shop.with_key(tenant.keys["billing:read"])
+    page = await client.get(f"{BILLING}/invoices/{invoice['id']}/pdf")
+    assert "VOID" in pypdf.PdfReader(io.BytesIO(page.content)).pages[0].extract_text()

@@ -40,7 +40,7 @@ def einvoice_of(document: InvoiceDocument, profile: Profile = "en16931") -> EInv
         currency=document.currency,
         decimals=currency(document.currency).exponent,
         note=document.memo,
-        buyer_reference=document.buyer_reference,
+        buyer_reference=document.buyer_reference or document.purchase_order,
         purchase_order=document.purchase_order,
         refers_to=document.refers_to,
         seller=party_of(document.seller, is_subject=is_subject),

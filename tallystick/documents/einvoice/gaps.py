@@ -45,7 +45,9 @@ def _gaps(document: InvoiceDocument) -> Iterator[FieldError]:
     decimals = currency(document.currency).exponent
     if decimals > DECIMALS_MAX and _has_third_decimal(document, 10 ** (decimals - DECIMALS_MAX)):
         yield FieldError(
-            "currency", "too_many_decimals", "has amounts of three decimals; EN 16931 takes two"
+            "currency",
+            "too_many_decimals",
+            "has amounts of three decimals; EN 16931 takes two, so this document can only be a PDF",
         )
 
 

@@ -231,6 +231,7 @@ NOT_AUDITED = {
     "credit_note_lines", "credit_note_taxes", "credit_usage_log", "credited_lines",
     "credited_taxes", "customer_credit_uses", "gateway_renewals", "idempotency_keys",
     "invoice_adjustment_uses", "invoice_bills", "invoice_closings", "invoice_files",
+    "credit_note_files",
     "invoice_lines", "invoice_usage_changes", "lago_comparisons", "lago_differences", "lago_marks",
     "lago_outbox", "lago_refused", "lago_sync", "logos", "number_series", "outbox", "outbox_done",
     "plan_migration_rows", "schema_migrations",
