@@ -4,13 +4,14 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
 
 from tallystick.app import ServerApp, open_services, open_usage
 from tallystick.issuers.checks import missing_parts
+from tallystick.issuers.model import Issuer
 from tallystick.issuers.service import list_issuers
 from tallystick.kernel.clock import system_clock
 from tallystick.kernel.db import STAFF, open_database
@@ -21,6 +22,9 @@ from tallystick.kernel.migrate import migrate, missing_count
 from tallystick.lago_sync.client import lago_of
 from tallystick.metering.clickhouse_client import open_clickhouse
 from tallystick.settings import Settings, problems
+from tallystick.taxes import service as taxes
+from tallystick.taxes.model import TaxRate
+from tallystick.taxes.rules import places_without_rate
 from tallystick.work import worker_of
 
 LISTEN_BACKLOG = 2048
@@ -101,20 +105,41 @@ async def find_problems(settings: Settings) -> tuple[str, ...]:
 
 
 async def find_hints(settings: Settings) -> tuple[str, ...]:
-    """Return what works, and ought to be better: an issuer whose invoices do not say enough."""
+    """Return what works, and ought to be better.
+
+    No issuer whose invoices say enough; an issuer registered for a tax whose rate is missing, so
+    that its invoices wait.
+    """
     if not settings.database_url:
         return ()
     db = await open_database(settings.database_url, connections_max=1)
     try:
         async with db.transaction(STAFF) as conn:
             known = await list_issuers(conn)
+            rates = await taxes.list_rates(conn, day=system_clock().date())
     finally:
         await db.close()
     standing = [one for one in known if one.retired_at is None]
+    return (*_incomplete(standing), *_untaxed(standing, rates))
+
+
+def _incomplete(standing: Sequence[Issuer]) -> Iterator[str]:
     if any(not missing_parts(one) for one in standing):
-        return ()
+        return
     missing = ", ".join(missing_parts(standing[0])) if standing else "everything"
-    return (f"No issuer is complete: invoices lack {missing}; see /api/v1/admin/issuers.",)
+    yield f"No issuer is complete: invoices lack {missing}; see /api/v1/admin/issuers."
+
+
+def _untaxed(standing: Sequence[Issuer], rates: Sequence[TaxRate]) -> Iterator[str]:
+    today = system_clock().date()
+    for issuer in standing:
+        places = places_without_rate(taxes.seller_of(issuer), rates, today)
+        if places:
+            yield (
+                f"Issuer {issuer.code} is registered for taxes whose rates are missing:"
+                f" {', '.join(map(str, places))}. Invoices to buyers there wait for them; run"
+                " `tallystick taxes load`, or add them at /api/v1/admin/tax-rates."
+            )
 
 
 async def make_usage_tables(url: str) -> None:

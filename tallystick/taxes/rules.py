@@ -4,7 +4,7 @@ The places of supply are those of services (Directive 2006/112/EC, articles 44, 
 The rules read rates, and know none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -107,6 +107,26 @@ def taxing_place(seller: Seller, buyer: Buyer) -> Place | None:
         return Place(buyer.country, buyer.region)
     is_eu_seller = seller.country in EU_COUNTRIES and seller.tax_number is not None
     return Place(seller.country, seller.region) if is_eu_seller and seller.country else None
+
+
+def places_without_rate(seller: Seller, rates: Collection[TaxRate], on: date) -> tuple[Place, ...]:
+    """Return where a seller has to charge a tax whose standard rate on a day nobody has told.
+
+    Of the One-Stop Shop: the member states that lack one. What is sold there is not invoiced until
+    the rate is known (`tax_rate_missing`).
+    """
+    known = {
+        Place(one.country, one.region)
+        for one in rates
+        if one.tax_code == STANDARD and one.holds_on(on)
+    }
+    wanted = {
+        place
+        for one in seller.places
+        for place in ([Place(code) for code in EU_COUNTRIES] if one == Place(EU_SCHEME) else [one])
+        if place.region is not None or place.country not in WITHOUT_NATIONAL_TAX
+    }
+    return tuple(sorted(wanted - known, key=str))
 
 
 def _is_reverse_charged(seller: Seller, buyer: Buyer) -> bool:

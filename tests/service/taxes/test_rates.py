@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -16,6 +17,8 @@ from tallystick.issuers.model import TaxRegistration
 from tallystick.kernel.db import STAFF, WRITER, Database, account_scope
 from tallystick.kernel.errors import BadInput, Conflict, NotFound
 from tallystick.kernel.ids import new_id
+from tallystick.processes import find_hints
+from tallystick.settings import Settings
 from tallystick.taxes import service
 from tallystick.taxes.model import NO_TAXES, NewExemption, NewTaxRate, Place, TaxRate
 
@@ -206,3 +209,18 @@ async def test_the_terms_are_those_of_the_issuer_the_places_and_the_account(
     assert terms.seller.places == (Place("FR"), Place("EU"))
     assert list(terms.rates) == ["FI"]
     assert [one.reason for one in terms.exemptions[account.account_id]] == ["Embassy"]
+
+
+async def test_check_names_the_places_whose_rate_an_issuer_lacks(
+    db: Database, dsn: str, now: datetime, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path, database_url=dsn)
+    async with db.transaction(WRITER) as conn:
+        made = await issuers.follow_settings(conn, Party("S", ("Main Street",)), now)
+        told = {"country": "FI", "vat_number": "FI20774740"}
+        await issuers.change_issuer(conn, made.issuer_id, told)
+    (hint,) = await find_hints(settings)
+    assert "Issuer MAIN" in hint
+    assert "missing: FI." in hint
+    await add(db, now)
+    assert await find_hints(settings) == ()

@@ -17,7 +17,7 @@ from tallystick.taxes.model import (
     TaxRate,
     TaxTerms,
 )
-from tallystick.taxes.rules import OUTSIDE_EU, REVERSE_CHARGE, determine
+from tallystick.taxes.rules import OUTSIDE_EU, REVERSE_CHARGE, determine, places_without_rate
 
 MADE = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -210,3 +210,27 @@ def test_nobody_is_freed_of_what_is_not_charged() -> None:
     assert told(IN_NEW_YORK, Buyer(country="US", region="TX", exemptions=(freed,))) == []
     german = Buyer(country="DE", tax_number=GERMAN_NUMBER, exemptions=(freed,))
     assert told(FRENCH, german) == ["VAT 0 AE"]
+
+
+def missing(seller: Seller, on: date = date(2026, 1, 1)) -> list[str]:
+    return [str(place) for place in places_without_rate(seller, RATES, on)]
+
+
+def test_places_are_named_whose_rate_nobody_has_told() -> None:
+    assert missing(FRENCH) == missing(Seller()) == []
+    assert missing(Seller(country="CH", tax_number="CHE-1")) == ["CH"]
+    abroad = (Place("US", "NY"), Place("US", "CA"), Place("CA", "QC"), Place("CA", "AB"))
+    assert missing(Seller(country="US", tax_number="1", registrations=abroad)) == [
+        "CA-AB", "US-CA",
+    ]  # fmt: skip
+
+
+def test_a_rate_that_has_ended_is_none() -> None:
+    finnish = Seller(country="FI", tax_number="FI1")
+    assert (missing(finnish), missing(finnish, date(2019, 1, 1))) == ([], ["FI"])
+
+
+def test_the_one_stop_shop_wants_the_rates_of_all_member_states() -> None:
+    found = missing(IN_ONE_STOP_SHOP)
+    assert {"ES", "IT"} <= {*found}
+    assert not {"FR", "DE", "EU"} & {*found}
