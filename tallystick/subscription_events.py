@@ -4,6 +4,7 @@ from uuid import UUID
 
 import msgspec
 
+from tallystick.credit_notes.remainders import pay_remainders_back
 from tallystick.invoices import service as invoices
 from tallystick.invoices.events import InvoiceClosed, InvoiceFinalized, InvoicePaid
 from tallystick.kernel.clock import Clock, account_now
@@ -35,6 +36,12 @@ class SubscriptionEvents:
         """Note when the invoice has to be paid."""
         told = msgspec.json.decode(event.payload, type=InvoiceFinalized)
         await self._look_at_invoice(event.account_id, told.invoice_id)
+
+    async def on_ended(self, event: Event) -> None:
+        """Pay back what was paid ahead and is not used, where the subscription asks for that."""
+        async with self._db.transaction(WRITER) as conn:
+            now = await account_now(conn, event.account_id, self._clock())
+            await pay_remainders_back(conn, event.account_id, now)
 
     async def on_invoice_closed(self, event: Event) -> None:
         """See whether the subscription is behind still, where an invoice is void or given up."""

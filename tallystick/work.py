@@ -55,6 +55,7 @@ from tallystick.subscription_events import SubscriptionEvents
 from tallystick.subscription_standing import Standings
 from tallystick.subscriptions.events import (
     SUBSCRIPTION_CHANGED,
+    SUBSCRIPTION_ENDED,
     SUBSCRIPTION_RENEWED,
     SUBSCRIPTION_STARTED,
 )
@@ -198,6 +199,7 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
         SUBSCRIPTION_STARTED: giver.on_period_began,
         SUBSCRIPTION_RENEWED: giver.on_period_began,
         SUBSCRIPTION_CHANGED: on_subscription_changed,
+        SUBSCRIPTION_ENDED: standing.on_ended,
         CREDITS_TOP_UP_DUE: giver.on_top_up_due,
         PAYMENT_METHOD_SAVED: autopay.on_method_saved,
         PAYMENT_METHOD_REMOVED: on_method_removed,

@@ -169,17 +169,23 @@ async def note_document(
     return decode(stored)
 
 
+async def what_is_left(conn: Connection, invoice: Invoice) -> Left:
+    """Return an issued invoice with what its notes took; raises Conflict for a draft."""
+    account_id, invoice_id = invoice.account_id, invoice.invoice_id
+    return left_of(
+        invoice.lines,
+        await crediting.frozen_document(conn, account_id, invoice_id),
+        await store.taken_lines(conn, account_id, invoice_id),
+        await store.taken_taxes(conn, account_id, invoice_id),
+    )
+
+
 async def _plan(conn: Connection, invoice: Invoice, new: NewNote, at: datetime) -> _Plan:
     account_id, invoice_id = invoice.account_id, invoice.invoice_id
     if len(new.text) > TEXT_LENGTH_MAX:
         raise BadInput.field("text", "length", f"has at most {TEXT_LENGTH_MAX} characters")
     document = await crediting.frozen_document(conn, account_id, invoice_id)
-    left = left_of(
-        invoice.lines,
-        document,
-        await store.taken_lines(conn, account_id, invoice_id),
-        await store.taken_taxes(conn, account_id, invoice_id),
-    )
+    left = await what_is_left(conn, invoice)
     shares = shares_of(left, all_left(left) if new.takes is None else new.takes)
     total = shares.subtotal + shares.tax
     if total <= 0:

@@ -22,6 +22,16 @@ WHERE a.account_id = ANY ($1::uuid[]) AND a.left_minor > 0 AND a.kind IN ('credi
 ORDER BY a.account_id, a.created_at, a.invoice_id
 """
 LOCK_OPEN: Final = f"{OPEN} FOR NO KEY UPDATE OF a"
+LOCK_REFUNDS: Final = """
+SELECT a.invoice_id, i.number, a.left_minor, a.currency::text AS currency
+FROM invoice_adjustments a JOIN invoices i USING (account_id, invoice_id)
+WHERE a.account_id = $1 AND a.left_minor > 0 AND a.kind = 'refund'
+ORDER BY a.created_at, a.invoice_id FOR NO KEY UPDATE OF a
+"""
+TAKE: Final = """
+UPDATE invoice_adjustments SET left_minor = left_minor - $3
+WHERE account_id = $1 AND invoice_id = $2
+"""
 USE: Final = """
 WITH used AS (
     INSERT INTO invoice_adjustment_uses (account_id, invoice_id, source_invoice_id, amount_minor)
@@ -61,6 +71,16 @@ async def open_adjustments(
     """Return what later invoices of these accounts take off or bill, oldest first."""
     rows = await conn.fetch(LOCK_OPEN if lock else OPEN, list(account_ids))
     return tuple(OpenAdjustment(row["account_id"], row["kind"], _adjustment(row)) for row in rows)
+
+
+async def lock_refunds(conn: Connection, account_id: UUID) -> tuple[Adjustment, ...]:
+    """Return what invoices gave back to be paid out and no credit note has yet, oldest first."""
+    return tuple(_adjustment(row) for row in await conn.fetch(LOCK_REFUNDS, account_id))
+
+
+async def take(conn: Connection, account_id: UUID, invoice_id: UUID, minor: int) -> None:
+    """Note that so much of what an invoice gave back stands on credit notes now."""
+    await conn.execute(TAKE, account_id, invoice_id, minor)
 
 
 async def use(

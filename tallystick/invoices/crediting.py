@@ -7,7 +7,8 @@ import msgspec
 
 from tallystick.accounts import service as accounts
 from tallystick.documents.document import InvoiceDocument, decode
-from tallystick.invoices import store
+from tallystick.invoices import adjustment_store, store
+from tallystick.invoices.adjustments import Adjustment
 from tallystick.invoices.events import INVOICE_PAID, InvoicePaid
 from tallystick.invoices.lifecycle import credited, uncredited, unsettled
 from tallystick.invoices.model import Invoice, Status
@@ -99,3 +100,13 @@ async def unsettle(conn: Connection, was: Invoice, amount: Money) -> Invoice:
     after = unsettled(was, amount)
     await _save(conn, was, after)
     return after
+
+
+async def lock_remainders(conn: Connection, account_id: UUID) -> tuple[Adjustment, ...]:
+    """Return what last invoices gave back to be paid out, before tax, and lock it."""
+    return await adjustment_store.lock_refunds(conn, account_id)
+
+
+async def use_remainder(conn: Connection, account_id: UUID, invoice_id: UUID, minor: int) -> None:
+    """Note how much of what an invoice gave back stands on credit notes now."""
+    await adjustment_store.take(conn, account_id, invoice_id, minor)

@@ -17,6 +17,7 @@ from tallystick.invoices.model import Invoice
 from tallystick.invoices.service import settle as settle_invoice
 from tallystick.kernel.db import WRITER, account_scope
 from tallystick.kernel.outbox import Event, Teller
+from tallystick.money.amount import Money
 from tallystick.pricing.model import FlatPrice
 from tallystick.subscription_events import SubscriptionEvents
 from tallystick.subscriptions import changing
@@ -181,6 +182,34 @@ async def test_the_rest_may_be_refunded_or_kept(
     await settle(world, begun, day(1, 10, 12))
     rows = await world.rows("SELECT kind, left_minor FROM invoice_adjustments")
     assert [tuple(row) for row in rows] == kept
+
+
+@pytest.mark.parametrize("paid", [0, 1000, 3100])
+async def test_what_is_refunded_is_paid_back_once_by_notes_of_what_billed_it(
+    world: World, paid: int
+) -> None:
+    account = await world.account()
+    whose = account.account_id
+    begun = await begin(world, account, await plan(world, "pro", "31"), day(1, 1))
+    first = await world.invoice(account)
+    ended = day(1, 10, 12)
+    async with world.db.transaction(WRITER) as conn:
+        if paid:
+            await settle_invoice(conn, whose, first.invoice_id, Money(paid, "EUR"), day(1, 2))
+        await changing.cancel_now(conn, whose, begun.subscription_id, ended, "refund")
+    await settle(world, begun, ended)
+    for _ in range(2):
+        events = SubscriptionEvents(world.db, lambda: ended)
+        await events.on_ended(Event(whose, 1, "subscription.ended", b"{}", "", 1))
+    (note,) = await world.rows("SELECT * FROM credit_notes")
+    assert (note["invoice_id"], note["total_minor"]) == (first.invoice_id, 2100)
+    owed = 3100 - paid
+    assert note["offset_minor"] == min(owed, 2100)
+    assert note["refund_minor"] == 2100 - min(owed, 2100) <= paid
+    refunds = await world.rows("SELECT amount_minor FROM refunds")
+    assert sum(row["amount_minor"] for row in refunds) == note["refund_minor"]
+    left = await world.rows("SELECT left_minor FROM invoice_adjustments")
+    assert [row["left_minor"] for row in left] == [0]
 
 
 async def test_a_trial_is_free_and_then_bills_the_rest_of_the_period(world: World) -> None:
