@@ -17,7 +17,7 @@ from tallystick.kernel.errors import BadInput, Conflict, NotFound
 from tallystick.kernel.ids import new_id
 from tallystick.pricing.model import FlatPrice
 from tallystick.subscriptions import changing
-from tallystick.subscriptions.access import entitlement
+from tallystick.subscriptions.access_lookup import AccessLookup
 from tallystick.subscriptions.add_ons import Asked
 from tallystick.timeline.preview import Nothing, preview
 
@@ -141,8 +141,9 @@ async def test_a_preview_has_it(shop: Shop) -> None:
 async def test_its_features_are_added_to_the_plan(shop: Shop) -> None:
     added = await shop.add(day(1, 2), quantity=2)
     await shop.remove(added, day(1, 2), at=day(1, 20))
-    async with shop.world.db.transaction(account_scope(shop.on.account_id)) as conn:
-        has = [await entitlement(conn, shop.account, "projects", day(1, at)) for at in (19, 20)]
+    lookup = AccessLookup(shop.world.db)
+    has = [await lookup.find(shop.account, "projects", day(1, at)) for at in (19, 20)]
+    await lookup.close()
     assert [(one.allowed, one.value) for one in has] == [(True, "10"), (False, "0")]
 
 
