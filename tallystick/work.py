@@ -87,7 +87,7 @@ def account_kinds(services: Services) -> tuple[AccountKind, ...]:
     standing = Standings(services.db, services.seller, services.clock)
     payments = payments_kind(services.collector)
     watch = UsageWatch(services.db)
-    drafts = DraftWork(services.db, services.seller)
+    drafts = DraftWork(services.db, services.seller, late_window=services.corrections.window)
     return (
         watch.kind,
         billing.kind,

@@ -139,7 +139,14 @@ async def finalize(account_id: str, invoice_id: str, services: Services) -> Invo
     async with services.db.transaction(WRITER) as conn:
         account = await accounts.get_account(conn, whose)
         now = await account_now(conn, whose, services.clock())
-        after = await drafts.finalize(conn, account, wanted, seller=services.seller, at=now)
+        after = await drafts.finalize(
+            conn,
+            account,
+            wanted,
+            seller=services.seller,
+            at=now,
+            late_window=services.corrections.window,
+        )
     return invoice_answer(after, services.settings.public_url)
 
 

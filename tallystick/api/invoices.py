@@ -47,7 +47,8 @@ class InvoiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     `amount_due` is what it asks for: its total less what credit notes took off; nothing on a draft
     or a void one. `amount_remaining` is what is left of that after `amount_paid`.
     It bills all `subscriptions` of the account that were due together; `subscription` is the one,
-    null where it bills several, or none. Each line says which one it belongs to.
+    null where it bills several, or none. Each line says which one it belongs to. A draft becomes
+    final at `finalize_at`, null: when staff say so; until then it is shown as it would be then.
     """
 
     id: str
@@ -83,6 +84,7 @@ class InvoiceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     memo: str | None
     custom_fields: list[CustomField]
     locale: str | None
+    finalize_at: datetime | None
     lines: list[LineAnswer]
 
 
@@ -187,6 +189,7 @@ def invoice_answer(invoice: Invoice, public_url: str) -> InvoiceAnswer:
         memo=invoice.terms.memo,
         custom_fields=list(invoice.terms.custom_fields or ()),
         locale=invoice.terms.locale,
+        finalize_at=invoice.finalize_at,
         lines=[line_answer(line) for line in invoice.lines],
     )
 

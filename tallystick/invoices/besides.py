@@ -1,6 +1,7 @@
 """What an account's next invoices take besides what is due: coupons, credit, changes. Pure."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -20,7 +21,8 @@ class Besides(msgspec.Struct, frozen=True, kw_only=True):
 
     `late` are the lines of closed periods whose usage changed (`changes`). `minimum_amounts` are
     what an invoice asks for at least, by currency in major units; `skips_zero`: one over nothing
-    but lines of nothing is not issued.
+    but lines of nothing is not issued. `grace` is how long a billed period stays on a draft,
+    `written` are the lines that staff wrote on that.
     """
 
     coupons: tuple[Redemption, ...] = ()
@@ -30,6 +32,8 @@ class Besides(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[UsageChange, ...] = ()
     minimum_amounts: Mapping[str, Decimal] = {}
     skips_zero: bool = False
+    grace: timedelta = timedelta()
+    written: tuple[DraftLine, ...] = ()
 
     def least(self, currency: str) -> Money | None:
         """Return what an invoice in this currency asks for at least."""
@@ -52,6 +56,7 @@ def after(
         credit=_left(besides.credit, used),
         late=(),
         changes=(),
+        written=(),
     )
 
 

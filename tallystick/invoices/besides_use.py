@@ -12,6 +12,7 @@ from tallystick.invoices import adjustment_store
 from tallystick.invoices.adjustments import Adjustment, Kept, OpenAdjustment
 from tallystick.invoices.besides import Besides
 from tallystick.invoices.compose import Composed
+from tallystick.invoices.grace import grace_of
 from tallystick.invoices.late_usage import Late, read_late
 from tallystick.invoices.usage_changes import settle_usage_change
 from tallystick.issuers import service as issuers
@@ -34,13 +35,18 @@ async def lock_besides(
     return _of_each(accounts, coupons, open_, late, await issuers.known_issuers(conn, accounts))
 
 
-async def read_besides(conn: Connection, account: Account) -> Besides:
-    """Return the same without a lock, with what the issuer asks for: for who only shows it."""
+async def read_besides(
+    conn: Connection, account: Account, late: Mapping[UUID, Late] | None = None
+) -> Besides:
+    """Return the same without a lock, with what the issuer asks for: for who only shows it.
+
+    Usage that changed is not read: `late` is what is known of it.
+    """
     account_id = account.account_id
     coupons = await offers.open_redemptions(conn, [account_id])
     open_ = await adjustment_store.open_adjustments(conn, [account_id], lock=False)
     issuer = await issuers.known_issuers(conn, [account])
-    return _of_each([account], coupons, open_, {}, issuer)[account_id]
+    return _of_each([account], coupons, open_, late or {}, issuer)[account_id]
 
 
 async def use_besides(conn: Connection, made: Composed, invoice_id: UUID, at: datetime) -> None:
@@ -77,6 +83,7 @@ def _of_each(
             changes=changed.changes if changed else (),
             minimum_amounts=_minimums(account, issuer),
             skips_zero=issuer is not None and issuer.zero_rule == "skip",
+            grace=grace_of(account, issuer),
         )
     return found
 

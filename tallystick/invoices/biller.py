@@ -18,12 +18,14 @@ from tallystick.catalog import service as catalog
 from tallystick.catalog.currencies import priced_in
 from tallystick.catalog.model import Meter, PlanVersion
 from tallystick.documents.document import Party
-from tallystick.invoices import store, usage_fees_store
+from tallystick.invoices import period_draft_store, store, usage_fees_store
+from tallystick.invoices.besides import Besides
 from tallystick.invoices.besides_use import lock_besides, use_besides
 from tallystick.invoices.billed_fees import BilledFee
 from tallystick.invoices.compose import Bill, Composed, Failed, compose_what_can
 from tallystick.invoices.dues import FeeOf, came_of
 from tallystick.invoices.finalize import issue_all
+from tallystick.invoices.grace import parted
 from tallystick.invoices.usage_lines import metered_codes
 from tallystick.invoices.usage_totals import Used, read_totals
 from tallystick.kernel.db import Connection
@@ -70,7 +72,8 @@ class Biller:
     """Bills subscriptions within one transaction, of the writer's scope, at the present `now`.
 
     `late_window`: how long after its end a closed period whose usage changed is put right; None:
-    that is left to the billing run.
+    that is left to the billing run. `has_grace`: a period that ended stays on a draft as long as
+    its account or issuer says; else it is issued at once.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Biller:
         *,
         to_come: Sequence[BilledFee] = (),
         late_window: timedelta | None = None,
+        has_grace: bool = False,
     ) -> None:
         self._conn = conn
         self._now = now
@@ -91,6 +95,7 @@ class Biller:
         self._ahead = ahead
         self._to_come = to_come
         self._late_window = late_window
+        self._has_grace = has_grace
 
     async def draft(self, due: Subscription, book: Book) -> Bill | None:
         """Return what comes next for the subscription, None when nothing does."""
@@ -127,8 +132,8 @@ class Biller:
     ) -> tuple[tuple[Subscription, ...], tuple[Failed, ...]]:
         """Issue the invoices over these bills of accounts, and move their subscriptions on.
 
-        A bill that has its invoice gets no other. What can stand on no invoice is returned with
-        its reason, and stays as it was.
+        A bill that has its invoice gets no other, nor does one that has its draft. What can stand
+        on no invoice is returned with its reason, and stays as it was.
         """
         keys = {(whose, bill.key) for whose, bills in billed.items() for bill in bills}
         invoiced = await store.invoiced(self._conn, keys)
@@ -138,10 +143,11 @@ class Biller:
         failed: list[Failed] = []
         for whose, bills in billed.items():
             new = [bill for bill in bills if (whose, bill.key) not in invoiced]
+            at_once, later = self._parted(new, besides[whose], book)
             account, terms = book.accounts[whose], book.terms[whose]
-            done, refused = compose_what_can(account, new, besides[whose], self._now, terms)
+            done, refused = compose_what_can(account, at_once, besides[whose], self._now, terms)
             made += done
-            failed += refused
+            failed += (*refused, *await self._draft_periods(later, besides[whose], book))
         await self._issue(made)
         stays = {one.on.subscription_id for one in failed}
         billed_now = [
@@ -162,6 +168,36 @@ class Biller:
         invoices = await issue_all(self._conn, drafts, seller=self._seller, at=self._now)
         for one, invoice in zip(made, invoices, strict=True):
             await use_besides(self._conn, one, invoice.invoice_id, self._now)
+
+    def _parted(
+        self, bills: Sequence[Bill], besides: Besides, book: Book
+    ) -> tuple[Sequence[Bill], Sequence[Bill]]:
+        if not self._has_grace or not besides.grace:
+            return bills, ()
+        plans = [book.version(one.on.plan_version_id, one.on.currency) for one in bills]
+        return parted(tuple(zip(bills, plans, strict=True)), besides.grace, self._now)
+
+    async def _draft_periods(
+        self, bills: Sequence[Bill], besides: Besides, book: Book
+    ) -> Sequence[Failed]:
+        """Write the drafts over these bills of one account; nothing is used up by them."""
+        if not bills:
+            return ()
+        account = book.accounts[bills[0].on.account_id]
+        until = bills[0].step.at + besides.grace
+        # One over nothing is drafted too: what comes late may make something of it.
+        shown, terms = replace(besides, skips_zero=False), book.terms[account.account_id]
+        drafted, failed = compose_what_can(account, bills, shown, until, terms)
+        was = {
+            one.key: replace(one.on, add_ons=book.add_ons.get(one.on.subscription_id, ()))
+            for one in bills
+        }
+        for one in drafted:
+            of_draft = {key: was[key] for key in one.draft.bills}
+            await period_draft_store.insert(
+                self._conn, account.account_id, one.draft, of_draft, finalize_at=until, at=self._now
+            )
+        return failed
 
     async def _step(self, due: Subscription, book: Book) -> Step | None:
         plan, following = book.version(due.plan_version_id, due.currency), due.next_plan_version_id

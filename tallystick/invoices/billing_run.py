@@ -68,8 +68,9 @@ class BillingRun:
     async def run_due(self, now: datetime, test_clock_id: UUID | None) -> int:
         """Bill one batch of what is due by `now` on that clock, and return how many it had.
 
-        An invoice is issued at `now`. One run bills one period of each subscription; who is
-        several periods behind is due again in the next run.
+        An invoice is issued at `now`, or stands on a draft until its grace period is over. One run
+        bills one period of each subscription; who is several periods behind is due again in the
+        next run.
         """
         async with self._db.transaction(WRITER) as conn:
             wall = self._clock()
@@ -77,7 +78,12 @@ class BillingRun:
             if due:
                 book = await read_book(conn, due)
                 biller = Biller(
-                    conn, now, self._seller, self._has_method, late_window=self._late_window
+                    conn,
+                    now,
+                    self._seller,
+                    self._has_method,
+                    late_window=self._late_window,
+                    has_grace=True,
                 )
                 await _Batch(conn, wall, biller, book).bill(due)
         return len(due)

@@ -6,7 +6,8 @@ The billing run, previews, the timeline and stories call `build`; there is no se
 2. Adjustments for usage of closed periods that changed.
 3. Coupons, each a line that names what it covers.
 4. What earlier invoices carried forward; then credit that they gave back and could not hold. What
-   is below zero now is kept for later invoices.
+   is below zero now is kept for later invoices. What staff wrote on a draft of a period comes
+   before them: no coupon lowers it.
 5. The least that is asked for: what is less is carried forward, unless nothing comes after it.
 6. Tax, rounded once for each rate, on the sum of the lines that it applies to.
 7. What is on the account pays (`settlement.py`): credit of credit notes, then prepaid money.
@@ -44,9 +45,9 @@ class Ingredients(msgspec.Struct, frozen=True, kw_only=True):
     """What an invoice is made from, all in `currency`; `at` is the account's present.
 
     `fees` are the lines of what is due, `late` those of usage that changed. `coupons` are those of
-    the account, `carried` and `credit` what earlier invoices left, oldest first. `least` is the
-    least that an invoice asks for, `terms` those of its taxes; `is_final`: no other follows, so
-    nothing is carried.
+    the account, `written` the lines that staff added, `carried` and `credit` what earlier invoices
+    left, oldest first. `least` is the least that an invoice asks for, `terms` those of its taxes;
+    `is_final`: no other follows, so nothing is carried.
     """
 
     account: Account
@@ -55,6 +56,7 @@ class Ingredients(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     fees: tuple[DraftLine, ...]
     late: tuple[DraftLine, ...] = ()
+    written: tuple[DraftLine, ...] = ()
     coupons: tuple[Redemption, ...] = ()
     carried: tuple[Adjustment, ...] = ()
     credit: tuple[Adjustment, ...] = ()
@@ -85,7 +87,7 @@ def build(given: Ingredients) -> Built:
     nothing = Money.zero(given.currency)
     billed = (*given.fees, *given.late)
     lowered = discounted(billed, given.coupons, given.at)
-    lines = (*billed, *lowered.lines, *carried_in(given.carried, given.at))
+    lines = (*billed, *lowered.lines, *given.written, *carried_in(given.carried, given.at))
     balanced = balance(lines, given.credit, given.currency, given.at)
     lines, subtotal = balanced.lines, _sum(balanced.lines, given.currency)
     carried = nothing

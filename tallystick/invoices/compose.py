@@ -147,6 +147,7 @@ def _ingredients(
         at=at,
         fees=lines,
         late=besides.late,
+        written=besides.written,
         coupons=besides.coupons,
         carried=tuple(one for one in besides.carried if one.left.currency == currency),
         credit=tuple(one for one in besides.credit if one.left.currency == currency),

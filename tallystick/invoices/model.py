@@ -126,7 +126,8 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice with its lines. Once no draft, only status and what was paid or credited move.
 
     `paid` counts money and customer credit that was used. `credited` is the sum of its credit
-    notes, `offset` the part of that which came off what is due; the rest was given back.
+    notes, `offset` the part of that which came off what is due; the rest was given back. A draft
+    becomes final at `finalize_at`; None: when somebody says so.
     """
 
     account_id: UUID
@@ -148,12 +149,18 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     paid_at: datetime | None
     created_at: datetime
     terms: Terms = Terms()
+    finalize_at: datetime | None = None
     lines: tuple[InvoiceLine, ...] = ()
 
     @property
     def subscription_id(self) -> UUID | None:
         """The one subscription that it bills; None: it bills several, or none."""
         return self.subscription_ids[0] if len(self.subscription_ids) == 1 else None
+
+    @property
+    def is_of_period(self) -> bool:
+        """Whether it is a draft that bills subscriptions, and is made anew until it is final."""
+        return self.status is Status.DRAFT and bool(self.subscription_ids)
 
     @property
     def due(self) -> Money:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 
-from tallystick.invoices import adjustment_store, store
+from tallystick.invoices import adjustment_store, period_drafts, store
 from tallystick.invoices.adjustments import Adjustment
 from tallystick.invoices.closing import recover
 from tallystick.invoices.events import INVOICE_PAID, InvoicePaid
@@ -24,11 +24,15 @@ log = structlog.get_logger()
 
 
 async def get_invoice(conn: Connection, account_id: UUID, invoice_id: UUID) -> Invoice:
-    """Return one invoice with its lines; raises NotFound."""
+    """Return one invoice with its lines; raises NotFound.
+
+    A draft of a period is as it would become final by what is known now, here and in lists.
+    """
     found = await store.find(conn, account_id, invoice_id)
     if found is None:
         raise unknown("invoice")
-    (invoice,) = await store.with_lines(conn, account_id, [found])
+    whole = await store.with_lines(conn, account_id, [found])
+    (invoice,) = await period_drafts.as_they_are(conn, whole)
     return invoice
 
 
@@ -41,13 +45,17 @@ async def list_invoices(
     """
     rows = await store.page(conn, account_id, status, page)
     total = await store.count(conn, account_id, status)
-    invoices = await store.with_lines(conn, account_id, rows)
+    whole = await store.with_lines(conn, account_id, rows)
+    invoices = await period_drafts.as_they_are(conn, whole)
     return make_page(invoices, total, page, lambda one: After(one.created_at, one.invoice_id))
 
 
 async def draft_sums(conn: Connection, account_id: UUID) -> Mapping[str, int]:
     """Return what is on drafts and not owed yet: minor units by currency."""
-    return await store.draft_sums(conn, account_id)
+    sums = dict(await store.draft_sums(conn, account_id))
+    for was, now in await period_drafts.present_drafts(conn, account_id):
+        sums[now.currency] += (now.total - was.total).minor
+    return sums
 
 
 async def invoice_of_bill(conn: Connection, account_id: UUID, bill: BillKey) -> Invoice | None:

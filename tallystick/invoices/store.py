@@ -31,9 +31,10 @@ VALUES ($1, $2, 'draft', $3, $4, $5, $6, $7, $8, $9, $10)
 # One invoice for each bill of a subscription, however often a run is begun again; where the one
 # that it had is void, a trigger lets another take its place.
 INSERT_BILLS: Final = """
-INSERT INTO invoice_bills (account_id, subscription_id, bill_index, invoice_id)
-SELECT $1, b.subscription_id, b.bill_index, $2
-FROM unnest($3::uuid[], $4::integer[]) AS b (subscription_id, bill_index)
+INSERT INTO invoice_bills (account_id, subscription_id, bill_index, invoice_id, drafted_from)
+SELECT $1, b.subscription_id, b.bill_index, $2, b.drafted_from
+FROM unnest($3::uuid[], $4::integer[], $5::jsonb[])
+    AS b (subscription_id, bill_index, drafted_from)
 ON CONFLICT (account_id, subscription_id, bill_index) DO UPDATE SET invoice_id = EXCLUDED.invoice_id
 """
 # `OFFSET 0` keeps it a look by the key for each row: a plan that was made while the table was small
@@ -134,8 +135,9 @@ async def insert_draft(
     *,
     invoice_id: UUID,
     at: datetime,
+    drafted_from: Mapping[BillKey, str] | None = None,
 ) -> None:
-    """Write the head of a draft, and which bills it is for.
+    """Write the head of a draft, and which bills it is for, with what each is made from again.
 
     Raises asyncpg.UniqueViolationError if one of them has its invoice.
     """
@@ -155,7 +157,8 @@ async def insert_draft(
     )
     if bills:
         ids, indexes = [one.subscription_id for one in bills], [one.bill_index for one in bills]
-        await conn.execute(INSERT_BILLS, account_id, invoice_id, ids, indexes)
+        kept = [(drafted_from or {}).get(one) for one in bills]
+        await conn.execute(INSERT_BILLS, account_id, invoice_id, ids, indexes, kept)
 
 
 async def invoiced(

@@ -52,7 +52,8 @@ SELECT account_id, invoice_id, meter_code, subscription_id, period_start, period
 FROM invoice_usage_changes WHERE account_id = ANY ($1::uuid[]) AND period_end >= $2
 ORDER BY account_id, period_end, invoice_id, subscription_id, meter_code
 """
-# What adjustments of invoices that hold came to, and the quantity that the last of them billed.
+# What adjustments of issued invoices that hold came to (a draft's are found again when it is made
+# final), and the quantity that the last of them billed.
 BILLED_LATER: Final = """
 SELECT (l.derivation #>> '{changed,invoice_id}')::uuid AS invoice_id, l.subscription_id,
     l.price_code,
@@ -62,7 +63,8 @@ SELECT (l.derivation #>> '{changed,invoice_id}')::uuid AS invoice_id, l.subscrip
                ORDER BY i.issued_at DESC, i.invoice_id DESC))[1]::numeric AS quantity
 FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
 WHERE l.account_id = $1 AND l.kind = 'adjustment'
-  AND (l.derivation #>> '{changed,invoice_id}')::uuid = ANY ($2::uuid[]) AND i.status <> 'void'
+  AND (l.derivation #>> '{changed,invoice_id}')::uuid = ANY ($2::uuid[])
+  AND i.status NOT IN ('draft', 'void')
 GROUP BY 1, 2, 3
 """
 # What coupons took off all that was billed for usage of a period and was not taken back.

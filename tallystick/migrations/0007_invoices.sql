@@ -49,15 +49,23 @@ CREATE TABLE invoice_bills (
     subscription_id uuid NOT NULL,
     bill_index integer NOT NULL CHECK (bill_index >= 0),
     invoice_id uuid NOT NULL,
+    -- The subscription as it stood before the step that a grace period left on a draft: what the
+    -- draft is made from again. NULL: it was issued at once.
+    drafted_from jsonb,
     PRIMARY KEY (account_id, subscription_id, bill_index),
     FOREIGN KEY (account_id, subscription_id) REFERENCES subscriptions,
     FOREIGN KEY (account_id, invoice_id) REFERENCES invoices
 );
 CALL protect_tenant_table('invoice_bills');
 
--- What billed it stays what billed it, unless that invoice is void: then another one may.
+-- What billed it stays what billed it, unless that invoice is void: then another one may. Of a
+-- draft that comes to nothing, and is not issued for that, it may go.
 CREATE FUNCTION refuse_move_of_bill() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'DELETE' AND 'draft' = (SELECT status FROM invoices
+            WHERE account_id = OLD.account_id AND invoice_id = OLD.invoice_id) THEN
+        RETURN OLD;
+    END IF;
     IF TG_OP = 'UPDATE'
             AND (OLD.account_id, OLD.subscription_id, OLD.bill_index)
               = (NEW.account_id, NEW.subscription_id, NEW.bill_index)

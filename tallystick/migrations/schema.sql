@@ -607,6 +607,10 @@ CREATE FUNCTION public.refuse_move_of_bill() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 BEGIN
+    IF TG_OP = 'DELETE' AND 'draft' = (SELECT status FROM invoices
+            WHERE account_id = OLD.account_id AND invoice_id = OLD.invoice_id) THEN
+        RETURN OLD;
+    END IF;
     IF TG_OP = 'UPDATE'
             AND (OLD.account_id, OLD.subscription_id, OLD.bill_index)
               = (NEW.account_id, NEW.subscription_id, NEW.bill_index)
@@ -1445,6 +1449,7 @@ CREATE TABLE public.invoice_bills (
     subscription_id uuid NOT NULL,
     bill_index integer NOT NULL,
     invoice_id uuid NOT NULL,
+    drafted_from jsonb,
     CONSTRAINT invoice_bills_bill_index_check CHECK ((bill_index >= 0))
 );
 CREATE TABLE public.invoice_closings (

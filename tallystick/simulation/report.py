@@ -19,7 +19,7 @@ from tallystick.credits.model import Grant
 from tallystick.invoices import service as invoice_service
 from tallystick.invoices.customer_credit import open_customer_credit
 from tallystick.invoices.explain import LineExplanation, line_explanation
-from tallystick.invoices.model import Invoice
+from tallystick.invoices.model import Invoice, InvoiceLine, Status
 from tallystick.kernel.db import Connection
 from tallystick.ledger import service as ledger
 from tallystick.ledger.model import RECEIVABLE
@@ -40,7 +40,7 @@ class PeriodOut(msgspec.Struct, frozen=True):
 
 
 class LineOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A line; `explanation` holds a sentence for each step of its amount."""
+    """A line; `explanation` holds a sentence for each step of its amount; none on a draft."""
 
     kind: str
     description: str
@@ -162,6 +162,7 @@ async def read_report(conn: Connection, told: Told, *, is_balanced: bool) -> Rep
         )
         for one in invoices
         for line in one.lines
+        if one.status is not Status.DRAFT
     }
     is_recomputed = all(one.is_same for one in explained.values())
     return Report(
@@ -203,12 +204,11 @@ def _invoice(
         total_cents=one.total.minor,
         amount_paid_cents=one.paid.minor,
         amount_due_cents=one.due.minor,
-        lines=[_line(explained[line.invoice_line_id]) for line in one.lines],
+        lines=[_line(line, explained.get(line.invoice_line_id)) for line in one.lines],
     )
 
 
-def _line(explained: LineExplanation) -> LineOut:
-    line = explained.line
+def _line(line: InvoiceLine, explained: LineExplanation | None) -> LineOut:
     return LineOut(
         kind=line.kind,
         description=line.description,
@@ -218,7 +218,7 @@ def _line(explained: LineExplanation) -> LineOut:
         unit=line.unit,
         period=_period(line.period_start, line.period_end),
         amount_cents=line.amount.minor,
-        explanation=explained.steps,
+        explanation=explained.steps if explained else (),
     )
 
 

@@ -52,11 +52,13 @@ class IssuerFacts(_Strict, frozen=True, kw_only=True):
     """Who issues the invoices.
 
     `minimum_amounts` are the least that an invoice asks for, by currency; what is less is carried
-    forward. `zero_rule` "skip": one over nothing is not issued.
+    forward. `zero_rule` "skip": one over nothing is not issued. `grace_hours`: how long a billed
+    period stays on a draft.
     """
 
     minimum_amounts: dict[str, str] = {}
     zero_rule: ZeroRule = "issue"
+    grace_hours: int = 0
 
 
 class PlanFacts(_Strict, frozen=True, kw_only=True):

@@ -138,7 +138,11 @@ class Story:
             return
         amounts = read_amounts("minimum_amounts", facts.minimum_amounts)
         default = await issuers.follow_settings(conn, self._services.seller, self._now)
-        asked = {"minimum_amounts": amounts, "zero_rule": facts.zero_rule}
+        asked = {
+            "minimum_amounts": amounts,
+            "zero_rule": facts.zero_rule,
+            "grace_hours": facts.grace_hours,
+        }
         await issuers.change_issuer(conn, default.issuer_id, asked)
 
     # -- what happens --
