@@ -143,7 +143,7 @@ class GraceMachine(RuleBasedStateMachine):
     def let_time_pass(self, hours: int) -> None:
         until = self.now + timedelta(hours=hours)
         while self.now < until:
-            self.now = min(until, self.now + timedelta(hours=24))
+            self.now = min(until, self.now + timedelta(hours=48))
             self.catch_up()
 
     @rule(count=st.integers(1, 20))
