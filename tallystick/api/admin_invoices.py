@@ -18,7 +18,8 @@ from tallystick.invoices.closing_store import Closing
 from tallystick.kernel import ids
 from tallystick.kernel.clock import account_now
 from tallystick.kernel.db import STAFF, WRITER, acting
-from tallystick.payments import service as payments
+from tallystick.payments.closing import void_invoice as void_unpaid
+from tallystick.payments.closing import write_off as give_up
 
 BASE: Final = "/api/v1/admin/accounts/{account_id:str}/invoices"
 ONE: Final = f"{BASE}/{{invoice_id:str}}"
@@ -74,15 +75,13 @@ async def void_invoice(
     account, wanted = ids.parse("account", account_id), ids.parse("invoice", invoice_id)
     with acting(because(data.reason)):
         async with services.db.transaction(WRITER) as conn:
-            await payments.end_wishes(conn, account, wanted)
-            done = await closing.void_invoice(
+            done = await void_unpaid(
                 conn,
                 account,
                 wanted,
                 rebill=data.rebill,
                 seller=services.seller,
                 reason=data.reason,
-                at=await account_now(conn, account, services.clock()),
                 wall=services.clock(),
             )
     base = services.settings.public_url
@@ -101,9 +100,7 @@ async def write_off(
     account, wanted = ids.parse("account", account_id), ids.parse("invoice", invoice_id)
     with acting(because(data.reason)):
         async with services.db.transaction(WRITER) as conn:
-            await payments.end_wishes(conn, account, wanted)
-            now = await account_now(conn, account, services.clock())
-            after = await closing.write_off(conn, account, wanted, reason=data.reason, at=now)
+            after = await give_up(conn, account, wanted, reason=data.reason, wall=services.clock())
     return invoice_answer(after, services.settings.public_url)
 
 

@@ -10,6 +10,7 @@ from tallystick.accounts.model import Account
 from tallystick.catalog.model import PlanVersion
 from tallystick.console.formats import NONE, Formats, formats_of
 from tallystick.console.invoice_views import Fact
+from tallystick.console.viewer import ACCOUNTS, CREDIT_NOTES, MAILS, REFUNDS, REPORTS, Link
 from tallystick.kernel import ids
 from tallystick.kernel.paging import Page
 from tallystick.kernel.test_clocks import TestClock
@@ -72,6 +73,19 @@ def account_view(
         id=ids.show("account", account.account_id),
         name=account.name,
         facts=(*_plan_facts(formats_of(account), subscription, plan), *_facts(account)),
+    )
+
+
+def account_links(account: str, draft_count: int) -> tuple[Link, ...]:
+    """Return the lists of one account; `account` is its public id."""
+    drafts = "1 draft" if draft_count == 1 else f"{draft_count} drafts"
+    return (
+        Link(f"{ACCOUNTS}/{account}/invoices", "All invoices"),
+        Link(f"{ACCOUNTS}/{account}/invoices?status=draft", drafts),
+        Link(f"{CREDIT_NOTES}?account_id={account}", "Credit notes"),
+        Link(f"{REFUNDS}?account_id={account}", "Refunds asked for"),
+        Link(f"{MAILS}?account_id={account}", "Mails"),
+        Link(f"{REPORTS}?account_id={account}", "Reports and exports"),
     )
 
 

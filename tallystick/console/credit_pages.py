@@ -13,7 +13,7 @@ from tallystick.accounts.model import Account
 from tallystick.console import credit_views as views
 from tallystick.console.context import Billed, Caller, Console
 from tallystick.console.formats import Formats, formats_of
-from tallystick.console.forms import text_field
+from tallystick.console.forms import read_key
 from tallystick.console.rendering import WebRequest, page
 from tallystick.console.viewer import CREDITS, INVOICES
 from tallystick.credits import packages, service
@@ -23,7 +23,6 @@ from tallystick.credits.explain import explain
 from tallystick.invoices.credit_purchase import purchase
 from tallystick.kernel import ids
 from tallystick.kernel.db import WRITER, Connection, account_scope
-from tallystick.kernel.errors import BadInput
 from tallystick.kernel.paging import LIMIT_DEFAULT, PAGE_MAX, page_request
 from tallystick.ledger import model as books
 from tallystick.ledger import service as ledger
@@ -33,7 +32,6 @@ from tallystick.subscriptions.sold import plan_of
 
 _READ: Final = {"permission": "billing:read", "page": True}
 _WRITE: Final = {"permission": "billing:write", "page": True}
-KEY_CHARS_MAX: Final = 64
 Shown = Literal["usage", "changes"]
 
 
@@ -85,9 +83,7 @@ async def buy(
 ) -> Response[Any]:
     """Invoice a package and go on to its invoice; the credits come when it is paid."""
     wanted = ids.parse("credit_package", package_id)
-    key = text_field(await request.form(), "key")
-    if not 1 <= len(key) <= KEY_CHARS_MAX or not key.isprintable():
-        raise BadInput.field("key", "invalid", "open the page again")
+    key = read_key(await request.form())
     now = principal.now(console.clock())
     async with console.db.transaction(WRITER) as conn:
         invoice = await purchase(

@@ -7,6 +7,7 @@ from typing import Final
 from tallystick.kernel.errors import BadInput
 
 NEXT_CHARS_MAX: Final = 2000
+KEY_CHARS_MAX: Final = 64
 
 
 def text_field(form: Mapping[str, object], name: str) -> str:
@@ -30,6 +31,14 @@ def read_choice(form: Mapping[str, object], name: str) -> bool:
     if text not in ("true", "false"):
         raise BadInput.field(name, "invalid", "must be true or false")
     return text == "true"
+
+
+def read_key(form: Mapping[str, object]) -> str:
+    """Return the key that a page gave its form, so that it does its work once; raises BadInput."""
+    key = text_field(form, "key")
+    if not 1 <= len(key) <= KEY_CHARS_MAX or not key.isprintable():
+        raise BadInput.field("key", "invalid", "open the page again")
+    return key
 
 
 def read_instant(form: Mapping[str, object], name: str) -> datetime:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -13,16 +13,16 @@ from litestar.response import Redirect
 from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account
 from tallystick.catalog.model import PlanVersion
-from tallystick.console.account_views import account_list, account_view, clock_view
+from tallystick.console.account_views import account_links, account_list, account_view, clock_view
 from tallystick.console.context import Console
 from tallystick.console.formats import formats_of
 from tallystick.console.forms import read_instant
-from tallystick.console.invoice_views import invoice_row
+from tallystick.console.invoice_views import Choice, invoice_list, invoice_row, status_choices
 from tallystick.console.rendering import WebRequest, page
 from tallystick.console.tax_views import tax_facts
 from tallystick.console.viewer import ACCOUNTS
 from tallystick.invoices import service as invoices
-from tallystick.invoices.model import Invoice
+from tallystick.invoices.model import Invoice, Status
 from tallystick.kernel import ids, test_clocks
 from tallystick.kernel.clock import account_now
 from tallystick.kernel.db import STAFF, WRITER
@@ -36,8 +36,10 @@ from tallystick.taxes.outlook import TaxesToday, taxes_today
 
 _READ: Final = {"permission": "staff:read", "page": True}
 _ADMIN: Final = {"permission": "staff:admin", "page": True}
+StatusChoice = Literal["", "draft", "open", "paid", "void", "uncollectible"]
 _SEARCH_CHARS_MAX: Final = 200
 _NEWEST: Final = PageRequest(limit=10)
+_ONE: Final = PageRequest(limit=1)
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -49,6 +51,7 @@ class _Known(msgspec.Struct, frozen=True):
     clock: TestClock | None
     invoices: tuple[Invoice, ...]
     taxes: TaxesToday
+    draft_count: int
 
 
 @get(ACCOUNTS, opt=_READ, include_in_schema=False)
@@ -106,6 +109,7 @@ async def _read(console: Console, account_id: UUID) -> _Known:
         account = await accounts.get_account(conn, account_id)
         subscription = await subscriptions.current_subscription(conn, account_id)
         found = await invoices.list_invoices(conn, account_id, None, _NEWEST)
+        drafts = await invoices.list_invoices(conn, account_id, Status.DRAFT, _ONE)
         clock_id = account.test_clock_id
         now = await account_now(conn, account_id, console.clock())
         return _Known(
@@ -115,6 +119,7 @@ async def _read(console: Console, account_id: UUID) -> _Known:
             clock=await test_clocks.get(conn, clock_id) if clock_id else None,
             invoices=found.items,
             taxes=await taxes_today(conn, account, now),
+            draft_count=drafts.total,
         )
 
 
@@ -132,10 +137,36 @@ def _account_page(
         "account": account_view(known.account, known.subscription, known.plan),
         "clock": clock_view(known.clock, next_bill_at, formats) if known.clock else None,
         "invoices": [invoice_row(invoice, formats) for invoice in known.invoices],
+        "more": account_links(ids.show("account", known.account.account_id), known.draft_count),
         "taxes": list(tax_facts(known.taxes, formats)),
         "error": error,
     }
     return page(console, request, "staff_account.html", facts, here=ACCOUNTS, status=status)
 
 
-ROUTES: Final = (show_accounts, show_account, advance_clock)
+@get(f"{ACCOUNTS}/{{account_id:str}}/invoices", opt=_READ, include_in_schema=False)
+async def show_invoices(
+    console: Console,
+    request: WebRequest,
+    account_id: FromPath[str],
+    status: Annotated[StatusChoice, Parameter(description="empty: all")] = "",
+    number: Annotated[int, QueryParameter(name="page", ge=1, le=PAGE_MAX)] = 1,
+) -> Response[str]:
+    """List all invoices of an account, drafts too, newest first."""
+    whose = ids.parse("account", account_id)
+    part = page_request(number, LIMIT_DEFAULT, None)
+    async with console.db.transaction(STAFF) as conn:
+        account = await accounts.get_account(conn, whose)
+        wanted = Status(status) if status else None
+        found = await invoices.list_invoices(conn, whose, wanted, part)
+    facts = {
+        "name": account.name,
+        "base": f"{ACCOUNTS}/{account_id}",
+        "status": status,
+        "choices": (*status_choices(), Choice("draft", "Draft")),
+        "list": invoice_list(found, formats_of(account)),
+    }
+    return page(console, request, "staff_invoices.html", facts, here=ACCOUNTS)
+
+
+ROUTES: Final = (show_accounts, show_account, show_invoices, advance_clock)

@@ -14,6 +14,12 @@ CREDITS: Final = "/billing/credits"
 INVOICES: Final = "/billing/invoices"
 PAYMENT_METHODS: Final = "/billing/payment-methods"
 ACCOUNTS: Final = "/staff/accounts"
+BILLING: Final = "/staff/billing"
+CREDIT_NOTES: Final = "/staff/credit-notes"
+REFUNDS: Final = "/staff/refunds"
+MAILS: Final = "/staff/mails"
+ISSUERS: Final = "/staff/issuers"
+REPORTS: Final = "/staff/reports"
 WHAT_IFS: Final = "/staff/what-ifs"
 PLAN_MIGRATIONS: Final = "/staff/plan-migrations"
 
@@ -33,6 +39,7 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
     csrf_token: str
     may_write: bool
     may_administer: bool
+    may_finance: bool = False
 
 
 def viewer_of(principal: Principal, *, billing_enabled: bool) -> Viewer:
@@ -44,6 +51,7 @@ def viewer_of(principal: Principal, *, billing_enabled: bool) -> Viewer:
         csrf_token=csrf_token(principal.csrf_secret) if principal.csrf_secret else "",
         may_write=allows(principal, "billing:write"),
         may_administer=allows(principal, "staff:admin"),
+        may_finance=allows(principal, "staff:finance"),
     )
 
 
@@ -60,5 +68,8 @@ def _links(principal: Principal) -> Iterator[Link]:
         yield Link(PAYMENT_METHODS, "Payment methods")
     if allows(principal, "staff:read"):
         yield Link(ACCOUNTS, "Accounts")
+        yield Link(BILLING, "Billing")
+        yield Link(REPORTS, "Reports")
+        yield Link(ISSUERS, "Issuers")
         yield Link(WHAT_IFS, "What-ifs")
         yield Link(PLAN_MIGRATIONS, "Plan migrations")

@@ -66,6 +66,14 @@ async def waiting_refunds(conn: Connection, account_id: UUID | None = None) -> t
     return await store.waiting(conn, account_id, WAITING_MAX)
 
 
+async def get_refund(conn: Connection, account_id: UUID, refund_id: UUID) -> Refund:
+    """Return one wish to pay back, made or not; raises NotFound."""
+    found = await store.find(conn, account_id, refund_id)
+    if found is None:
+        raise unknown("refund")
+    return found
+
+
 async def account_of_refund(conn: Connection, refund_id: UUID) -> UUID:
     """Return whose refund it is, for staff who name it alone; raises NotFound."""
     account_id = await store.owner(conn, refund_id)

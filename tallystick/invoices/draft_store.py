@@ -39,6 +39,7 @@ WHERE a.test_clock_id = $1 AND i.status = 'draft'
 PUT_OFF: Final = """
 UPDATE invoices SET finalize_at = $3 WHERE account_id = $1 AND invoice_id = $2 AND status = 'draft'
 """
+COUNT: Final = "SELECT count(*) FROM invoices WHERE status = 'draft'"
 
 
 async def set_draft(
@@ -100,3 +101,9 @@ async def next_due_at(conn: Connection, test_clock_id: UUID) -> datetime | None:
 async def put_off(conn: Connection, account_id: UUID, invoice_id: UUID, until: datetime) -> None:
     """Try a draft again later."""
     await conn.execute(PUT_OFF, account_id, invoice_id, until)
+
+
+async def count(conn: Connection) -> int:
+    """Return how many drafts there are, of all accounts."""
+    found: int = await conn.fetchval(COUNT)
+    return found

@@ -144,6 +144,11 @@ async def _finalize_written(
     return await finalize_draft(conn, account, draft, was=was, seller=seller, at=at)
 
 
+async def draft_count(conn: Connection) -> int:
+    """Return how many drafts of all accounts wait to become final; under the staff's scope."""
+    return await draft_store.count(conn)
+
+
 class DraftWork:
     """The work of the kind `drafts`: those whose time has come become final."""
 

@@ -40,6 +40,8 @@ CREATE TABLE invoices (
 );
 CREATE INDEX invoices_by_time ON invoices (account_id, created_at DESC, invoice_id DESC);
 CREATE INDEX invoices_to_finalize ON invoices (finalize_at) WHERE finalize_at IS NOT NULL;
+-- Few at any time: what staff count and what is not owed yet.
+CREATE INDEX invoices_drafts ON invoices (account_id) WHERE status = 'draft';
 CALL protect_tenant_table('invoices');
 CALL audit_table('invoices', 'document');
 

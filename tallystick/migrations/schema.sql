@@ -2825,6 +2825,7 @@ CREATE INDEX invoice_adjustments_open ON public.invoice_adjustments USING btree 
 CREATE INDEX invoice_closings_by_invoice ON public.invoice_closings USING btree (account_id, invoice_id);
 CREATE INDEX invoice_usage_changes_by_end ON public.invoice_usage_changes USING btree (period_end, account_id);
 CREATE INDEX invoices_by_time ON public.invoices USING btree (account_id, created_at DESC, invoice_id DESC);
+CREATE INDEX invoices_drafts ON public.invoices USING btree (account_id) WHERE (status = 'draft'::text);
 CREATE INDEX invoices_to_finalize ON public.invoices USING btree (finalize_at) WHERE (finalize_at IS NOT NULL);
 CREATE UNIQUE INDEX issuers_default ON public.issuers USING btree (is_default) WHERE is_default;
 CREATE INDEX lago_comparisons_due ON public.lago_comparisons USING btree (compare_after);

@@ -33,6 +33,7 @@ log = structlog.get_logger()
 
 LIST_MAX: Final = 100
 REASON_CHARS_MAX: Final = 500
+PARKED_SHOWN_MAX: Final = 100
 
 
 async def subscribe(
@@ -155,6 +156,14 @@ def _by_instant(one: Subscription) -> tuple[datetime, UUID, UUID]:
 async def due_count(conn: Connection, now: datetime) -> DueCount:
     """Return how many are due by `now`, on no test clock; under the writer's scope or staff's."""
     return await store.due_count(conn, now)
+
+
+async def parked(conn: Connection) -> tuple[Subscription, ...]:
+    """Return the hundred that were due first and could not be billed, with `bill_error`.
+
+    Of all accounts, those on test clocks too. Under the staff's scope.
+    """
+    return await store.parked(conn, PARKED_SHOWN_MAX)
 
 
 async def due_after(

@@ -159,6 +159,10 @@ SELECT s.bill_error, count(*) AS count
 FROM subscriptions AS s JOIN accounts AS a USING (account_id)
 WHERE s.next_bill_at <= $1 AND a.test_clock_id IS NULL GROUP BY s.bill_error ORDER BY count DESC
 """
+PARKED: Final = """
+SELECT * FROM subscriptions WHERE bill_error IS NOT NULL
+ORDER BY next_bill_at, account_id, subscription_id LIMIT $1
+"""
 # Whole accounts, in the order of their ids.
 DUE_AFTER: Final = """
 SELECT s.* FROM subscriptions AS s
@@ -302,6 +306,11 @@ async def due_count(conn: Connection, now: datetime) -> DueCount:
     counts = {row["bill_error"]: row["count"] for row in await conn.fetch(DUE_COUNT, now)}
     waiting: int = counts.pop(None, 0)
     return DueCount(waiting, counts)
+
+
+async def parked(conn: Connection, limit: int) -> tuple[Subscription, ...]:
+    """Return those that could not be billed, of all accounts, the one due longest first."""
+    return tuple(_subscription(row) for row in await conn.fetch(PARKED, limit))
 
 
 async def due_after(

@@ -20,7 +20,7 @@ ACCOUNT = Account(
     created_at=datetime(2026, 1, 1, tzinfo=UTC),
 )
 CUSTOMER = ["Usage", "Credits", "Invoices", "Payment methods"]
-STAFF = ["Accounts", "What-ifs", "Plan migrations"]
+STAFF = ["Accounts", "Billing", "Reports", "Issuers", "What-ifs", "Plan migrations"]
 
 
 def person(
@@ -66,6 +66,11 @@ def test_owners_change_and_members_look() -> None:
 def test_admins_alone_move_clocks() -> None:
     assert viewer(person(staff_role="admin")).may_administer
     assert not viewer(person(staff_role="finance")).may_administer
+
+
+def test_finance_decides_about_invoices_and_support_looks() -> None:
+    assert viewer(person(staff_role="finance")).may_finance
+    assert not viewer(person(staff_role="support")).may_finance
 
 
 def test_forms_carry_the_token_of_the_session() -> None:

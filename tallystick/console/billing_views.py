@@ -1,0 +1,181 @@
+"""Where billing stands, and lists over all accounts, in words. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from tallystick.accounts.model import Account
+from tallystick.console.formats import formats_of
+from tallystick.console.invoice_views import Fact
+from tallystick.console.note_views import NoteRow, note_rows
+from tallystick.console.step_views import Step
+from tallystick.console.viewer import ACCOUNTS, CREDIT_NOTES, MAILS, REFUNDS, Link
+from tallystick.credit_notes.model import CreditNote, Refund
+from tallystick.kernel import ids
+from tallystick.kernel.paging import Page
+from tallystick.mail.model import Mail
+from tallystick.subscriptions.model import DueCount, Subscription
+
+LINKS: Final = (
+    Link(CREDIT_NOTES, "Credit notes"),
+    Link(REFUNDS, "Refunds asked for"),
+    Link(MAILS, "Mails"),
+)
+REFUND_STEP: Final = Step(
+    name="refund",
+    button="It was paid",
+    title="Refund",
+    sentence="Say that the money was paid back by hand. It is booked, which can not be undone.",
+    confirm="It was paid back",
+    done="The refund is booked.",
+    fields=("reference",),
+)
+
+
+class ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A subscription that could not be billed, and why."""
+
+    account: str
+    name: str
+    due: str
+    reason: str
+    tries: int
+    again: str
+
+
+class OfAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose a row is; `base` is the account's page."""
+
+    base: str
+    name: str
+
+
+class StaffNoteRow(msgspec.Struct, frozen=True):
+    """A credit note and whose it is."""
+
+    of: OfAccount
+    note: NoteRow
+
+
+class MailRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A mail with an invoice, and what became of it."""
+
+    of: OfAccount
+    invoice: str
+    to: str
+    status: str
+    note: str
+    asked: str
+    sent: str
+
+
+class RefundRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be paid back."""
+
+    of: OfAccount
+    id: str
+    invoice: str
+    amount: str
+    asked: str
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """One page of a list."""
+
+    rows: tuple[StaffNoteRow, ...] | tuple[MailRow, ...]
+    page: int
+    total_pages: int
+
+
+def billing_facts(draft_count: int, due: DueCount, refunds: Sequence[Refund]) -> tuple[Fact, ...]:
+    """Return the numbers; those of bills are without accounts on test clocks."""
+    return (
+        Fact("Drafts", str(draft_count)),
+        Fact("Bills that wait", str(due.waiting)),
+        Fact("Subscriptions parked", str(due.parked)),
+        Fact("Refunds asked for", str(len(refunds))),
+    )
+
+
+def parked_rows(
+    parked: Sequence[Subscription], of: Mapping[UUID, Account]
+) -> tuple[ParkedRow, ...]:
+    """Return the subscriptions that could not be billed, each in its account's words."""
+    return tuple(_parked(one, of[one.account_id]) for one in parked)
+
+
+def note_list(found: Page[CreditNote], of: Mapping[UUID, Account]) -> Rows:
+    """Return a page of credit notes."""
+    rows = tuple(
+        StaffNoteRow(_of(of[one.account_id]), note_rows([one], formats_of(of[one.account_id]))[0])
+        for one in found.items
+    )
+    return Rows(rows, found.request.page, found.total_pages)
+
+
+def mail_list(found: Page[Mail], of: Mapping[UUID, Account]) -> Rows:
+    """Return a page of mails."""
+    rows = tuple(_mail(one, of[one.account_id]) for one in found.items)
+    return Rows(rows, found.request.page, found.total_pages)
+
+
+def refund_rows(found: Sequence[Refund], of: Mapping[UUID, Account]) -> tuple[RefundRow, ...]:
+    """Return what is to be paid back."""
+    return tuple(_refund(one, of[one.account_id]) for one in found)
+
+
+def frame(account: str, path: str) -> dict[str, str]:
+    """Return where a list is one step back from, and how its other pages are asked for."""
+    query = f"{path}?account_id={account}&" if account else f"{path}?"
+    back = f"{ACCOUNTS}/{account}" if account else "/staff/billing"
+    return {"back": back, "back_text": "The account" if account else "Billing", "query": query}
+
+
+def _of(account: Account) -> OfAccount:
+    shown = ids.show("account", account.account_id)
+    return OfAccount(base=f"{ACCOUNTS}/{shown}", name=account.name)
+
+
+def _parked(one: Subscription, account: Account) -> ParkedRow:
+    formats = formats_of(account)
+    return ParkedRow(
+        account=ids.show("account", one.account_id),
+        name=account.name,
+        due=formats.day(one.next_bill_at),
+        reason=one.bill_error or "",
+        tries=one.bill_try_count,
+        again=formats.utc(one.bill_retry_at) if one.bill_retry_at else "",
+    )
+
+
+def _mail(one: Mail, account: Account) -> MailRow:
+    formats = formats_of(account)
+    return MailRow(
+        of=_of(account),
+        invoice=ids.show("invoice", one.invoice_id),
+        to=", ".join(one.addresses),
+        status=one.status.value,
+        note=" ".join(_mail_notes(one)),
+        asked=formats.instant(one.created_at),
+        sent=formats.instant(one.sent_at) if one.sent_at else "",
+    )
+
+
+def _mail_notes(one: Mail) -> Iterator[str]:
+    if one.try_count > 1 or one.error:
+        yield f"Tried {one.try_count} times." if one.try_count != 1 else "Tried once."
+    if one.error:
+        yield f"The server said: {one.error}"
+
+
+def _refund(one: Refund, account: Account) -> RefundRow:
+    formats = formats_of(account)
+    return RefundRow(
+        of=_of(account),
+        id=ids.show("refund", one.refund_id),
+        invoice=ids.show("invoice", one.invoice_id),
+        amount=formats.money(one.amount),
+        asked=formats.day(one.requested_at),
+    )
