@@ -17,6 +17,7 @@ from tallystick.credit_notes.model import NewNote
 from tallystick.credits import grants, packages, service
 from tallystick.credits.model import NewGrant, Settings
 from tallystick.credits.service import Deduct
+from tallystick.issuers import service as issuers
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.ids import parse, show
 from tallystick.plan_migrations import service as plan_migrations
@@ -55,6 +56,8 @@ class Cast(msgspec.Struct, frozen=True):
     change: str
     what_if: str
     migration: str
+    staff_invoice: str
+    issuer: str
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +92,16 @@ async def cast(product: "Product") -> Cast:
         change=change,
         what_if=await try_a_plan(product),
         migration=await move_a_plan(product),
+        issuer=await an_issuer(product),
+        staff_invoice=f"{giant.id}/invoices/{giant_invoice}",
     )
+
+
+async def an_issuer(product: "Product") -> str:
+    """Return the id of the issuer that was made of the settings."""
+    async with product.services.db.transaction(WRITER) as conn:
+        (one, *_) = await issuers.list_issuers(conn)
+    return show("issuer", one.issuer_id)
 
 
 async def try_a_plan(product: "Product") -> str:
@@ -196,6 +208,17 @@ PAGES: tuple[tuple[str, Who, str], ...] = (
     ("what-ifs", "staff", "/staff/what-ifs"),
     ("what-if", "staff", "/staff/what-ifs/{what_if}"),
     ("plan-migrations", "staff", "/staff/plan-migrations"),
+    ("staff-invoices", "staff", "/staff/accounts/{account}/invoices"),
+    ("staff-invoice", "staff", "/staff/accounts/{staff_invoice}"),
+    ("staff-void", "staff", "/staff/accounts/{staff_invoice}/void"),
+    ("credit-note-form", "staff", "/staff/accounts/{staff_invoice}/credit-note"),
+    ("staff-billing", "staff", "/staff/billing"),
+    ("staff-credit-notes", "staff", "/staff/credit-notes"),
+    ("staff-refunds", "staff", "/staff/refunds"),
+    ("staff-mails", "staff", "/staff/mails"),
+    ("staff-reports", "staff", "/staff/reports?from=2025-01&to=2026-01"),
+    ("issuers", "staff", "/staff/issuers"),
+    ("issuer", "staff", "/staff/issuers/{issuer}"),
     ("plan-migration", "staff", "/staff/plan-migrations/{migration}"),
 )
 

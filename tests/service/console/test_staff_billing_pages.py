@@ -104,7 +104,7 @@ async def test_revenue_stands_in_a_table_and_as_bars(world: World) -> None:
 
 
 async def test_an_issuer_is_changed_with_its_logo_by_admins_alone(world: World) -> None:
-    one = Issuer(issuer_id=NEW, code="MAIN", legal_name="Ours Ltd", created_at=NOW, is_default=True)
+    one = Issuer(issuer_id=NEW, code="OURS", legal_name="Ours Ltd", created_at=NOW)
     async with world.services.db.transaction(WRITER) as conn:
         await issuers.create_issuer(conn, one)
     path = f"/staff/issuers/{show('issuer', NEW)}"
