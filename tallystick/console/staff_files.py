@@ -7,7 +7,7 @@ from litestar import Response, get
 from litestar.params import FromPath
 
 from tallystick.console.context import Console
-from tallystick.credit_notes.pdf import printable_note
+from tallystick.credit_notes.files import note_file
 from tallystick.documents.files import PDF, XML, DocumentFile, Form
 from tallystick.invoices import service as invoices
 from tallystick.invoices.files import invoice_file
@@ -59,10 +59,8 @@ async def read_note(
 ) -> Response[bytes]:
     """Return a credit note as PDF."""
     whose, wanted = ids.parse("account", account_id), ids.parse("credit_note", credit_note_id)
-    async with console.db.transaction(STAFF) as conn:
-        note = await printable_note(conn, whose, wanted)
-    file = DocumentFile(await note.draw(), note.etag)
-    return _answer(file, PDF, f"{note.document.number}.pdf")
+    note = await note_file(console.db, whose, wanted)
+    return _answer(note.file, PDF, f"{note.number}.pdf")
 
 
 async def _invoice(
