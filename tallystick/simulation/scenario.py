@@ -5,6 +5,7 @@ Instants are RFC 3339 with an offset; amounts and quantities are decimal strings
 """
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -13,10 +14,12 @@ from tallystick.api.errors import body_error
 from tallystick.catalog.model import Billing, Interval, NewMeter, PlanCredits, Proration
 from tallystick.catalog.offer_model import NewAddOn, NewCoupon
 from tallystick.credit_notes.model import Reason, Rest
+from tallystick.documents.document import TaxCategory
 from tallystick.issuers.model import ZeroRule
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.metering.numbers import read_number
 from tallystick.subscriptions.model import BillingTime, Remainder, TrialEnd
+from tallystick.taxes.model import STANDARD
 
 BYTES_MAX: Final = 64 << 20
 STEPS_MAX: Final = 100_000
@@ -24,6 +27,7 @@ PLANS_MAX: Final = 100
 METERS_MAX: Final = 100
 ADD_ONS_MAX: Final = 100
 COUPONS_MAX: Final = 100
+TAX_RATES_MAX: Final = 500
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=63)]
@@ -40,6 +44,8 @@ class AccountFacts(_Strict, frozen=True, kw_only=True):
     currency: str = "USD"
     timezone: str = "UTC"
     country: str = "US"
+    region: str | None = None
+    tax_number: str | None = None
     name: str = "Scenario"
     email: str = "scenario@example.com"
     locale: str = "en-US"
@@ -48,14 +54,42 @@ class AccountFacts(_Strict, frozen=True, kw_only=True):
     payment_due_days: int | None = None
 
 
+class RegistrationFacts(_Strict, frozen=True, kw_only=True):
+    """Where the issuer is registered for a tax besides its VAT number; `EU`: One-Stop Shop."""
+
+    country: str
+    number: str
+    region: str | None = None
+
+
+class RateFacts(_Strict, frozen=True, kw_only=True):
+    """A tax rate, which ends the one that this tax had before: as at `/admin/tax-rates`."""
+
+    country: str
+    name: str
+    percent: Decimal
+    valid_from: date
+    region: str | None = None
+    tax_code: str = STANDARD
+    category: TaxCategory = "S"
+    reason: str | None = None
+    inclusive: bool = False
+    replaces_national: bool = False
+    valid_until: date | None = None
+
+
 class IssuerFacts(_Strict, frozen=True, kw_only=True):
-    """Who issues the invoices.
+    """Who issues the invoices, and where it charges taxes.
 
     `minimum_amounts` are the least that an invoice asks for, by currency; what is less is carried
     forward. `zero_rule` "skip": one over nothing is not issued. `grace_hours`: how long a billed
     period stays on a draft.
     """
 
+    country: str | None = None
+    region: str | None = None
+    vat_number: str | None = None
+    tax_registrations: tuple[RegistrationFacts, ...] = ()
     minimum_amounts: dict[str, str] = {}
     zero_rule: ZeroRule = "issue"
     grace_hours: int = 0
@@ -245,6 +279,20 @@ class MigratePlan(_Step, frozen=True, kw_only=True, tag="migrate_plan"):
     notice_days: int = 0
 
 
+class ChangeAccount(_Step, frozen=True, kw_only=True, tag="change_account"):
+    """Let the account be somewhere else, or have another tax number, from now on."""
+
+    country: str | msgspec.UnsetType = msgspec.UNSET
+    region: str | msgspec.UnsetType | None = msgspec.UNSET
+    tax_number: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class AddTaxRate(_Step, frozen=True, kw_only=True, tag="tax_rate"):
+    """Let a tax rate be known from now on; it holds from its own `valid_from`."""
+
+    rate: RateFacts
+
+
 class Pay(_Step, frozen=True, kw_only=True, tag="pay"):
     """Charge the account's card for the oldest open invoice, or for the one that is named."""
 
@@ -272,6 +320,8 @@ Step = (
     | RemoveAddOn
     | NewVersion
     | MigratePlan
+    | ChangeAccount
+    | AddTaxRate
     | Pay
     | Advance
 )
@@ -284,6 +334,7 @@ class Scenario(_Strict, frozen=True, kw_only=True):
     issuer: IssuerFacts | None = None
     meters: Annotated[list[NewMeter], msgspec.Meta(max_length=METERS_MAX)] = []
     plans: Annotated[list[PlanFacts], msgspec.Meta(max_length=PLANS_MAX)] = []
+    tax_rates: Annotated[list[RateFacts], msgspec.Meta(max_length=TAX_RATES_MAX)] = []
     coupons: Annotated[list[NewCoupon], msgspec.Meta(max_length=COUPONS_MAX)] = []
     add_ons: Annotated[list[NewAddOn], msgspec.Meta(max_length=ADD_ONS_MAX)] = []
     steps: Annotated[list[Step], msgspec.Meta(min_length=1, max_length=STEPS_MAX)]

@@ -14,14 +14,12 @@ from tallystick.accounts.model import Account, NewAccount
 from tallystick.api.services import Services
 from tallystick.catalog import offers
 from tallystick.catalog import service as catalog
-from tallystick.catalog.plan_terms import read_amounts
 from tallystick.credits import grants
 from tallystick.credits.amounts import to_units
 from tallystick.credits.model import NewGrant
 from tallystick.invoices import prepaid
 from tallystick.invoices.add_on_bills import end_add_on, sell_add_on
 from tallystick.invoices.model import Invoice, Status
-from tallystick.issuers import service as issuers
 from tallystick.kernel import test_clocks
 from tallystick.kernel.advancer import Advancer
 from tallystick.kernel.db import WRITER, Connection
@@ -43,6 +41,7 @@ from tallystick.simulation.reads import all_invoices
 from tallystick.simulation.recorder import Recorder
 from tallystick.simulation.refusals import as_steps, named_place, renamed_field
 from tallystick.simulation.scenario import Scenario, Step
+from tallystick.simulation.taxing import add_rate, add_rates, change_account, make_issuer
 from tallystick.simulation.usage_times import usage_times
 from tallystick.subscriptions import changing
 from tallystick.subscriptions import service as subscriptions
@@ -128,22 +127,16 @@ class Story:
             percent = facts["tax_percent"]
             facts["tax_percent"] = None if percent is None else _decimal("tax_percent", percent)
             await test_clocks.create(conn, self._clock_id, "scenario", self._now, self._now)
-            await self._make_issuer(conn)
+            await self._make_seller(conn)
             new = NewAccount(**facts, test_clock_id=self._clock_id)
             return await accounts.create_account(conn, new, self._now)
 
-    async def _make_issuer(self, conn: Connection) -> None:
+    async def _make_seller(self, conn: Connection) -> None:
         facts = self._scenario.issuer
-        if facts is None:
-            return
-        amounts = read_amounts("minimum_amounts", facts.minimum_amounts)
-        default = await issuers.follow_settings(conn, self._services.seller, self._now)
-        asked = {
-            "minimum_amounts": amounts,
-            "zero_rule": facts.zero_rule,
-            "grace_hours": facts.grace_hours,
-        }
-        await issuers.change_issuer(conn, default.issuer_id, asked)
+        if facts is not None:
+            with named_place("issuer"):
+                await make_issuer(conn, facts, self._services.seller, self._now)
+        await add_rates(conn, self._scenario.tax_rates, self._now)
 
     # -- what happens --
 
@@ -181,7 +174,13 @@ class Story:
                 await self._grant(at, step)
             case steps.Prepay() | steps.RedeemCoupon():
                 await self._receive(at, step)
-            case steps.IssueCreditNote() | steps.NewVersion() | steps.MigratePlan():
+            case (
+                steps.IssueCreditNote()
+                | steps.NewVersion()
+                | steps.MigratePlan()
+                | steps.ChangeAccount()
+                | steps.AddTaxRate()
+            ):
                 await self._do_as_staff(step)
             case steps.AddAddOn() | steps.RemoveAddOn():
                 await self._change_add_ons(step)
@@ -193,7 +192,12 @@ class Story:
                 assert_never(step)
 
     async def _do_as_staff(
-        self, step: steps.IssueCreditNote | steps.NewVersion | steps.MigratePlan
+        self,
+        step: steps.IssueCreditNote
+        | steps.NewVersion
+        | steps.MigratePlan
+        | steps.ChangeAccount
+        | steps.AddTaxRate,
     ) -> None:
         async with self._db.transaction(WRITER) as conn:
             match step:
@@ -201,6 +205,10 @@ class Story:
                     await issue_note(conn, self._account.account_id, step)
                 case steps.NewVersion():
                     await sell(conn, step.plan, self._account.currency, step.at)
+                case steps.ChangeAccount():
+                    self._account = await change_account(conn, self._account, step)
+                case steps.AddTaxRate():
+                    await add_rate(conn, step.rate, step.at)
                 case steps.MigratePlan():
                     await migrate(conn, PlanMigrations(self._db, self._services.seller), step)
 

@@ -229,3 +229,36 @@ def test_a_migration_names_plans_that_are_there_and_when_it_comes() -> None:
 async def test_a_migration_that_moves_nobody_is_refused(dsn: str) -> None:
     with pytest.raises(BadInput, match=r"steps\[0\]\.plan: nobody is on the plan"):
         await told(dsn, story({"do": "migrate_plan", "plan": "pro"}))
+
+
+@pytest.mark.parametrize(
+    ("more", "steps", "place"),
+    [
+        ({"issuer": {"country": "France"}}, (), "issuer.country: "),
+        (
+            {
+                "tax_rates": [
+                    {"country": "FR", "name": "TVA", "percent": "120", "valid_from": "2020-01-01"}
+                ]
+            },
+            (),
+            "tax_rates[0].percent: ",
+        ),
+        ({}, ({"do": "change_account", "country": "Mars"},), "steps[1].country: "),
+        (
+            {
+                "issuer": {"country": "FR", "vat_number": "FR40303265045"},
+                "account": {"country": "FR"},
+            },
+            ({"do": "advance", "at": "2026-03-01T00:00:00Z"},),
+            "steps[1]: ",
+        ),
+    ],
+    ids=["issuer", "rate", "account", "missing rate"],
+)  # fmt: skip
+async def test_taxes_that_can_not_be_are_refused_by_their_place(
+    dsn: str, more: dict[str, Any], steps: tuple[dict[str, Any], ...], place: str
+) -> None:
+    with pytest.raises(BadInput) as refused:
+        await told(dsn, story(SUBSCRIBE, *steps, **more))
+    assert refused.value.detail.startswith(place)
