@@ -244,12 +244,17 @@ async def test_programs_below_a_closed_folder_are_copied_once(
     said: list[str] = []
     server = world.start(home, said)
     assert await world.ask(server.dsn, "SELECT 1") == 1
-    assert said == [f"Copying PostgreSQL to {home}"]
+    assert copies(said) == [f"Copying PostgreSQL to {home}"]
     assert any(f"{home}/postgres-18" in line for line in world.running(home))
     server.stop()
     said_again: list[str] = []
     world.start(home, said_again)
-    assert said_again == []
+    assert copies(said_again) == []
+
+
+def copies(said: list[str]) -> list[str]:
+    """Leave out that a busy machine lets us wait."""
+    return [line for line in said if not line.startswith("Waiting")]
 
 
 def test_a_wheel_without_programs_is_one_sentence(

@@ -7,7 +7,11 @@ from typing import get_args
 from tallystick.ledger.verify import Verdict
 
 ROOT = Path(__file__).parents[3]
-SOURCES = ("tallystick/ledger/verify.py", "tallystick/credits/verify.py")
+SOURCES = (
+    "tallystick/ledger/verify.py",
+    "tallystick/ledger/verify_notes.py",
+    "tallystick/credits/verify.py",
+)
 SAID = re.compile(
     r'(?:Difference\(\s*"\w+",\s*|"(?:integrity|completeness)",\s*|_difference\(|_missing\(move,\s*)'
     r'"(\w+)"'
