@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from tallystick.accounts.model import Account
+from tallystick.catalog import offers
 from tallystick.catalog import service as catalog
+from tallystick.catalog.offer_model import NewCoupon
 from tallystick.documents.document import Party, decode
 from tallystick.invoices import drafts, service, store
 from tallystick.invoices.biller import bill_now
@@ -37,6 +39,7 @@ OVER = END + GRACE
 SELLER = Party("Seller")
 UNSEEN = "SELECT max(tx) >= (SELECT upto FROM usage_late_mark) AS unseen FROM usage_events"
 SETUP = NewLine(description="Setup", amount=Money(5000, "EUR"))
+COUPON = NewCoupon(code="half", name="Half", percent=Decimal(50))
 World = Any  # the fixture's class stands in conftest.py, which tests can not import
 
 
@@ -298,3 +301,40 @@ async def test_subscriptions_due_together_share_a_draft(world: World) -> None:
     assert set(draft.subscription_ids) == {first.subscription_id, second.subscription_id}
     await finalized(world, OVER)
     assert (await world.invoice(account)).total.minor == 1000 + 700 + 2000 + 1400
+
+
+async def test_a_final_one_is_voided_and_billed_anew_with_staffs_lines(world: World) -> None:
+    account, _ = await begin(world)
+    await world.bill(END)
+    draft = await world.invoice(account)
+    async with world.db.transaction(WRITER) as conn:
+        await drafts.add_lines(conn, account, draft.invoice_id, [SETUP], END)
+    await finalized(world, OVER)
+    async with world.db.transaction(WRITER) as conn:
+        gone = await void_invoice(
+            conn, account.account_id, draft.invoice_id, rebill=True, seller=SELLER,
+            reason="address", at=OVER, wall=OVER,
+        )  # fmt: skip
+    assert gone.replacement is not None
+    assert amounts(gone.replacement) == [("subscription", 1000), ("usage", 700), ("one_off", 5000)]
+
+
+async def test_a_coupon_shows_on_the_draft_and_is_used_when_it_is_final(world: World) -> None:
+    account, _ = await begin(world)
+    async with world.db.transaction(WRITER) as conn:
+        await offers.create_coupon(conn, COUPON, START)
+        await offers.redeem_coupon(conn, account.account_id, "EUR", COUPON.code, START)
+    await world.bill(END)
+    draft = await world.invoice(account)
+    async with world.db.transaction(WRITER) as conn:
+        await drafts.add_lines(conn, account, draft.invoice_id, [SETUP], END)
+    expected = [("subscription", 1000), ("usage", 700), ("discount", -850), ("one_off", 5000)]
+    assert amounts(await world.invoice(account)) == expected
+    ended = "SELECT count(*) FROM coupon_redemptions WHERE ended_at IS NOT NULL"
+    assert (await world.rows(ended))[0]["count"] == 0
+    await finalized(world, OVER)
+    assert amounts(await world.invoice(account)) == expected
+    assert (await world.rows(ended))[0]["count"] == 1
+    await world.bill(SECOND_END)
+    shown = sorted(await world.invoices(account), key=lambda one: one.created_at)[1]
+    assert amounts(shown) == [("subscription", 1000), ("usage", 0)]
