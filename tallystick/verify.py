@@ -31,9 +31,10 @@ from tallystick.ledger.records import (
     InvoiceRecord,
     IssueRecord,
     NoteEntryRecord,
+    OwedRecord,
 )
 from tallystick.ledger.verify import BookCheck, Difference
-from tallystick.ledger.verify_notes import NoteCheck
+from tallystick.ledger.verify_notes import NoteCheck, OwedCheck
 from tallystick.settings import Settings
 
 Advance = Callable[[int], None]  # so many more records were read
@@ -173,6 +174,12 @@ async def stored_records(conn: Connection) -> AsyncIterator[Record]:
     )
     async for note in notes_and_entries:
         yield note
+    claimed = _merged(
+        invoices.credit_left(conn), notes.refunds_waiting(conn), lambda one, two: one.key <= two.key
+    )
+    booked = verify_store.owed(conn)
+    async for side in _merged(claimed, booked, lambda one, two: one.key <= two.key):
+        yield side
 
 
 def _credits(conn: Connection) -> AsyncIterator[CreditRecord | CreditMoveRecord]:
@@ -241,17 +248,20 @@ class _Check:
         self._books = BookCheck(anchor.heads() if anchor else None)
         self._credits = CreditCheck()
         self._notes = NoteCheck()
+        self._owed = OwedCheck()
 
     def feed(self, record: Record) -> Iterator[Difference]:
         if isinstance(record, CreditNoteRecord | NoteEntryRecord):
             return self._notes.feed(record)
+        if isinstance(record, OwedRecord):
+            return self._owed.feed(record)
         told = self._credits.feed(record)
         if isinstance(record, CreditAccountRecord | CreditClaimRecord):
             return told
         return chain(self._books.feed(record), told)
 
     def end(self) -> Iterator[Difference]:
-        return chain(self._books.end(), self._credits.end(), self._notes.end())
+        return chain(self._books.end(), self._credits.end(), self._notes.end(), self._owed.end())
 
 
 class _Seen:

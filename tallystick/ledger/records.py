@@ -7,7 +7,9 @@ In this order, so that a check of any size needs the memory of one account:
 2. the entries that touch no balance;
 3. the postings of the house whose entry is gone;
 4. of each invoice, by account and id: the invoice, then the entry of its issue;
-5. of each credit note, by account and id: the note, then its entry.
+5. of each credit note, by account and id: the note, then its entry;
+6. what notes still owe, by account, ledger account and currency: kept credit and refunds that
+   wait, beside the balances of their ledger accounts.
 """
 
 from datetime import datetime
@@ -161,6 +163,24 @@ class NoteEntryRecord(msgspec.Struct, frozen=True, tag="note_entry"):
     is_reversed: bool
 
 
+class OwedRecord(msgspec.Struct, frozen=True, tag="owed"):
+    """One side of what credit notes still owe of one currency, in minor units: the sum is zero.
+
+    What is left of customer credit, or waits to be refunded, is positive; the ledger account's
+    balance is below zero.
+    """
+
+    account_id: UUID
+    ledger_account: str
+    unit: str
+    amount: int
+
+    @property
+    def key(self) -> Key:
+        """Which balance it is a side of."""
+        return self.account_id, self.ledger_account, self.unit
+
+
 BookRecord = (
     BalanceRecord
     | LinkRecord
@@ -171,4 +191,5 @@ BookRecord = (
     | IssueRecord
     | CreditNoteRecord
     | NoteEntryRecord
+    | OwedRecord
 )

@@ -1,7 +1,8 @@
 """Whether credit notes are in the books as their documents say: pure rules over their records."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from tallystick.kernel.ids import show
 from tallystick.ledger.model import (
@@ -11,8 +12,13 @@ from tallystick.ledger.model import (
     REVENUE,
     TAX_PAYABLE,
 )
-from tallystick.ledger.records import CreditNoteRecord, NoteEntryRecord
+from tallystick.ledger.records import CreditNoteRecord, Key, NoteEntryRecord, OwedRecord
 from tallystick.ledger.verify import Difference
+
+_OWED: Final[Mapping[str, tuple[str, str]]] = {
+    CUSTOMER_CREDIT: ("credit that is left", "customer_credit_differs"),
+    REFUNDS: ("what waits to be refunded", "refunds_differ"),
+}
 
 
 class NoteCheck:
@@ -41,6 +47,32 @@ class NoteCheck:
         if note is not None:
             text = f"{_named(note)} is not in the books"
             yield Difference("completeness", "credit_note_not_booked", note.account_id, text)
+
+
+class OwedCheck:
+    """Reads both sides of what notes owe, one after the other, and tells where they differ."""
+
+    def __init__(self) -> None:
+        self._key: Key | None = None
+        self._sum = 0
+
+    def feed(self, record: OwedRecord) -> Iterator[Difference]:
+        """Check one more record."""
+        if record.key != self._key:
+            yield from self.end()
+        self._key = record.key
+        self._sum += record.amount
+
+    def end(self) -> Iterator[Difference]:
+        """Check what only the end can tell."""
+        key, difference = self._key, self._sum
+        self._key, self._sum = None, 0
+        if key is None or not difference:
+            return
+        account_id, ledger_account, unit = key
+        what, code = _OWED[ledger_account]
+        text = f"{show('account', account_id)} {ledger_account} {unit}: {what} is {difference} more"
+        yield Difference("integrity", code, account_id, f"{text} than what the books owe")
 
 
 def _compared(note: CreditNoteRecord, record: NoteEntryRecord) -> Iterator[Difference]:

@@ -15,6 +15,7 @@ from tallystick.ledger.records import (
     LinkRecord,
     NoteEntryRecord,
     OrphanRecord,
+    OwedRecord,
 )
 from tallystick.ledger.verify import Head
 
@@ -73,6 +74,12 @@ SELECT {_ENTRY}, EXISTS (
 FROM ledger_entries AS e WHERE e.kind = 'credit_note_issued'
 ORDER BY e.account_id, e.idempotency_key COLLATE "C"
 """  # noqa: S608 - our own columns
+OWED: Final = """
+SELECT account_id, ledger_account, unit, sum(amount)::bigint AS amount FROM ledger_postings
+WHERE ledger_account IN ('customer_credit', 'refunds')
+GROUP BY account_id, ledger_account, unit
+ORDER BY account_id, ledger_account COLLATE "C", unit COLLATE "C"
+"""
 # A posting of credits is read twice: in its chain, and beside what `credits/` knows of it.
 COUNTS: Final = """
 SELECT (SELECT count(*) FROM ledger_balances)
@@ -129,6 +136,12 @@ async def note_entries(conn: Connection) -> AsyncIterator[NoteEntryRecord]:
     """Yield the entries of credit notes, by account and note."""
     make = lambda row: NoteEntryRecord(_entry(row), row["is_reversed"])  # noqa: E731
     async for row in _rows(conn, NOTE_ENTRIES, make):
+        yield row
+
+
+async def owed(conn: Connection) -> AsyncIterator[OwedRecord]:
+    """Yield what the books owe of credit notes, by account, ledger account and currency."""
+    async for row in _rows(conn, OWED, lambda row: OwedRecord(**dict(row))):
         yield row
 
 

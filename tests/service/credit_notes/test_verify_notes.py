@@ -62,6 +62,12 @@ async def test_notes_that_are_in_the_books_pass(world: World, dsn: str, tmp_path
             ),
             {"credit_note_state_differs"},
         ),
+        (
+            "UPDATE customer_credits SET left_minor = left_minor - 1 WHERE left_minor > 0",
+            {"customer_credit_differs"},
+        ),
+        ("UPDATE refunds SET amount_minor = amount_minor + 1", {"refunds_differ"}),
+        ("DELETE FROM refunds", {"refunds_differ"}),
         ("DELETE FROM credit_notes", {"credit_note_missing"}),
         (
             (
