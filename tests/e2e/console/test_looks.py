@@ -241,7 +241,7 @@ async def test_a_page_is_readable_by_everybody(
             await visitor.page.emulate_media(color_scheme=scheme)
             await visitor.picture(f"{name}-{width['width']}-{scheme}")
             assert await violations(visitor) == []
-    assert await width_of(visitor) <= PHONE["width"]
+        assert await width_of(visitor) <= width["width"]
 
 
 async def test_the_card_form_is_readable_by_everybody(visit: "Visit", cast: Cast) -> None:
