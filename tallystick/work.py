@@ -21,6 +21,7 @@ from tallystick.invoices.events import (
     INVOICE_UNCOLLECTIBLE,
     INVOICE_VOIDED,
 )
+from tallystick.invoices.late_bills import LateBills
 from tallystick.invoices.late_events import LateEvents
 from tallystick.kernel import idempotency
 from tallystick.kernel.advancer import Advancer
@@ -88,9 +89,16 @@ def account_kinds(services: Services) -> tuple[AccountKind, ...]:
     payments = payments_kind(services.collector)
     watch = UsageWatch(services.db)
     drafts = DraftWork(services.db, services.seller, late_window=services.corrections.window)
+    late = LateBills(
+        services.db,
+        services.clock,
+        services.seller,
+        late_window=services.corrections.window,
+    )
     return (
         watch.kind,
         billing.kind,
+        late.kind,
         drafts.kind,
         payments,
         standing.kind,

@@ -15,6 +15,9 @@ from tallystick.invoices.usage_lines_model import UsageChange
 from tallystick.money.amount import Money
 from tallystick.money.rounding import round_decimal
 
+LateKey = tuple[UUID | None, UUID | None, str | None]
+"""The invoice that billed it, the subscription, the meter."""
+
 
 class Besides(msgspec.Struct, frozen=True, kw_only=True):
     """All of one account, oldest first.
@@ -40,22 +43,47 @@ class Besides(msgspec.Struct, frozen=True, kw_only=True):
         amount = self.minimum_amounts.get(currency)
         return None if amount is None else round_decimal(amount, currency)
 
+    def late_in(self, currency: str) -> tuple[DraftLine, ...]:
+        """Return the lines that an invoice in this currency has."""
+        return tuple(line for line in self.late if line.amount.currency == currency)
+
+    def changes_in(self, currency: str) -> tuple[UsageChange, ...]:
+        """Return the changes that it puts right; what changes no amount is with any."""
+        others = {late_key(one) for one in self.late if one.amount.currency != currency}
+        own = {late_key(one) for one in self.late_in(currency)}
+        return tuple(one for one in self.changes if key_of(one) not in others - own)
+
+
+def key_of(change: UsageChange) -> LateKey:
+    """Return what tells a change apart from others of the account."""
+    return change.invoice_id, change.subscription_id, change.meter_code
+
+
+def late_key(line: DraftLine) -> LateKey:
+    """Return the key of the change that a line puts right."""
+    changed = line.derivation.changed
+    return changed.invoice_id if changed else None, line.subscription_id, line.meter_code
+
 
 def after(
-    besides: Besides, coupons: Sequence[Redemption], used: Sequence[tuple[UUID, Money]]
+    besides: Besides,
+    coupons: Sequence[Redemption],
+    used: Sequence[tuple[UUID, Money]],
+    changes: Sequence[UsageChange],
 ) -> Besides:
-    """Return what an invoice leaves of it, which bills all changes.
+    """Return what an invoice leaves of it, which bills these changes.
 
     `coupons` are what is left of those that lower it, `used` what it takes of earlier invoices.
     """
+    billed = {key_of(one) for one in changes}
     left = {one.redemption_id: one for one in (*besides.coupons, *coupons)}
     return replace(
         besides,
         coupons=tuple(one for one in left.values() if one.ended_at is None),
         carried=_left(besides.carried, used),
         credit=_left(besides.credit, used),
-        late=(),
-        changes=(),
+        late=tuple(line for line in besides.late if late_key(line) not in billed),
+        changes=tuple(one for one in besides.changes if key_of(one) not in billed),
         written=(),
     )
 

@@ -31,7 +31,11 @@ async def lock_besides(
     account_ids = [account.account_id for account in accounts]
     coupons = await offers.lock_redemptions(conn, account_ids)
     open_ = await adjustment_store.open_adjustments(conn, account_ids, lock=True)
-    late = {} if late_window is None else await read_late(conn, account_ids, now, late_window)
+    late = (
+        {}
+        if late_window is None
+        else await read_late(conn, account_ids, now, late_window, lock=True)
+    )
     return _of_each(accounts, coupons, open_, late, await issuers.known_issuers(conn, accounts))
 
 

@@ -15,16 +15,18 @@ TAKEN: Final = """
      WHERE d.account_id = l.account_id AND d.invoice_id = l.invoice_id AND d.kind = 'discount'
        AND (part ->> 'position')::integer = l.position)
 """
-# Of the lines over that time the one that was billed last: earlier ones were given back before.
+# Of the lines over that time the one that was billed last: earlier ones were given back before. One
+# on a draft (it has no `issued_at`, and so comes first) has been billed, too.
 FEE: Final = f"""
-SELECT l.invoice_id, i.number, l.price_code, l.position, l.period_start, l.period_end,
+SELECT l.invoice_id, coalesce(i.number, 'a draft') AS number, l.price_code, l.position,
+    l.period_start, l.period_end,
     l.amount_minor, l.derivation, {TAKEN} AS taken_minor
 FROM invoice_lines l JOIN invoices i USING (account_id, invoice_id)
 WHERE l.account_id = $1 AND l.subscription_id = $2 AND l.price_code = $3
   AND l.kind IN ('subscription', 'proration') AND l.amount_minor > 0
   AND l.period_start <= $4 AND l.period_end >= $5
   AND (l.derivation ->> 'plan_version_id')::uuid = $6
-  AND i.status IN ('open', 'paid', 'uncollectible')
+  AND i.status <> 'void'
 ORDER BY l.period_start DESC, i.issued_at DESC, i.invoice_id DESC, l.position DESC LIMIT 1
 """  # noqa: S608 -- put together from constants
 

@@ -30,6 +30,7 @@ from tallystick.invoices.usage_lines import metered_codes
 from tallystick.invoices.usage_totals import Used, read_totals
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
+from tallystick.metering.archive_model import CORRECTION_WINDOW
 from tallystick.metering.many_periods import Totals
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.add_ons import by_subscription
@@ -258,16 +259,18 @@ async def bill_now(
     now: datetime,
     seller: Party,
     has_method: HasMethod | None = None,
+    late_window: timedelta | None = CORRECTION_WINDOW,
 ) -> Subscription:
     """Bill all that is due by `now` (the account's present) and return the subscription.
 
-    By itself: what else of the account is due is left to the run, which bills it together.
+    By itself, with what changed of usage that was billed: what else of the account is due is left
+    to the run, which bills it together.
     Locks it; the transaction is of the writer's scope. Raises NotFound; Conflict
     `subscription_billing_behind` when that is too much for one transaction, and what keeps it from
     being billed.
     """
     on = await subscriptions.lock(conn, account_id, subscription_id)
-    biller = Biller(conn, now, seller, has_method)
+    biller = Biller(conn, now, seller, has_method, late_window=late_window)
     for _ in range(STEPS_MAX):
         if on.next_bill_at is None or on.next_bill_at > now:
             return on

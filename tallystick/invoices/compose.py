@@ -93,7 +93,7 @@ def compose(
         if besides.skips_zero and all(line.amount.is_zero() for line in built.draft.lines):
             continue
         made.append(_composed(account, together, besides, built))
-        besides = after(besides, built.coupons, built.used)
+        besides = after(besides, built.coupons, built.used, made[-1].changes)
     return tuple(made)
 
 
@@ -114,10 +114,30 @@ def compose_what_can(
     for bill in bills:
         alone, refused = compose_what_can(account, [bill], besides, at, terms)
         for one in alone:
-            besides = after(besides, one.coupons, one.used)
+            besides = after(besides, one.coupons, one.used, one.changes)
         made += alone
         failed += refused
     return tuple(made), tuple(failed)
+
+
+def compose_late(
+    account: Account, besides: Besides, at: datetime, terms: TaxTerms
+) -> tuple[Composed, ...]:
+    """Return the invoices over nothing but usage that changed, one for each currency.
+
+    No other follows them, so nothing is carried. Raises Conflict as `taxes_on` does.
+    """
+    made: list[Composed] = []
+    for currency in sorted({line.amount.currency for line in besides.late}):
+        late = [one.derivation for one in besides.late_in(currency)]
+        period = Period(min(one.period_start for one in late), max(one.period_end for one in late))
+        built = build(replace(_taking(account, besides, currency, at, terms), period=period))
+        is_empty = all(line.amount.is_zero() for line in built.draft.lines)
+        if not (is_empty and besides.skips_zero):
+            made.append(_composed(account, (), besides, built))
+        changes = besides.changes_in(currency)
+        besides = after(besides, built.coupons, built.used, changes)
+    return tuple(made)
 
 
 def _together(bills: Sequence[Bill]) -> Iterable[Sequence[Bill]]:
@@ -139,21 +159,32 @@ def _ingredients(
     account: Account, bills: Sequence[Bill], besides: Besides, at: datetime, terms: TaxTerms
 ) -> Ingredients:
     lines = tuple(_lines(bills))
-    currency = lines[0].amount.currency
+    return replace(
+        _taking(account, besides, lines[0].amount.currency, at, terms),
+        period=_span(bills),
+        fees=lines,
+        is_final=all(bill.is_last for bill in bills),
+    )
+
+
+def _taking(
+    account: Account, besides: Besides, currency: str, at: datetime, terms: TaxTerms
+) -> Ingredients:
+    """Return what an invoice in this currency takes besides what is due; it is the last one."""
     return Ingredients(
         account=account,
         currency=currency,
-        period=_span(bills),
+        period=Period(at, at),
         at=at,
-        fees=lines,
-        late=besides.late,
+        fees=(),
+        late=besides.late_in(currency),
         written=besides.written,
         coupons=besides.coupons,
         carried=tuple(one for one in besides.carried if one.left.currency == currency),
         credit=tuple(one for one in besides.credit if one.left.currency == currency),
         least=besides.least(currency),
         terms=terms,
-        is_final=all(bill.is_last for bill in bills),
+        is_final=True,
     )
 
 
@@ -163,9 +194,9 @@ def _composed(account: Account, bills: Sequence[Bill], besides: Besides, built: 
         draft=replace(built.draft, bills=tuple(bill.key for bill in bills)),
         used=built.used,
         coupons=built.coupons,
-        changes=besides.changes,
+        changes=besides.changes_in(built.draft.currency),
         kept=built.kept,
-        kind_of_kept="refund" if bills[0].is_refunded else "credit",
+        kind_of_kept="refund" if any(bill.is_refunded for bill in bills) else "credit",
         carried=built.carried,
     )
 

@@ -9,7 +9,9 @@ from tallystick.documents.document import Party
 from tallystick.invoices.besides_use import read_besides
 from tallystick.invoices.biller import Biller, HasMethod, read_book
 from tallystick.invoices.compose import Bill, Composed, Failed, compose_what_can
+from tallystick.invoices.late_usage import read_late
 from tallystick.kernel.db import Connection
+from tallystick.metering.archive_model import CORRECTION_WINDOW
 from tallystick.subscriptions import service as subscriptions
 
 FIRST = UUID(int=0)
@@ -48,7 +50,8 @@ async def foresee(
     made: list[Composed] = []
     for whose, bills in billed.items():
         account = book.accounts[whose]
-        besides = await read_besides(conn, account)
+        late = await read_late(conn, [account.account_id], now, CORRECTION_WINDOW)
+        besides = await read_besides(conn, account, late)
         done, refused = compose_what_can(account, bills, besides, now, book.terms[whose])
         made += done
         failed += refused

@@ -27,13 +27,19 @@ class Late(msgspec.Struct, frozen=True):
 
 
 async def read_late(
-    conn: Connection, account_ids: Collection[UUID], now: datetime, window: timedelta
+    conn: Connection,
+    account_ids: Collection[UUID],
+    now: datetime,
+    window: timedelta,
+    *,
+    lock: bool = False,
 ) -> Mapping[UUID, Late]:
     """Return what changed in periods that ended within the window, for accounts with any.
 
-    What can not be rated now is left for a later run: it keeps nobody from being billed.
+    `lock`: until the transaction ends nobody else bills it. What can not be rated now is left for
+    a later run: it keeps nobody from being billed.
     """
-    noted = await usage_changes.usage_changes_of(conn, account_ids, now, window)
+    noted = await usage_changes.usage_changes_of(conn, account_ids, now, window, lock=lock)
     found: dict[UUID, Late] = {}
     for account_id, changes in noted.items():
         try:

@@ -145,7 +145,7 @@ async def present_drafts(conn: Connection, account_id: UUID) -> tuple[tuple[Invo
             log.warning("draft_not_made", invoice_id=str(was.invoice_id), reason=str(error))
             continue
         if made is not None:
-            besides = after(besides, made.coupons, made.used)
+            besides = after(besides, made.coupons, made.used, made.changes)
             shown.append((was, _shown(was, made)))
     return tuple(shown)
 

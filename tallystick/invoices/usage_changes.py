@@ -84,19 +84,20 @@ async def note_change_again(
     await store.note_again(conn, account_id, changed.invoice_id, price_code, wall)
 
 
-async def usage_changes(
-    conn: Connection, now: datetime, window: timedelta, limit: int
-) -> tuple[UsageChange, ...]:
-    """Return what is to be rated again: periods that ended within the correction window."""
-    return await store.changes(conn, now - window, limit)
-
-
 async def usage_changes_of(
-    conn: Connection, account_ids: Collection[UUID], now: datetime, window: timedelta
+    conn: Connection,
+    account_ids: Collection[UUID],
+    now: datetime,
+    window: timedelta,
+    *,
+    lock: bool = False,
 ) -> Mapping[UUID, tuple[UsageChange, ...]]:
-    """Return the same of these accounts, by account, where there are any."""
+    """Return what is to be rated again, by account: of periods that ended within the window.
+
+    `lock`: until the transaction ends nobody else bills it.
+    """
     found: dict[UUID, list[UsageChange]] = {}
-    for one in await store.changes_of(conn, account_ids, now - window):
+    for one in await store.changes_of(conn, account_ids, now - window, lock=lock):
         found.setdefault(one.account_id, []).append(one)
     return {account_id: tuple(own) for account_id, own in found.items()}
 

@@ -41,16 +41,22 @@ WHERE account_id = $1 AND invoice_id = $2 AND price_code = $3 AND kind = 'usage'
 ON CONFLICT (account_id, invoice_id, subscription_id, meter_code)
 DO UPDATE SET changed_at = excluded.changed_at
 """
-CHANGES: Final = """
-SELECT account_id, invoice_id, meter_code, subscription_id, period_start, period_end,
-    changed_since, changed_at
-FROM invoice_usage_changes WHERE period_end >= $1 ORDER BY period_end, account_id LIMIT $2
-"""
 CHANGES_OF: Final = """
 SELECT account_id, invoice_id, meter_code, subscription_id, period_start, period_end,
     changed_since, changed_at
 FROM invoice_usage_changes WHERE account_id = ANY ($1::uuid[]) AND period_end >= $2
 ORDER BY account_id, period_end, invoice_id, subscription_id, meter_code
+"""
+LOCK_CHANGES_OF: Final = f"{CHANGES_OF} FOR UPDATE"
+# Accounts to whom no run comes any more, nor a draft that waits to be made final.
+WAITING: Final = """
+SELECT DISTINCT c.account_id FROM invoice_usage_changes AS c JOIN accounts AS a USING (account_id)
+WHERE c.period_end >= $1 AND c.changed_since <= $2 AND a.test_clock_id IS NOT DISTINCT FROM $3
+  AND NOT EXISTS (SELECT FROM subscriptions AS s
+                  WHERE s.account_id = c.account_id AND s.next_bill_at IS NOT NULL)
+  AND NOT EXISTS (SELECT FROM invoices AS i WHERE i.account_id = c.account_id
+                  AND i.status = 'draft' AND i.finalize_at IS NOT NULL)
+ORDER BY c.account_id LIMIT $4
 """
 # What adjustments of issued invoices that hold came to (a draft's are found again when it is made
 # final), and the quantity that the last of them billed.
@@ -140,17 +146,20 @@ async def note_again(
     await conn.execute(NOTE_AGAIN, account_id, invoice_id, price_code, at)
 
 
-async def changes(conn: Connection, since: datetime, limit: int) -> tuple[UsageChange, ...]:
-    """Return changes of periods that ended at `since` or later, the oldest period first."""
-    return tuple(UsageChange(**row) for row in await conn.fetch(CHANGES, since, limit))
-
-
 async def changes_of(
-    conn: Connection, account_ids: Collection[UUID], since: datetime
+    conn: Connection, account_ids: Collection[UUID], since: datetime, *, lock: bool
 ) -> tuple[UsageChange, ...]:
-    """Return those of these accounts, account by account."""
-    rows = await conn.fetch(CHANGES_OF, list(account_ids), since)
+    """Return changes of periods that ended at `since` or later, account by account."""
+    rows = await conn.fetch(LOCK_CHANGES_OF if lock else CHANGES_OF, list(account_ids), since)
     return tuple(UsageChange(**row) for row in rows)
+
+
+async def waiting(
+    conn: Connection, since: datetime, until: datetime, test_clock_id: UUID | None, limit: int
+) -> tuple[UUID, ...]:
+    """Return accounts with changes, noted first by `until`, that no subscription's run will see."""
+    rows = await conn.fetch(WAITING, since, until, test_clock_id, limit)
+    return tuple(row["account_id"] for row in rows)
 
 
 async def billed_later(

@@ -84,7 +84,7 @@ async def foresee(conn: Connection, move: Move) -> Row:
     on, to = move.on, move.to
     need_movable(on, to)
     need_billable(move.account, to)
-    walk = await walk_of(conn, move.account, can_pay=True)
+    walk = await walk_of(conn, move.account, move.now, can_pay=True)
     async for stop in walk.until([on], move.now):
         on = stop.steps[0].step.after
     at = replace(move, on=on).at

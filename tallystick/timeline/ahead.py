@@ -79,7 +79,7 @@ async def timeline(
     present.
     """
     found = [
-        *await _of_subscriptions(conn, account, end),
+        *await _of_subscriptions(conn, account, now, end),
         *_of_credits(await credits_.live_grants(conn, account.account_id), now),
         *await _of_payments(conn, account),
     ]
@@ -87,9 +87,11 @@ async def timeline(
     return tuple(coming[:ITEMS_MAX])
 
 
-async def _of_subscriptions(conn: Connection, account: Account, end: datetime) -> list[Item]:
+async def _of_subscriptions(
+    conn: Connection, account: Account, now: datetime, end: datetime
+) -> list[Item]:
     can_pay = await methods.default_method(conn, account.account_id) is not None
-    walk = await walk_of(conn, account, can_pay=can_pay)
+    walk = await walk_of(conn, account, now, can_pay=can_pay)
     on = await subscriptions.list_subscriptions(conn, account.account_id)
     found: list[Item] = []
     async for stop in walk.until(on[::-1], end):

@@ -99,7 +99,7 @@ async def preview(conn: Connection, account: Account, asked: Asked, now: datetim
     Raises what the change itself would raise: NotFound, BadInput, Conflict.
     """
     can_pay = await methods.default_method(conn, account.account_id) is not None
-    walk = await walk_of(conn, account, can_pay=can_pay)
+    walk = await walk_of(conn, account, now, can_pay=can_pay)
     billed: list[PlannedInvoice] = []
     if isinstance(asked, Subscribe):
         on = await _begun(conn, account, asked, now)

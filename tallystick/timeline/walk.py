@@ -21,9 +21,11 @@ from tallystick.invoices.billed_fees import BilledFee, fees_to_come
 from tallystick.invoices.biller import Biller, Book, read_book
 from tallystick.invoices.compose import Bill, Composed, compose
 from tallystick.invoices.dues import FeeOf
+from tallystick.invoices.late_usage import read_late
 from tallystick.invoices.model import InvoiceDraft
 from tallystick.kernel.db import Connection
 from tallystick.kernel.ids import new_id
+from tallystick.metering.archive_model import CORRECTION_WINDOW
 from tallystick.money.amount import Money
 from tallystick.subscriptions.bills import Step
 from tallystick.subscriptions.model import Subscription
@@ -129,7 +131,7 @@ class Walk:
         return await self.next(soon)
 
     def _settle(self, made: Composed) -> None:
-        left = after(self._besides, made.coupons, made.used)
+        left = after(self._besides, made.coupons, made.used, made.changes)
         if not made.kept.is_zero() and made.kind_of_kept == "credit":
             left = replace(left, credit=(*left.credit, _to_come(made.kept)))
         if not made.carried.is_zero():
@@ -167,6 +169,10 @@ def _invoice(at: datetime, draft: InvoiceDraft, steps: dict[UUID, PlannedStep]) 
     return PlannedInvoice(at=at, invoice=draft, steps=billed, has_usage=has_usage)
 
 
-async def walk_of(conn: Connection, account: Account, *, can_pay: bool) -> Walk:
-    """Return the way ahead of an account, with its coupons and what earlier invoices left."""
-    return Walk(conn, account, await read_besides(conn, account), can_pay=can_pay)
+async def walk_of(conn: Connection, account: Account, now: datetime, *, can_pay: bool) -> Walk:
+    """Return the way ahead of an account from `now`, its present.
+
+    With its coupons, what earlier invoices left, and usage that changed since it was billed.
+    """
+    late = await read_late(conn, [account.account_id], now, CORRECTION_WINDOW)
+    return Walk(conn, account, await read_besides(conn, account, late), can_pay=can_pay)

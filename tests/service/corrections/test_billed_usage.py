@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tallystick.corrections.model import Change
-from tallystick.invoices.usage_changes import settle_usage_change, usage_changes
+from tallystick.invoices.usage_changes import settle_usage_change, usage_changes_of
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.errors import Conflict, Forbidden
 from tallystick.metering.model import UsageEvent
@@ -35,7 +35,8 @@ def told(line: "BilledLine") -> tuple[Any, ...]:
 
 async def changes(world: "World", now: datetime, window: timedelta = 400 * DAY) -> list[Any]:
     async with world.db.transaction(WRITER) as conn:
-        return list(await usage_changes(conn, now, window, 100))
+        found = await usage_changes_of(conn, [world.account_id], now, window)
+        return list(found.get(world.account_id, ()))
 
 
 async def test_the_effect_on_an_issued_invoice_is_shown_and_nothing_is_done(

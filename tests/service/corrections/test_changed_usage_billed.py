@@ -5,19 +5,29 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tallystick.catalog import offers
 from tallystick.catalog.offer_model import NewCoupon
 from tallystick.corrections.model import Change
+from tallystick.documents.document import Party
+from tallystick.invoices.late_bills import LateBills
 from tallystick.invoices.late_events import LateEvents
 from tallystick.invoices.model import Invoice, InvoiceLine
 from tallystick.invoices.recompute import differences
-from tallystick.invoices.usage_changes import usage_changes
+from tallystick.invoices.usage_changes import usage_changes_of
 from tallystick.invoices.voiding import give_back
 from tallystick.kernel.db import WRITER
+from tallystick.subscriptions import changing
+from tallystick.subscriptions import service as subscriptions
+from tallystick.subscriptions.model import Remainder
+from tallystick.timeline.walk import walk_of
 
 if TYPE_CHECKING:
     from tests.service.corrections.conftest import World
 
+SELLER = Party("Seller", ("1 Main Street",), "billing@example.com", "FR123")
+LATE_BILLS_WAIT = timedelta(days=2)
 NOON = datetime(2026, 1, 10, 12, 30, tzinfo=UTC)
 JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
 FEBRUARY = datetime(2026, 2, 1, tzinfo=UTC)
@@ -41,7 +51,8 @@ async def recomputed(world: "World") -> bool:
 
 async def noted(world: "World") -> int:
     async with world.db.transaction(WRITER) as conn:
-        return len(await usage_changes(conn, MARCH, timedelta(days=400), 10))
+        found = await usage_changes_of(conn, [world.account_id], MARCH, timedelta(days=400))
+        return len(found.get(world.account_id, ()))
 
 
 async def test_the_difference_is_a_line_that_names_the_period_and_both_quantities(
@@ -145,3 +156,73 @@ async def test_usage_that_goes_down_is_given_back_less_its_discount(world: "Worl
     given = [[line.amount.minor for line in adjustments(one)] for one in await world.invoices()]
     assert given == [[], [-125], [-250]]
     assert await recomputed(world)
+
+
+async def end(world: "World", remainder: Remainder = "credit") -> None:
+    """Let the subscription end on the first of March, and bill it for the last time."""
+    async with world.db.transaction(WRITER) as conn:
+        (on,) = await subscriptions.list_subscriptions(conn, world.account_id)
+        await changing.cancel_now(conn, world.account_id, on.subscription_id, MARCH, remainder)
+    await world.bill(MARCH)
+    world.now = MARCH + timedelta(days=1)
+
+
+def late(world: "World") -> LateBills:
+    return LateBills(world.db, lambda: world.now + LATE_BILLS_WAIT, SELLER)
+
+
+async def test_what_changes_after_the_end_is_an_invoice_of_its_own(billed: "World") -> None:
+    await end(billed)
+    change = Change(properties={"n": 300})
+    shown = await billed.amend("a", change)
+    await billed.amend("a", change, confirm=shown.confirmation)
+    await billed.bill(APRIL)
+    assert len(await billed.invoices()) == 2
+    assert await late(billed).run_due(APRIL, None) == 1
+    (line,) = (await billed.invoices())[-1].lines
+    assert (line.kind, line.amount.minor) == ("adjustment", 2250 - 1250)
+    assert await late(billed).run_due(APRIL, None) == 0
+    assert await noted(billed) == 0
+    assert await recomputed(billed)
+
+
+async def test_what_came_just_now_waits_for_more_of_its_kind(billed: "World") -> None:
+    await end(billed)
+    await reverse(billed, "b")
+    soon = LateBills(billed.db, lambda: billed.now + timedelta(hours=1), SELLER)
+    assert await soon.run_due(APRIL, None) == 0
+    assert await noted(billed) == 1
+
+
+@pytest.mark.parametrize(("remainder", "kind"), [("credit", "credit"), ("refund", "refund")])
+async def test_what_goes_down_after_the_end_is_kept_or_refunded(
+    billed: "World", remainder: Remainder, kind: str
+) -> None:
+    await end(billed, remainder)
+    await reverse(billed, "b")
+    assert await late(billed).run_due(APRIL, None) == 1
+    last = (await billed.invoices())[-1]
+    assert (last.total.minor, [line.amount.minor for line in last.lines]) == (0, [-250, 250])
+    (kept,) = await billed.rows("SELECT kind, left_minor FROM invoice_adjustments")
+    assert kept == {"kind": kind, "left_minor": 250}
+
+
+async def test_two_who_look_at_once_bill_a_change_once(billed: "World") -> None:
+    await end(billed)
+    await reverse(billed, "b")
+    done = await asyncio.gather(*(late(billed).run_due(APRIL, None) for _ in range(3)))
+    assert sum(done) == 1
+    assert [len(adjustments(one)) for one in await billed.invoices()][-1] == 2
+
+
+async def test_a_walk_ahead_shows_what_changed(billed: "World") -> None:
+    await reverse(billed, "b")
+    async with billed.db.transaction(WRITER) as conn:
+        on = await subscriptions.list_subscriptions(conn, billed.account_id)
+        walk = await walk_of(conn, billed.account, billed.now, can_pay=True)
+        ahead = [one.invoice async for stop in walk.until(on, APRIL) for one in stop.invoices]
+    assert [[line.amount.minor for line in one.lines if line.kind == "adjustment"]
+            for one in ahead] == [[-250], []]  # fmt: skip
+    await billed.bill(APRIL)
+    billed_now = [one.subtotal.minor for one in (await billed.invoices())[1:]]
+    assert [one.subtotal.minor for one in ahead] == billed_now

@@ -72,7 +72,7 @@ async def test_a_walk_ahead_shows_coupons_and_uses_nothing(world: World) -> None
     on = await world.subscribe(account, await world.plan(fee_and_calls("EUR")))
     before = await coupon(world, account)
     async with world.db.transaction(account_scope(account.account_id)) as conn:
-        walk = await walk_of(conn, account, can_pay=True)
+        walk = await walk_of(conn, account, START, can_pay=True)
         ahead = [one.invoice async for stop in walk.until([on], APRIL) for one in stop.invoices]
     assert [one.subtotal.minor for one in ahead] == [0, 2800, 5400]
     assert await coupon(world, account) == before
