@@ -15,7 +15,7 @@ import structlog
 
 from tallystick.credit_notes import service
 from tallystick.credit_notes.model import CreditNote, NewNote, Take
-from tallystick.credit_notes.shares import Left
+from tallystick.credit_notes.shares import Left, LeftLine
 from tallystick.invoices import crediting
 from tallystick.invoices import service as invoices
 from tallystick.invoices.adjustments import Adjustment
@@ -55,7 +55,7 @@ async def _pay_back(
             note = await _note(conn, invoice, last, waiting, at)
             if note is not None:
                 notes.append(note)
-                waiting -= sum(line.amount_minor for line in note.lines)
+                waiting -= sum(line.net_minor for line in note.lines)
     await crediting.use_remainder(conn, account_id, rest.invoice_id, rest.left.minor - waiting)
     if waiting:
         log.warning("remainder_not_paid_back", invoice=rest.number, left_minor=waiting)
@@ -86,16 +86,26 @@ async def _note(
 
 
 def takes_of(left: Left, given_back: Sequence[InvoiceLine], most: int) -> Iterator[Take]:
-    """Yield what is taken of an invoice's lines for time that a last invoice gave back, at most so.
+    """Yield what is taken of an invoice's lines for time that a last invoice gave back.
 
-    62.00 were billed for January, 40.00 of it given back: 40.00 of that line.
+    Together they come to `most` at most, less their discounts, as that was given back. 62.00 were
+    billed for January, 40.00 of it given back: 40.00 of that line. With a coupon of 50 % 20.00 were
+    given back: 40.00 of that line, which is 20.00.
     """
     unused = [line for line in given_back if line.amount.minor < 0 and line.period_start]
     for one in left.lines:
-        part = min(one.left, most)
+        part = min(one.net - one.taken.net, most)
         if part > 0 and one.line.kind in BILLED_AHEAD and any(_covers(one.line, x) for x in unused):
             most -= part
-            yield Take(invoice_line_id=one.line.invoice_line_id, amount_minor=part)
+            yield Take(
+                invoice_line_id=one.line.invoice_line_id, amount_minor=_amount_for(one, part)
+            )
+
+
+def _amount_for(one: LeftLine, net_minor: int) -> int:
+    """Return the least amount of a line that comes to so much less its discounts, above zero."""
+    points = one.line.amount.minor * (2 * (one.taken.net + net_minor) - 1)
+    return min(-(-points // (2 * one.net)) - one.taken.amount, one.left)
 
 
 def _covers(line: InvoiceLine, unused: InvoiceLine) -> bool:

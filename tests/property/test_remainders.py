@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallystick.credit_notes.remainders import takes_of
-from tallystick.credit_notes.shares import Left, LeftLine, TakenLine
+from tallystick.credit_notes.shares import Left, LeftLine, TakenLine, shares_of
 from tallystick.invoices.model import InvoiceLine
 from tallystick.kernel.ids import new_id
 from tallystick.money.amount import Money
+from tallystick.money.rounding import round_ratio
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ON, OTHER = new_id(), new_id()
@@ -38,21 +39,24 @@ LINES = st.lists(
 )
 
 
+def known(one: InvoiceLine, data: st.DataObject) -> LeftLine:
+    """A line, what is left of it after discounts, and what notes took of both."""
+    net = data.draw(st.integers(0, one.amount.minor))
+    amount = data.draw(st.integers(0, one.amount.minor))
+    was = TakenLine(amount, round_ratio(net * amount, one.amount.minor))
+    return LeftLine(line=one, net=net, taxes=(), taken=was)
+
+
 @given(LINES, st.integers(0, 9_999), st.data())
 def test_no_line_gives_more_than_is_left_of_it_and_all_no_more_than_waits(
     billed: list[InvoiceLine], waiting: int, data: st.DataObject
 ) -> None:
-    taken = [TakenLine(data.draw(st.integers(0, one.amount.minor))) for one in billed]
-    left = Left(
-        tuple(
-            LeftLine(line=one, net=one.amount.minor, taxes=(), taken=was)
-            for one, was in zip(billed, taken, strict=True)
-        ),
-        (),
-    )
+    left = Left(tuple(known(one, data) for one in billed), ())
     back = line(-9_999, (10, 20), "fee", is_other=False)
-    takes = {one.invoice_line_id: one.amount_minor or 0 for one in takes_of(left, [back], waiting)}
-    assert sum(takes.values()) <= waiting
+    asked = tuple(takes_of(left, [back], waiting))
+    takes = {one.invoice_line_id: one.net_minor for one in shares_of(left, asked).lines}
+    given_back = waiting - sum(takes.values())
+    assert given_back >= 0
     room = 0
     for one in left.lines:
         minor = takes.pop(one.line.invoice_line_id, 0)
@@ -63,8 +67,7 @@ def test_no_line_gives_more_than_is_left_of_it_and_all_no_more_than_waits(
         assert one.line.period_end is not None
         is_meant &= one.line.period_start < back.period_end
         is_meant &= one.line.period_end > back.period_start
-        assert 0 <= minor <= (one.left if is_meant else 0)
-        room += one.left - minor if is_meant else 0
+        assert 0 <= minor <= (one.net - one.taken.net if is_meant else 0)
+        room += one.net - one.taken.net - minor if is_meant else 0
     assert not takes
-    given_back = waiting - sum(one.amount_minor or 0 for one in takes_of(left, [back], waiting))
     assert given_back == 0 or room == 0
