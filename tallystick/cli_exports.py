@@ -35,8 +35,8 @@ def export_csv(  # noqa: PLR0917 -- the options of a command
     sheet: Annotated[
         str,
         typer.Argument(
-            help="invoices, invoice-lines, payments, ledger, usage, journal (sums by day and"
-            " ledger account), or revenue (recognised by month)."
+            help="invoices, invoice-lines, credit-notes, payments, ledger, usage, journal (sums by"
+            " day and ledger account), or revenue (recognised by month)."
         ),
     ],
     file: Path,

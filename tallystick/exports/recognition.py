@@ -6,6 +6,9 @@ of it are earned in January, 28.00 in February. What was billed and is not earne
 
     deferred - accrued at the end = the same at the beginning + billed - recognized.
 
+A credit note takes back evenly too, but nothing of a month before its own: that was reported, so
+it is taken back in the note's month.
+
 The days are those printed on the invoice. A line's share up to a day is rounded once, half away
 from zero, and a month has the difference of two such points, so that all months sum to the line.
 """
@@ -14,6 +17,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 import msgspec
+from msgspec.structs import replace
 
 from tallystick.money.amount import Money
 from tallystick.money.rounding import round_ratio
@@ -21,12 +25,16 @@ from tallystick.subscriptions.periods import add_months, local_day, start_of_day
 
 
 class Service(msgspec.Struct, frozen=True):
-    """What was billed on a day for the days [first, end): one day at least; minor units."""
+    """What was billed on a day for the days [first, end): one day at least; minor units.
+
+    Nothing of it counts before `counts_from`, where there is one: it counts in that month.
+    """
 
     amount_minor: int
     billed_on: date
     first: date
     end: date
+    counts_from: date | None = None
 
 
 class MonthSum(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,6 +99,18 @@ def service_of(
     return Service(amount_minor, billed_on, first, last)
 
 
+def note_of(
+    net_minor: int,
+    billed_on: date,
+    start: datetime | None,
+    end: datetime | None,
+    timezone: str,
+) -> Service:
+    """Return what a credit note's line takes back (above zero), as `service_of` a line."""
+    line = service_of(-net_minor, billed_on, start, end, timezone)
+    return replace(line, counts_from=billed_on.replace(day=1))
+
+
 def _of_month(service: Service, start: date, end: date) -> tuple[int, int, int, int]:
     before, now = _earned_before(service, start), _earned_before(service, end)
     is_billed = service.billed_on < end
@@ -103,6 +123,8 @@ def _of_month(service: Service, start: date, end: date) -> tuple[int, int, int, 
 
 
 def _earned_before(service: Service, day: date) -> int:
+    if service.counts_from is not None and day <= service.counts_from:
+        return 0
     days = (service.end - service.first).days
     passed = min(max((day - service.first).days, 0), days)
     return round_ratio(service.amount_minor * passed, days)

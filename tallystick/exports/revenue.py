@@ -6,8 +6,9 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from tallystick.exports.recognition import MonthSum, Recognition, service_of
-from tallystick.invoices import export_store
+from tallystick.credit_notes import export_store as note_rows
+from tallystick.exports.recognition import MonthSum, Recognition, note_of, service_of
+from tallystick.invoices import export_store as invoice_rows
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import BadInput
 
@@ -23,21 +24,27 @@ async def recognized_revenue(
     end: date,
     advance: Callable[[int], None] | None = None,
 ) -> tuple[MonthSum, ...]:
-    """Return when issued invoices are earned, in the months [start, end), first days of months.
+    """Return when issued invoices, less credit notes, are earned.
 
-    Of one account or of all, before tax; void invoices are left out. `advance` is told how many
-    lines were read. Raises BadInput for no month, or more than 120.
+    In the months [start, end), first days of months; of one account or of all; before tax; void
+    invoices and notes are left out. `advance` is told how many lines were read. Raises BadInput
+    for no month, or more than 120.
     """
     _check(start, end)
     recognition = Recognition(start, end)
-    rows = export_store.served(conn, account_id, _midnight(start) - _ZONES, _midnight(end) + _ZONES)
-    async for row in rows:
+    span = _midnight(start) - _ZONES, _midnight(end) + _ZONES
+    async for row in invoice_rows.served(conn, account_id, *span):
         line = service_of(
             row.amount_minor, row.issued_on, row.period_start, row.period_end, row.timezone
         )
         recognition.add(line, row.currency)
         if advance:
             advance(1)
+    async for back in note_rows.served(conn, account_id, *span):
+        note = note_of(
+            back.net_minor, back.issued_on, back.period_start, back.period_end, back.timezone
+        )
+        recognition.add(note, back.currency)
     return tuple(recognition.months())
 
 

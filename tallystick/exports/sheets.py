@@ -7,6 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from tallystick.catalog import service as catalog
+from tallystick.credit_notes import export_store as note_rows
 from tallystick.exports.cells import amount, instant, number, text
 from tallystick.exports.model import Row, Sheet, Wanted
 from tallystick.exports.revenue import recognized_revenue
@@ -27,6 +28,12 @@ LINE_COLUMNS: Final = (
     "account", "customer", "invoice", "number", "status", "issued_at", "line", "position", "kind",
     "description", "price", "meter", "quantity", "unit", "period_start", "period_end", "currency",
     "amount", "amount_cents",
+)  # fmt: skip
+NOTE_COLUMNS: Final = (
+    "account", "customer", "credit_note", "number", "invoice", "status", "reason", "currency",
+    "issued_at", "voided_at", "subtotal", "subtotal_cents", "tax", "tax_cents", "total",
+    "total_cents", "off_due", "off_due_cents", "as_credit", "as_credit_cents", "to_refund",
+    "to_refund_cents",
 )  # fmt: skip
 PAYMENT_COLUMNS: Final = (
     "account", "payment", "invoice", "gateway", "status", "currency", "amount", "amount_cents",
@@ -91,6 +98,29 @@ async def _lines(conn: Connection, wanted: Wanted) -> AsyncIterator[Row]:
             instant(row.period_end),
             row.currency,
             *amount(row.amount_minor, row.currency),
+        )
+
+
+async def _notes(conn: Connection, wanted: Wanted) -> AsyncIterator[Row]:
+    found = note_rows.credit_notes(conn, wanted.account_id, wanted.start, wanted.end)
+    async for row in found:
+        yield (
+            show("account", row.account_id),
+            text(row.customer_name),
+            show("credit_note", row.credit_note_id),
+            text(row.number),
+            show("invoice", row.invoice_id),
+            row.status,
+            row.reason,
+            row.currency,
+            instant(row.issued_at),
+            instant(row.voided_at),
+            *amount(row.subtotal_minor, row.currency),
+            *amount(row.tax_minor, row.currency),
+            *amount(row.total_minor, row.currency),
+            *amount(row.offset_minor, row.currency),
+            *amount(row.credit_minor, row.currency),
+            *amount(row.refund_minor, row.currency),
         )
 
 
@@ -191,6 +221,7 @@ ACCOUNT_SHEETS: Final[Mapping[str, Sheet]] = MappingProxyType(
         for sheet in (
             Sheet("invoices", INVOICE_COLUMNS, _invoices),
             Sheet("invoice-lines", LINE_COLUMNS, _lines),
+            Sheet("credit-notes", NOTE_COLUMNS, _notes),
             Sheet("payments", PAYMENT_COLUMNS, _payments),
             Sheet("ledger", LEDGER_COLUMNS, _ledger),
             Sheet("usage", USAGE_COLUMNS, _usage),

@@ -31,16 +31,19 @@ FROM invoices AS i JOIN invoice_lines AS l USING (account_id, invoice_id)
 WHERE {whose} i.issued_at >= $1 AND i.issued_at < $2
 ORDER BY i.issued_at, i.invoice_id, l.position
 """
-# What was billed by then for a time that reaches into it, or is billed in it for any time.
+# What was billed by then for a time that reaches into it, or is billed in it for any time: as it is
+# printed, where a line also tells the tax that its amount contains.
 SERVED: Final = """
-SELECT l.kind, i.currency::text AS currency, (i.document ->> 'issued_on')::date AS issued_on,
-    i.document ->> 'timezone' AS timezone,
-    coalesce(l.period_start, i.period_start) AS period_start,
-    coalesce(l.period_end, i.period_end) AS period_end, l.amount_minor
-FROM invoices AS i JOIN invoice_lines AS l USING (account_id, invoice_id)
-WHERE {whose} i.status IN ('open', 'paid', 'uncollectible') AND l.amount_minor <> 0
-      AND greatest(i.issued_at, l.period_end, i.period_end) >= $1
-      AND least(i.issued_at, l.period_start, i.period_start) < $2
+SELECT i.currency::text AS currency, (i.document ->> 'issued_on')::date AS issued_on,
+    i.document ->> 'timezone' AS timezone, served.period_start, served.period_end,
+    (l ->> 'amount_minor')::bigint - coalesce((l ->> 'included_minor')::bigint, 0) AS amount_minor
+FROM invoices AS i, jsonb_array_elements(i.document -> 'lines') AS l,
+    LATERAL (SELECT coalesce((l ->> 'period_start')::timestamptz, i.period_start),
+                    coalesce((l ->> 'period_end')::timestamptz, i.period_end))
+        AS served (period_start, period_end)
+WHERE {whose} i.status IN ('open', 'paid', 'uncollectible')
+      AND greatest(i.issued_at, served.period_end) >= $1
+      AND least(i.issued_at, served.period_start) < $2
 """
 
 
@@ -88,12 +91,11 @@ class LineRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What a line bills for which time: the line's period, else its invoice's, else none.
+    """What a line bills without tax for which time: the line's, else its invoice's, else none.
 
     `issued_on` is the day printed on the invoice, `timezone` the zone of its days.
     """
 
-    kind: str
     currency: str
     issued_on: date
     timezone: str

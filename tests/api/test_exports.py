@@ -129,6 +129,23 @@ async def test_revenue_is_reported_by_month(shop: "Shop") -> None:
     ]
 
 
+async def test_a_credit_note_is_exported_and_lowers_what_is_earned(shop: "Shop") -> None:
+    tenant, invoice = await shop.billed()
+    finance = shop.as_person(shop.finance)
+    path = f"{ADMIN}/invoices/{invoice['id']}/credit-notes"
+    made = await finance.post(path, json={"reason": "order_change", "text": "As agreed."})
+    assert made.status_code == 201, made.text
+    note = made.json()
+    with_key = shop.with_key(tenant.keys["billing:read"])
+    (row,) = table(await with_key.get(f"{BILLING}/exports/credit-notes.csv"))
+    assert (row["credit_note"], row["invoice"]) == (note["id"], invoice["id"])
+    assert row["total_cents"] == str(invoice["total_cents"])
+    query = {"from": "2026-01", "to": "2030-01", "account_id": tenant.id}
+    report = (await finance.get(f"{ADMIN}/reports/revenue", params=query)).json()
+    assert sum(one["recognized_cents"] for one in report["months"]) == 0
+    assert sum(one["billed_cents"] for one in report["months"]) == 0
+
+
 @pytest.mark.parametrize(
     ("path", "field", "code"),
     [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallystick.exports.recognition import MonthSum, Recognition, Service, service_of
+from tallystick.exports.recognition import MonthSum, Recognition, Service, note_of, service_of
 from tallystick.money.amount import Money
 from tallystick.subscriptions.periods import add_months
 
@@ -67,6 +67,17 @@ def test_what_has_no_period_is_earned_on_the_day_it_is_billed() -> None:
 def test_days_are_those_of_the_accounts_zone(start: datetime, end: datetime, days: int) -> None:
     service = service_of(1, JANUARY, start, end, "Europe/Paris")
     assert (service.first, (service.end - service.first).days) == (JANUARY, days)
+
+
+def test_a_note_takes_back_nothing_of_a_month_before_its_own() -> None:
+    year = Service(36500, JANUARY, JANUARY, NEXT_YEAR)
+    start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+    note = note_of(36500, date(2026, 3, 10), start, end, "UTC")
+    found = months(JANUARY, NEXT_YEAR, year, note)
+    earned = {one.month.month: one.recognized.minor for one in found}
+    # January and February stay as they were; March has its own 31 days and takes back 59 + 31.
+    assert (earned[1], earned[2], earned[3]) == (3100, 2800, -5900)
+    assert all(earned.get(month, 0) == 0 for month in range(4, 13))
 
 
 @given(st.lists(services(), max_size=5))
