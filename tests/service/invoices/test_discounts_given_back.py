@@ -11,10 +11,12 @@ from tallystick.catalog import offers
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import NewPlanVersion, PlanVersion
 from tallystick.catalog.offer_model import NewCoupon
+from tallystick.credit_notes.remainders import pay_remainders_back
 from tallystick.documents.document import Party
 from tallystick.invoices.biller import bill_now
 from tallystick.invoices.explain import invoice_explanations
 from tallystick.invoices.recompute import differences
+from tallystick.invoices.service import settle as settle_invoice
 from tallystick.kernel.db import WRITER, account_scope
 from tallystick.pricing.model import FlatPrice
 from tallystick.subscriptions import changing
@@ -143,3 +145,19 @@ async def test_a_preview_shows_what_is_given_back_of_fees_that_are_still_to_come
     ahead = [one.invoice.subtotal.minor for one in shown.now]
     assert ahead == [invoice.subtotal.minor for invoice in (await world.invoices(account))[1:]]
     assert ahead == [-1050 + 2100]
+
+
+async def test_the_rest_that_is_refunded_is_a_note_over_what_was_paid_for_it(world: World) -> None:
+    account = await world.account(tax_percent=Decimal(20), tax_name="VAT")
+    await redeem(world, account, percent=Decimal(50))
+    begun = await begin(world, account, await plan(world, "small", "31"))
+    (first,) = await world.invoices(account)
+    named = account.account_id, begun.subscription_id
+    async with world.db.transaction(WRITER) as conn:
+        await settle_invoice(conn, account.account_id, first.invoice_id, first.total, BEGAN)
+        await changing.cancel_now(conn, *named, datetime(2026, 1, 10, tzinfo=UTC), "refund")
+        await bill_now(conn, *named, now=datetime(2026, 1, 10, tzinfo=UTC), seller=SELLER)
+        (note,) = await pay_remainders_back(conn, account.account_id, TENTH)
+        assert await pay_remainders_back(conn, account.account_id, TENTH) == ()
+    # 15.50 were paid for 31 days, 21 of which were not used
+    assert (note.subtotal.minor, note.tax.minor, note.refund.minor) == (1050, 210, 1260)
