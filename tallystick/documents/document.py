@@ -44,9 +44,10 @@ class Party(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who sells, or who is billed. `address` holds one printed line per item.
 
     `country` (ISO 3166-1, "CA"), `region` (ISO 3166-2 without the country, "QC"), `city` and
-    `postal_code` say where that is in parts, for what a machine reads. `registration_number` is
-    the entry in the register of companies (BT-30, BT-47). `endpoint` is the address in a network
-    of e-invoices (BT-34, BT-49): its scheme, a colon, the address ("0088:7300010000001").
+    `postal_code` say where that is in parts; they are printed where the lines do not name the city
+    (`address.py`). `registration_number` is the entry in the register of companies (BT-30, BT-47).
+    `endpoint` is the address in a network of e-invoices (BT-34, BT-49): its scheme, a colon, the
+    address ("0088:7300010000001").
     """
 
     name: str

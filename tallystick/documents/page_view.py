@@ -7,6 +7,7 @@ template gets strings and lists of them, and decides nothing but their place.
 from collections.abc import Iterator
 from typing import Final
 
+from tallystick.documents.address import address_lines
 from tallystick.documents.document import Party
 from tallystick.documents.labels import Words
 from tallystick.documents.line_view import View, columns, lines_view
@@ -92,10 +93,11 @@ def _refers_to(sheet: Sheet) -> str | None:
 
 
 def _party(party: Party, words: Words) -> View:
+    address = address_lines(party, words.language)
     tax_id = words["tax_id"].format(id=party.tax_id) if party.tax_id else None
     number = party.registration_number
     registration = words["registration"].format(id=number) if number else None
     return {
         "name": party.name,
-        "lines": [line for line in (*party.address, party.email, tax_id, registration) if line],
+        "lines": [line for line in (*address, party.email, tax_id, registration) if line],
     }
