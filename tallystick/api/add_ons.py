@@ -11,7 +11,7 @@ from litestar import get, post
 from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account, Principal
 from tallystick.api import fields
-from tallystick.api.admin_features import because
+from tallystick.api.reasons import because
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.catalog.model import FeatureValue

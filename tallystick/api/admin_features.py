@@ -5,12 +5,12 @@ from typing import Annotated, Final
 
 import msgspec
 from litestar import delete, get, patch, post, put
-from litestar.params import Parameter
 from msgspec import Meta
 
 from tallystick.accounts import service as accounts
 from tallystick.api import fields
 from tallystick.api.entitlements import EntitlementList, entitlement_answer
+from tallystick.api.reasons import ReasonParameter, because
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.catalog import features
@@ -19,8 +19,8 @@ from tallystick.catalog.feature_model import Feature, FeatureKind, FeatureOverri
 from tallystick.catalog.model import FeatureValue
 from tallystick.kernel import ids
 from tallystick.kernel.clock import account_now
-from tallystick.kernel.db import STAFF, WRITER, Actor, acting, actor
-from tallystick.payments.approvals import REASON_LENGTH_MAX, check_reason
+from tallystick.kernel.db import STAFF, WRITER, acting
+from tallystick.payments.approvals import check_reason
 from tallystick.subscriptions import access
 
 BASE: Final = "/api/v1/admin/features"
@@ -163,26 +163,13 @@ async def remove_override(
     account_id: str,
     feature_code: str,
     services: Services,
-    reason: Annotated[
-        str,
-        Parameter(
-            description="Why; kept in the audit.",
-            min_length=1,
-            max_length=REASON_LENGTH_MAX,
-            pattern=r"^[^\x00]*[^\x00\s][^\x00]*$",
-        ),
-    ],
+    reason: ReasonParameter,
 ) -> None:
     """Let what the plan gives hold again."""
     wanted = ids.parse("account", account_id)
     with acting(because(reason)):
         async with services.db.transaction(WRITER) as conn:
             await features.remove_override(conn, wanted, feature_code)
-
-
-def because(reason: str) -> Actor:
-    """Return who acts, with why: for the audit."""
-    return msgspec.structs.replace(actor(), reason=check_reason(reason))
 
 
 def feature_answer(one: Feature) -> FeatureAnswer:

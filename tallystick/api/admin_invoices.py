@@ -8,9 +8,9 @@ import msgspec
 from litestar import get, post
 
 from tallystick.api import fields
-from tallystick.api.admin_features import because
 from tallystick.api.answers import major
 from tallystick.api.invoices import InvoiceAnswer, invoice_answer
+from tallystick.api.reasons import because
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.invoices import closing, service

@@ -2,15 +2,15 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Final, cast, get_args
+from typing import Final, cast, get_args
 
 import msgspec
 from litestar import delete, get, put
-from litestar.params import Parameter
 
 from tallystick.accounts import service as accounts
 from tallystick.api import fields
 from tallystick.api.answers import plain
+from tallystick.api.reasons import ReasonParameter, because
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.api.usage_check import LimitStateAnswer, limit_answers
@@ -18,12 +18,12 @@ from tallystick.catalog import service as catalog
 from tallystick.catalog.model import LimitKind, LimitPeriod
 from tallystick.kernel import ids
 from tallystick.kernel.clock import account_now
-from tallystick.kernel.db import STAFF, WRITER, Actor, acting, actor
+from tallystick.kernel.db import STAFF, WRITER, acting
 from tallystick.kernel.errors import BadInput, NotFound
 from tallystick.metering import account_limits
 from tallystick.metering.limits import Ask, is_additive
 from tallystick.metering.limits_store import AccountLimit
-from tallystick.payments.approvals import REASON_LENGTH_MAX, check_reason
+from tallystick.payments.approvals import check_reason
 
 BASE: Final = "/api/v1/admin/accounts/{account_id:str}/limits"
 TAGS: Final = ["Admin: limits"]
@@ -96,7 +96,7 @@ async def set_limit(
         reason=check_reason(data.reason),
         set_at=services.clock(),
     )
-    with acting(_because(data.reason)):
+    with acting(because(data.reason)):
         async with services.db.transaction(WRITER) as conn:
             await accounts.get_account(conn, wanted)
             return _answer(await account_limits.set_limit(conn, wanted, new))
@@ -114,19 +114,11 @@ async def remove_limit(
     meter_code: str,
     per: str,
     services: Services,
-    reason: Annotated[
-        str,
-        Parameter(
-            description="Why; kept in the audit.",
-            min_length=1,
-            max_length=REASON_LENGTH_MAX,
-            pattern=r"^[^\x00]*[^\x00\s][^\x00]*$",
-        ),
-    ],
+    reason: ReasonParameter,
 ) -> None:
     """Let the plan's limit hold again."""
     wanted = ids.parse("account", account_id)
-    with acting(_because(reason)):
+    with acting(because(reason)):
         async with services.db.transaction(WRITER) as conn:
             await account_limits.remove_limit(conn, wanted, meter_code, _period(per))
 
@@ -153,10 +145,6 @@ def _decimal(text: str) -> Decimal:
     if not fields.QUANTITY.fullmatch(text):
         raise BadInput.field("limit", "not_a_decimal_string", 'must be a string such as "1000"')
     return Decimal(text)
-
-
-def _because(reason: str) -> Actor:
-    return msgspec.structs.replace(actor(), reason=check_reason(reason))
 
 
 ROUTES: Final = (list_limits, set_limit, remove_limit)

@@ -7,11 +7,12 @@ from litestar import get, post
 
 from tallystick.api import fields
 from tallystick.api.payments import PaymentAnswer, payment_answer
+from tallystick.api.reasons import because
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.kernel import ids
 from tallystick.kernel.clock import account_now
-from tallystick.kernel.db import STAFF, WRITER, Actor, acting, actor
+from tallystick.kernel.db import STAFF, WRITER, acting
 from tallystick.payments import approvals, service
 
 BASE: Final = "/api/v1/admin/payments"
@@ -46,7 +47,7 @@ async def list_pending(services: Services) -> ApprovalList:
 async def approve(payment_id: str, data: Reason, services: Services) -> PaymentAnswer:
     """Book a payment that has come."""
     wanted = ids.parse("payment", payment_id)
-    with acting(_because(data.reason)):
+    with acting(because(data.reason)):
         async with services.db.transaction(WRITER) as conn:
             account_id = await service.account_of_payment(conn, wanted)
             now = await account_now(conn, account_id, services.clock())
@@ -59,14 +60,10 @@ async def approve(payment_id: str, data: Reason, services: Services) -> PaymentA
 async def reject(payment_id: str, data: Reason, services: Services) -> PaymentAnswer:
     """End a payment that has not come; the invoice stays open."""
     wanted = ids.parse("payment", payment_id)
-    with acting(_because(data.reason)):
+    with acting(because(data.reason)):
         async with services.db.transaction(WRITER) as conn:
             account_id = await service.account_of_payment(conn, wanted)
             return payment_answer(await approvals.reject(conn, account_id, wanted, data.reason))
-
-
-def _because(reason: str) -> Actor:
-    return msgspec.structs.replace(actor(), reason=approvals.check_reason(reason))
 
 
 ROUTES: Final = (list_pending, approve, reject)

@@ -11,17 +11,17 @@ from msgspec import Meta
 
 from tallystick.api import fields
 from tallystick.api.answers import Pagination, pagination
+from tallystick.api.reasons import because
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.kernel import ids
-from tallystick.kernel.db import STAFF, WRITER, Actor, acting, actor
+from tallystick.kernel.db import STAFF, WRITER, acting
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.kernel.paging import PageRequest
 from tallystick.metering import conflicts, unmatched
 from tallystick.metering.conflicts_store import KeptConflict
 from tallystick.metering.model import TEXT_LENGTH_MAX, EventResult, Status
 from tallystick.metering.unmatched_store import Parked
-from tallystick.payments import approvals
 
 BASE: Final = "/api/v1/admin"
 TAGS: Final = ["Admin: usage"]
@@ -179,7 +179,7 @@ async def settle_unmatched(data: SettleEvents, services: Services) -> SettledLis
     wanted = _wanted(data)
     account_id = ids.parse("account", data.account) if data.account else None
     now = services.clock()
-    with acting(_because(data.reason)):
+    with acting(because(data.reason)):
         async with services.db.transaction(WRITER) as conn:
             events = await unmatched.lock_parked(conn, wanted, data.subject)
             if data.action == "discard":
@@ -217,7 +217,7 @@ async def list_conflicts(
 async def dismiss_conflict(conflict_id: str, data: Dismissal, services: Services) -> Dismissed:
     """Take a conflict off the list; the stored event stands."""
     wanted = ids.parse("event_conflict", conflict_id)
-    with acting(_because(data.reason)):
+    with acting(because(data.reason)):
         async with services.db.transaction(WRITER) as conn:
             await conflicts.dismiss(conn, wanted, services.clock())
     return Dismissed(conflict_id, "dismissed")
@@ -234,10 +234,6 @@ def _wanted(data: SettleEvents) -> list[UUID]:
         field = "account" if data.account else "meter"
         raise BadInput.field(field, "not_discarded_to", "is only for claiming")
     return [ids.parse("unmatched_event", text) for text in data.events or ()]
-
-
-def _because(reason: str) -> Actor:
-    return msgspec.structs.replace(actor(), reason=approvals.check_reason(reason))
 
 
 def _unmatched(one: Parked) -> UnmatchedEvent:

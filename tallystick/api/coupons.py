@@ -2,17 +2,16 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 from litestar import delete, get, post
-from litestar.params import Parameter
 
 from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account, Principal
 from tallystick.api import fields
-from tallystick.api.admin_features import because
 from tallystick.api.answers import major
+from tallystick.api.reasons import ReasonParameter, because
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.catalog import offers
@@ -22,7 +21,6 @@ from tallystick.kernel import ids
 from tallystick.kernel.clock import account_now
 from tallystick.kernel.db import WRITER, account_scope, acting
 from tallystick.money.exact import plain
-from tallystick.payments.approvals import REASON_LENGTH_MAX
 
 OF_ACCOUNT: Final = "/api/v1/admin/accounts/{account_id:str}/coupons"
 TAGS: Final = ["Coupons"]
@@ -127,15 +125,7 @@ async def take_away(
     account_id: str,
     redemption_id: str,
     services: Services,
-    reason: Annotated[
-        str,
-        Parameter(
-            description="Why; kept in the audit.",
-            min_length=1,
-            max_length=REASON_LENGTH_MAX,
-            pattern=r"^[^\x00]*[^\x00\s][^\x00]*$",
-        ),
-    ],
+    reason: ReasonParameter,
 ) -> None:
     """Let an account's coupon lower nothing more; issued invoices stay as they are."""
     wanted = ids.parse("account", account_id)

@@ -17,6 +17,7 @@ from tallystick.api.correction_answers import (
     corrected,
 )
 from tallystick.api.correction_schemas import AMEND_BODY, BACKFILL_BODY, REVERSE_BODY
+from tallystick.api.reasons import because
 from tallystick.api.services import Services
 from tallystick.api.strict import INGEST_BYTES_MAX, decode
 from tallystick.corrections.bodies import (
@@ -28,7 +29,7 @@ from tallystick.corrections.bodies import (
 )
 from tallystick.corrections.model import Named, Terms
 from tallystick.kernel import ids
-from tallystick.kernel.db import Actor, acting, actor
+from tallystick.kernel.db import acting
 from tallystick.kernel.errors import BadInput, FieldError
 from tallystick.metering import own_events
 from tallystick.metering.bodies import refuse
@@ -57,7 +58,7 @@ async def reverse_event(
     """
     asked = await _read(request, read_reversal)
     named = await _named(services, principal, event_id, asked)
-    with acting(_because(asked.reason)):
+    with acting(because(asked.reason)):
         return corrected(await services.corrections.reverse(named, _terms(principal, asked)))
 
 
@@ -78,7 +79,7 @@ async def amend_event(
     asked = await _read(request, read_amendment)
     named = await _named(services, principal, event_id, asked)
     terms = _terms(principal, asked)
-    with acting(_because(asked.reason)):
+    with acting(because(asked.reason)):
         return corrected(await services.corrections.amend(named, asked.change, terms))
 
 
@@ -107,7 +108,7 @@ async def backfill_events(
     refuse(_strangers(whose))
     account_id = whose[0]
     assert account_id is not None  # noqa: S101 -- strangers are refused
-    with acting(_because(asked.reason)):
+    with acting(because(asked.reason)):
         outcome = await services.corrections.backfill(account_id, events, _terms(principal, asked))
     return backfilled(outcome)
 
@@ -161,10 +162,6 @@ def _terms(principal: Principal, asked: Asked) -> Terms:
         preview=asked.preview,
         may_change_billed=allows(principal, "staff:finance"),
     )
-
-
-def _because(reason: str) -> Actor:
-    return msgspec.structs.replace(actor(), reason=check_reason(reason))
 
 
 ROUTES: Final = (reverse_event, amend_event, backfill_events)

@@ -31,7 +31,7 @@ from tallystick.payments.approvals import REASON_LENGTH_MAX, REFERENCE_LENGTH_MA
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _PRINTED: Final = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0][^\x00-\x1f\x7f-\x9f]*$"
-_WRITTEN: Final = r"^[^\x00]*[^\x00\s][^\x00]*$"
+WRITTEN: Final = r"^[^\x00]*[^\x00\s][^\x00]*$"
 
 
 QUANTITY: Final = re.compile(r"[0-9]{1,18}(\.[0-9]{1,12})?")
@@ -112,8 +112,8 @@ Amounts = Annotated[
 ]
 CouponCode = Annotated[str, _like("^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 Password = Annotated[str, Meta(extra_json_schema={"minLength": 8, "maxLength": 256})]
-Reason = Annotated[str, _like(_WRITTEN, minLength=1, maxLength=REASON_LENGTH_MAX)]
-Reference = Annotated[str, _like(_WRITTEN, minLength=1, maxLength=REFERENCE_LENGTH_MAX)]
+Reason = Annotated[str, _like(WRITTEN, minLength=1, maxLength=REASON_LENGTH_MAX)]
+Reference = Annotated[str, _like(WRITTEN, minLength=1, maxLength=REFERENCE_LENGTH_MAX)]
 Token = Annotated[
     str,
     Meta(
