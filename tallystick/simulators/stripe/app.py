@@ -19,6 +19,7 @@ from tallystick.simulators.http import (
     receive_request,
     send_reply,
 )
+from tallystick.simulators.state_store import StateFile
 from tallystick.simulators.stripe import pages
 from tallystick.simulators.stripe.api import Api
 from tallystick.simulators.stripe.control import Control
@@ -26,7 +27,6 @@ from tallystick.simulators.stripe.deliveries import RETRY_GAPS, Deliveries
 from tallystick.simulators.stripe.faults import Faults
 from tallystick.simulators.stripe.ids import Ids
 from tallystick.simulators.stripe.state import Clock, State
-from tallystick.simulators.stripe.state_store import StateFile
 from tallystick.simulators.stripe.webhook_endpoints import STARTUP_ID, add
 
 

@@ -10,11 +10,11 @@ import httpx
 import msgspec
 import structlog
 
+from tallystick.simulators.state_store import Change
 from tallystick.simulators.stripe.errors import Json
 from tallystick.simulators.stripe.events import DELIVERY
 from tallystick.simulators.stripe.faults import Faults
 from tallystick.simulators.stripe.state import State
-from tallystick.simulators.stripe.state_store import Change
 from tallystick.simulators.stripe.webhook_endpoints import secret_of
 
 log = structlog.get_logger()

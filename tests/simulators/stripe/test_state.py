@@ -10,11 +10,11 @@ import pytest
 import stripe
 
 from tallystick.kernel.errors import SetupError
+from tallystick.simulators.state_store import StateFile
 from tallystick.simulators.stripe.app import App, Options
 from tallystick.simulators.stripe.ids import Ids
 from tallystick.simulators.stripe.server import running
 from tallystick.simulators.stripe.state import State
-from tallystick.simulators.stripe.state_store import StateFile
 
 Receiver = Any
 Connect = Callable[[str], stripe.StripeClient]

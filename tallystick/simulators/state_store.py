@@ -1,16 +1,16 @@
-"""The simulator's memory in a file: one SQLite table, written before each answer is sent."""
+"""A simulator's memory in a file: one SQLite table, written before each answer is sent."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from tallystick.kernel.errors import SetupError
-from tallystick.simulators.stripe.errors import Json
 
 # Family, key and the object, or None where it is gone.
-Change = tuple[str, str, Json | None]
+Change = tuple[str, str, Any]
 
 # `place` keeps the order in which objects were made: lists are newest first.
 SCHEMA = """
@@ -49,7 +49,7 @@ class StateFile:
                 "uses it, or name another file with --state.",
             ) from error
 
-    def load(self) -> Iterator[tuple[str, str, Json]]:
+    def load(self) -> Iterator[tuple[str, str, Any]]:
         """Walk all objects in the order in which they were made."""
         for family, key, body in self._db.execute(LOAD):
             yield family, key, msgspec.json.decode(body)
