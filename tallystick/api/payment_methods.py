@@ -16,8 +16,8 @@ from tallystick.api.strict import Body
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
 from tallystick.payments import methods
-from tallystick.payments.gateway import Bank, Card
 from tallystick.payments.model import PaymentMethod
+from tallystick.payments.requests import Bank, Card
 
 TAGS: Final = ["Payment methods"]
 READ: Final = {"permission": "billing:read"}

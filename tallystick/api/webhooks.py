@@ -6,6 +6,7 @@ import msgspec
 from litestar import Request, post
 
 from tallystick.api.services import Services
+from tallystick.payments.facts import Delivery
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -42,7 +43,8 @@ SIGNATURE: Final = {
 async def receive_stripe(request: Request[Any, Any, Any], services: Services) -> Received:
     """Check the signature over the raw bytes, store the event once, and answer."""
     body = await request.body()
-    await services.inbox.receive("stripe", body, dict(request.headers), services.clock())
+    delivery = Delivery(body=body, headers=dict(request.headers))
+    await services.inbox.receive("stripe", delivery, services.clock())
     return Received()
 
 

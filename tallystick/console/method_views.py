@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from tallystick.kernel import ids
-from tallystick.payments.gateway import Card
 from tallystick.payments.model import PaymentMethod
+from tallystick.payments.requests import Card
 
 _BRANDS: Final[Mapping[str, str]] = {
     "amex": "American Express",

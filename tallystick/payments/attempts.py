@@ -19,17 +19,11 @@ from tallystick.kernel.db import Connection, Database, account_scope
 from tallystick.kernel.ids import new_id
 from tallystick.payments import attempt_store, booking, lifecycle, method_store, store
 from tallystick.payments.events import PAYMENT_ACTION_NEEDED, PaymentActionNeeded
-from tallystick.payments.gateway import (
-    Charge,
-    Declined,
-    Gateways,
-    NeedsAction,
-    Outcome,
-    Succeeded,
-    Unknown,
-)
+from tallystick.payments.gateway import Gateways
 from tallystick.payments.lifecycle import LEASE, PaymentEvent
 from tallystick.payments.model import Attempt, AttemptOutcome, Payment, PaymentMethod
+from tallystick.payments.outcomes import Declined, NeedsAction, Outcome, Succeeded, Unknown
+from tallystick.payments.requests import Charge
 
 log = structlog.get_logger()
 
@@ -105,6 +99,7 @@ def charge_of(
         amount=payment.amount,
         customer_token=customer_token,
         method_token=method.token,
+        method_type=method.type,
         account_id=payment.account_id,
         payment_id=payment.payment_id,
         attempt_id=attempt.payment_attempt_id,

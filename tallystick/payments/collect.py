@@ -20,7 +20,7 @@ from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id, unknown
 from tallystick.payments import attempt_store, attempts, booking, methods, service, store
 from tallystick.payments.attempts import Attempts, Started
-from tallystick.payments.gateway import Gateways, PageSecret
+from tallystick.payments.gateway import Gateways
 from tallystick.payments.lifecycle import LIVE_ATTEMPTS
 from tallystick.payments.model import (
     Attempt,
@@ -29,6 +29,7 @@ from tallystick.payments.model import (
     PaymentMethod,
     PaymentStatus,
 )
+from tallystick.payments.requests import PageSecret
 from tallystick.payments.service import PaymentView
 
 log = structlog.get_logger()

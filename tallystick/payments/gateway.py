@@ -1,271 +1,137 @@
-"""The port behind which every gateway stands, in our words; a vendor's own types stop behind it.
+"""The port behind which every gateway stands, in our words; a vendor's own types stop behind it."""
 
-Outcome
-├── Succeeded     the money is ours: only this is booked
-├── Declined      refused; nothing was taken
-├── NeedsAction   the payer has to authenticate; nothing was taken yet
-├── Pending       under way for days (bank debits), or waits for a person (manual)
-└── Unknown       sent, no clear answer: ask again with the same key, never charge anew
-"""
+# ruff: noqa: ARG002 - what a gateway refuses, it refuses whatever it is asked with
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Protocol
-from uuid import UUID
+from typing import ClassVar
 
-import msgspec
-
-from tallystick.kernel.errors import BadInput, NotFound, Unavailable
+from tallystick.kernel.errors import BadInput, Conflict, NotFound, Unavailable
 from tallystick.money.amount import Money
+from tallystick.payments.facts import BadSignature, Delivery, GatewayEvent, Receipt, ReceiptPage
+from tallystick.payments.outcomes import Outcome
+from tallystick.payments.requests import (
+    Capabilities,
+    Charge,
+    CheckoutPage,
+    CheckoutRequest,
+    CustomerDetails,
+    MethodDescription,
+    Microdeposits,
+    PageSecret,
+    Refund,
+    SetupResult,
+    SubscribeRequest,
+    TransactionPage,
+)
 
 KNOWN: frozenset[str] = frozenset({"stripe", "ccbill", "paypal", "manual"})
 
 
-class Succeeded(msgspec.Struct, frozen=True, tag=True):
-    """So much was received; `reference` is the gateway's name for it."""
+class Gateway:
+    """One gateway. An adapter overrides what its gateway can do, and says so in `capabilities`.
 
-    reference: str
-    amount: Money
-
-
-class Declined(msgspec.Struct, frozen=True, tag=True):
-    """Refused. `code` is one of `declines.DECLINES`; hard: never try this method again."""
-
-    code: str
-    hard: bool = False
-    reference: str | None = None
-
-
-class NeedsAction(msgspec.Struct, frozen=True, tag=True):
-    """The payer has to authenticate the charge `reference` on a page."""
-
-    reference: str
-    code: str = "authentication_required"
-
-
-class Pending(msgspec.Struct, frozen=True, tag=True):
-    """Accepted, and the result comes later."""
-
-    reference: str | None = None
-
-
-class Unknown(msgspec.Struct, frozen=True, tag=True):
-    """Nobody can say yet; `code` says why (`no_answer`, `gateway_busy` …)."""
-
-    code: str
-    reference: str | None = None
-
-
-Outcome = Succeeded | Declined | NeedsAction | Pending | Unknown
-
-
-class Card(msgspec.Struct, frozen=True):
-    """What may be shown of a card."""
-
-    brand: str
-    last4: str
-    exp_month: int
-    exp_year: int
-
-
-class Bank(msgspec.Struct, frozen=True):
-    """What may be shown of a bank account."""
-
-    name: str | None
-    last4: str
-
-
-class MethodDescription(msgspec.Struct, frozen=True):
-    """A saved method as the gateway has it now; `customer_token` None: detached for good."""
-
-    token: str
-    customer_token: str | None
-    type: str
-    card: Card | None = None
-    bank: Bank | None = None
-
-
-class Capabilities(msgspec.Struct, frozen=True):
-    """What a gateway can do, as data; `method_types`: what is taken up when it tells of it."""
-
-    charges_saved_methods: bool = False
-    saves_cards: bool = False
-    method_types: frozenset[str] = frozenset()
-
-
-class CustomerDetails(msgspec.Struct, frozen=True):
-    """Whom a gateway customer stands for."""
-
-    account_id: UUID
-    name: str
-    email: str
-
-
-class PageSecret(msgspec.Struct, frozen=True):
-    """What a page needs to let the payer act. Never stored, never logged."""
-
-    client_secret: str
-    publishable_key: str
-    script_url: str
-
-
-class Charge(msgspec.Struct, frozen=True, kw_only=True):
-    """One charge; every repeat is equal in all fields, or its key would be refused.
-
-    `started_at` is the wall time of the first try: a gateway forgets keys with age.
+    `charge`, `look_up`, `capture`, `cancel`, `refund`, `look_up_refund` and `subscribe` answer with
+    an Outcome, also when the gateway fails. The others raise Unavailable then, and NotFound for an
+    object that it does not have. What is not overridden raises Conflict `gateway_can_not`.
     """
 
-    key: str
-    amount: Money
-    customer_token: str
-    method_token: str
-    account_id: UUID
-    payment_id: UUID
-    attempt_id: UUID
-    started_at: datetime
-
-
-class Refund(msgspec.Struct, frozen=True):
-    """Give back so much of the charge `reference`."""
-
-    key: str
-    reference: str
-    amount: Money
-
-
-class MethodSaved(msgspec.Struct, frozen=True, tag=True):
-    """A method of this customer was saved or changed; how it is now has to be asked."""
-
-    customer_token: str
-    method_token: str
-
-
-class MethodRemoved(msgspec.Struct, frozen=True, tag=True):
-    """A method was taken from its customer, for good."""
-
-    customer_token: str
-    method: MethodDescription
-
-
-class ChargeReported(msgspec.Struct, frozen=True, tag=True):
-    """How a charge of ours stands; the ids are those that went with it as metadata."""
-
-    account_id: UUID
-    attempt_id: UUID
-    customer_token: str | None
-    outcome: Outcome
-
-
-class MoneyReturned(msgspec.Struct, frozen=True, tag=True):
-    """A refund or a dispute of the charge `charge_reference` moved."""
-
-    reference: str
-    charge_reference: str | None
-
-
-class Ignored(msgspec.Struct, frozen=True, tag=True):
-    """Nothing to us; `reason` says why."""
-
-    reason: str
-
-
-Fact = MethodSaved | MethodRemoved | ChargeReported | MoneyReturned | Ignored
-
-
-class GatewayEvent(msgspec.Struct, frozen=True):
-    """What a webhook says, in our words; `created_at` is the gateway's time (UTC)."""
-
-    event_id: str
-    kind: str
-    created_at: datetime
-    livemode: bool
-    fact: Fact
-
-
-class Receipt(msgspec.Struct, frozen=True):
-    """A webhook that is proved to be the gateway's; `body` is what may be stored of it."""
-
-    event_id: str
-    kind: str
-    body: bytes
-
-
-class BadSignature(BadInput):
-    """The webhook was not signed by the gateway, or too long ago, or in the future."""
-
-    def __init__(self) -> None:
-        super().__init__("invalid_signature", "The signature of this webhook is not valid.")
-
-
-class Gateway(Protocol):
-    """One gateway.
-
-    `charge`, `look_up`, `cancel` and `refund` answer with an Outcome, also when the gateway fails.
-    The others raise Unavailable then, and NotFound for an object that it does not have.
-    """
-
-    @property
-    def name(self) -> str:
-        """Its name in tables and routes."""
-        ...
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What it can do."""
-        ...
+    name: ClassVar[str]
+    capabilities: Capabilities
 
     async def ensure_customer(self, details: CustomerDetails, key: str) -> str:
-        """Return the token of the customer made with this key, the same for each repeat."""
-        ...
+        """Return the token of the customer made with this key, the same for each repeat.
 
-    async def start_setup(self, customer_token: str, key: str) -> PageSecret:
-        """Begin to save a card for charges without the payer."""
-        ...
+        Where a gateway keeps no customers it is the account's own id.
+        """
+        return str(details.account_id)
+
+    async def start_setup(self, customer_token: str, key: str, method_type: str) -> PageSecret:
+        """Begin to save a method of this type for charges without the payer."""
+        raise self.can_not("save a method in its own form")
+
+    async def verify_setup(self, reference: str, proof: Microdeposits, key: str) -> SetupResult:
+        """Prove a bank account by what arrived on it; raises BadInput for a wrong proof."""
+        raise self.can_not("verify bank accounts")
+
+    async def save_token(self, customer_token: str, token: str) -> MethodDescription:
+        """Return what the token stands for, if it may be charged; raises BadInput if not."""
+        raise self.can_not("save tokens")
 
     async def charge(self, charge: Charge) -> Outcome:
         """Charge once per key, however often it is called. Never raises for a gateway's failure."""
-        ...
+        raise self.can_not("charge")
 
     async def look_up(self, charge: Charge, reference: str | None, now: datetime) -> Outcome:
         """Find out what became of a charge; it may be carried out with its own key, no other."""
-        ...
+        raise self.can_not("look up a charge")
+
+    async def capture(self, reference: str, amount: Money, key: str) -> Outcome:
+        """Take money that was only authorized, or that the payer approved on the gateway's page."""
+        raise self.can_not("capture")
 
     async def cancel(self, reference: str, key: str) -> Outcome:
         """Make sure that a charge that waits for its payer can not go through any more.
 
         Declined with code `cancelled` when it is so; Succeeded when the payer was faster.
         """
-        ...
+        raise self.can_not("cancel a charge")
 
     async def start_action(self, reference: str) -> PageSecret:
         """Return what a page needs to let the payer authenticate the charge `reference`."""
-        ...
+        raise self.can_not("let the payer authenticate")
+
+    async def start_checkout(self, request: CheckoutRequest) -> CheckoutPage:
+        """Open a page of the gateway, once per key."""
+        raise self.can_not("open a payment page")
 
     async def refund(self, refund: Refund) -> Outcome:
         """Give money back, once per key."""
-        ...
+        raise self.can_not("refund")
+
+    async def look_up_refund(self, refund: Refund, reference: str | None, now: datetime) -> Outcome:
+        """Find out what became of a refund; it may be carried out with its own key, no other."""
+        raise self.can_not("look up a refund")
+
+    async def subscribe(self, request: SubscribeRequest) -> Outcome:
+        """Let the gateway charge by its own schedule; the reference is that of the subscription."""
+        raise self.can_not("renew subscriptions")
+
+    async def cancel_subscription(self, reference: str, key: str) -> None:
+        """End the gateway's schedule; again changes nothing. Unavailable: it may have ended."""
+        raise self.can_not("renew subscriptions")
 
     async def describe_method(self, token: str) -> MethodDescription:
         """Return a saved method as it is now."""
-        ...
+        raise self.can_not("describe a method")
 
     async def detach(self, token: str, key: str) -> None:
         """Take a method from its customer; doing so again changes nothing."""
-        ...
 
-    async def verify_webhook(
-        self, body: bytes, headers: Mapping[str, str], now: datetime
-    ) -> Receipt:
+    async def verify_webhook(self, delivery: Delivery, now: datetime) -> Receipt:
         """Check who sent it. Raises BadSignature, or BadInput `invalid_payload`."""
-        ...
+        raise BadSignature
 
     def read_event(self, body: bytes) -> GatewayEvent:
         """Read a receipt's body. Raises BadInput `invalid_payload`."""
-        ...
+        raise BadInput("invalid_payload", f"The gateway {self.name} sends no webhooks.")
+
+    async def list_events(self, since: datetime, cursor: str | None) -> ReceiptPage:
+        """List what was told since then, as webhooks would have brought it."""
+        raise self.can_not("list its events")
+
+    async def list_transactions(
+        self, start: datetime, end: datetime, cursor: str | None
+    ) -> TransactionPage:
+        """List the movements of money in [start, end), UTC."""
+        raise self.can_not("list its transactions")
 
     async def close(self) -> None:
         """Close its connections."""
-        ...
+
+    def can_not(self, what: str) -> Conflict:
+        """Return the error for what this gateway can not do."""
+        return Conflict("gateway_can_not", f"The gateway {self.name} can not {what}.")
 
 
 class Gateways:

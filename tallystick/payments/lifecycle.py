@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Final
 
 from tallystick.kernel.due import retry_after
-from tallystick.payments.gateway import Declined, NeedsAction, Outcome, Pending, Succeeded
 from tallystick.payments.model import AttemptOutcome, PaymentStatus
+from tallystick.payments.outcomes import Declined, NeedsAction, Outcome, Pending, Succeeded
 
 
 class PaymentEvent(StrEnum):

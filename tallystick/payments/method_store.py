@@ -8,8 +8,8 @@ import asyncpg
 import msgspec
 
 from tallystick.kernel.db import Connection
-from tallystick.payments.gateway import Bank, Card
 from tallystick.payments.model import PaymentMethod
+from tallystick.payments.requests import Bank, Card
 
 # One at a time per account: priorities and the one default are decided on all its methods.
 LOCK_ALL: Final = (

@@ -22,8 +22,8 @@ from tallystick.payments.events import (
     PaymentMethodRemoved,
     PaymentMethodSaved,
 )
-from tallystick.payments.gateway import MethodDescription
 from tallystick.payments.model import PaymentMethod
+from tallystick.payments.requests import MethodDescription
 
 ACTIVE: Final = "active"
 REMOVED: Final = "removed"

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from tallystick.money.amount import Money
-from tallystick.payments.gateway import Bank, Card
+from tallystick.payments.requests import Bank, Card
 
 
 class PaymentStatus(StrEnum):

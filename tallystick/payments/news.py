@@ -9,15 +9,16 @@ from tallystick.kernel.db import WRITER, Database, account_scope
 from tallystick.kernel.errors import NotFound
 from tallystick.payments import attempt_store, method_store, methods
 from tallystick.payments.attempts import Attempts, Recorded
-from tallystick.payments.gateway import (
+from tallystick.payments.facts import (
     ChargeReported,
+    CheckoutEnded,
     GatewayEvent,
-    Gateways,
     Ignored,
     MethodRemoved,
     MethodSaved,
-    Unknown,
 )
+from tallystick.payments.gateway import Gateways
+from tallystick.payments.outcomes import Unknown
 
 
 class Handled(msgspec.Struct, frozen=True):
@@ -62,7 +63,9 @@ class GatewayNews:
             return await self._method_saved(gateway, fact)
         if isinstance(fact, MethodRemoved):
             return await self._method_removed(gateway, fact)
-        # Money that went back is not booked by anybody yet; it must not be lost, so it waits.
+        if isinstance(fact, CheckoutEnded):
+            return Skipped("told_by_the_charge")
+        # Nobody books it yet; it must not be lost, so it waits.
         return Parked("money_returned")
 
     async def _charge(self, gateway: str, fact: ChargeReported) -> Verdict:

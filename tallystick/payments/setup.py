@@ -14,7 +14,8 @@ from tallystick.payments.events import (
     GatewayCustomerLinked,
     PaymentMethodRemoved,
 )
-from tallystick.payments.gateway import CustomerDetails, Gateways, PageSecret
+from tallystick.payments.gateway import Gateways
+from tallystick.payments.requests import CustomerDetails, PageSecret
 
 
 class CardSetup:
@@ -25,15 +26,17 @@ class CardSetup:
         self._gateways = gateways
         self._clock = clock
 
-    async def start_card_setup(self, account_id: UUID, gateway_name: str = "stripe") -> PageSecret:
-        """Return what the page needs to save a card for charges without the payer.
+    async def start_card_setup(
+        self, account_id: UUID, gateway_name: str = "stripe", method_type: str = "card"
+    ) -> PageSecret:
+        """Return what the page needs to save a method for charges without the payer.
 
         Call it outside any transaction: it asks the gateway. Raises Unavailable when the gateway
         is not configured or does not answer, NotFound for the account.
         """
         gateway = self._gateways.get(gateway_name)
         customer = await self.ensure_customer(account_id, gateway_name)
-        return await gateway.start_setup(customer, f"setup:{new_id()}")
+        return await gateway.start_setup(customer, f"setup:{new_id()}", method_type)
 
     async def ensure_customer(self, account_id: UUID, gateway_name: str) -> str:
         """Return the account's customer at the gateway, made on first need and once.

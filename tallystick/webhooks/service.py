@@ -1,6 +1,5 @@
 """Receiving webhooks: verify, store once, answer. What they mean is worked out afterwards."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 import structlog
@@ -9,6 +8,7 @@ from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.errors import NotFound
 from tallystick.kernel.paging import Page, PageRequest
 from tallystick.payments.events import GatewayCustomerLinked
+from tallystick.payments.facts import Delivery
 from tallystick.payments.gateway import Gateways
 from tallystick.webhooks import store
 from tallystick.webhooks.model import InboxRow, InboxStatus
@@ -23,16 +23,14 @@ class Inbox:
         self._db = db
         self._gateways = gateways
 
-    async def receive(
-        self, gateway_name: str, body: bytes, headers: Mapping[str, str], now: datetime
-    ) -> None:
+    async def receive(self, gateway_name: str, delivery: Delivery, now: datetime) -> None:
         """Verify and store an event; `now` is wall time. When it returns, the event is safe.
 
         Raises BadInput `invalid_signature` or `invalid_payload` (answer 400), NotFound for a
         gateway that does not exist, Unavailable for one that is not configured.
         """
         gateway = self._gateways.get(gateway_name)
-        receipt = await gateway.verify_webhook(body, headers, now)
+        receipt = await gateway.verify_webhook(delivery, now)
         async with self._db.own_transaction(WRITER) as conn:
             new = await store.insert(conn, gateway_name, receipt, now)
         log.info(

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from tallystick.kernel.db import Connection
-from tallystick.payments.gateway import Receipt
+from tallystick.payments.facts import Receipt
 from tallystick.webhooks.model import InboxRow, InboxStatus
 
 INSERT: Final = """

@@ -13,7 +13,7 @@ from tallystick.app import api_description
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
 from tallystick.payments import methods
-from tallystick.payments.gateway import Card, MethodDescription
+from tallystick.payments.requests import Card, MethodDescription
 
 if TYPE_CHECKING:
     from tests.api.conftest import Shop, Tenant

@@ -36,6 +36,7 @@ from tallystick.payments.events import (
     GatewayCustomerLinked,
     PaymentMethodRemoved,
 )
+from tallystick.payments.facts import Delivery
 from tallystick.payments.gateway import Gateway, Gateways
 from tallystick.payments.gateways.manual import ManualGateway
 from tallystick.payments.gateways.stripe import StripeGateway, StripeSettings
@@ -233,14 +234,16 @@ class World:
         """Hand in all received events of a kind, so many times each."""
         await self.endpoint.wait(kind)
         for body, headers in self.endpoint.of(kind) * times:
-            await self.inbox.receive("stripe", body, headers, datetime.now(UTC))
+            await self.inbox.receive(
+                "stripe", Delivery(body=body, headers=headers), datetime.now(UTC)
+            )
 
     def mute(self) -> None:
         """Keep webhooks back: they are received by nobody until a test delivers them."""
         self.endpoint.arrive = None
 
     async def take_in(self, body: bytes, headers: dict[str, str]) -> int:
-        await self.inbox.receive("stripe", body, headers, datetime.now(UTC))
+        await self.inbox.receive("stripe", Delivery(body=body, headers=headers), datetime.now(UTC))
         return 200
 
     # -- looking --

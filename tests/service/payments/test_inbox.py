@@ -13,6 +13,7 @@ from tallystick.kernel.db import STAFF, WRITER
 from tallystick.kernel.errors import BadInput, NotFound, Unavailable
 from tallystick.kernel.paging import PageRequest
 from tallystick.payments import method_store
+from tallystick.payments.facts import Delivery
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.gateways.manual import ManualGateway
 from tallystick.payments.gateways.stripe import StripeGateway
@@ -56,7 +57,7 @@ def v0(header: str) -> str:
 
 
 async def receive(world: "World", body: bytes, headers: dict[str, str]) -> None:
-    await world.inbox.receive("stripe", body, headers, datetime.now(UTC))
+    await world.inbox.receive("stripe", Delivery(body=body, headers=headers), datetime.now(UTC))
 
 
 async def only_row(world: "World") -> dict[str, Any]:
@@ -266,7 +267,8 @@ async def test_a_failure_is_kept_with_its_reason_and_tried_again_later(world: "W
 
 
 async def test_money_that_went_back_waits_instead_of_being_lost(world: "World") -> None:
-    body = event("charge.refunded", {"id": "ch_1", "object": "charge", "payment_intent": "pi_1"})
+    refund = {"id": "re_1", "object": "refund", "status": "succeeded", "payment_intent": "pi_1"}
+    body = event("refund.created", {**refund, "amount": 100, "currency": "usd"})
     await receive(world, body, signed(body))
     await world.settle_down()
     row = await only_row(world)
@@ -274,13 +276,14 @@ async def test_money_that_went_back_waits_instead_of_being_lost(world: "World") 
 
 
 async def test_staff_see_events_and_have_one_tried_again(world: "World") -> None:
-    body = event("charge.refunded", {"id": "ch_1", "object": "charge", "payment_intent": "pi_1"})
+    refund = {"id": "re_1", "object": "refund", "status": "succeeded", "payment_intent": "pi_1"}
+    body = event("refund.created", {**refund, "amount": 100, "currency": "usd"})
     await receive(world, body, signed(body))
     await world.settle_down()
     async with world.db.transaction(STAFF) as conn:
         page = await service.list_events(conn, None, PageRequest())
     (row,) = page.items
-    assert (page.total, row.kind) == (1, "charge.refunded")
+    assert (page.total, row.kind) == (1, "refund.created")
     async with world.db.transaction(WRITER) as conn:
         await service.retry_event(conn, "stripe", row.event_id, world.clock())
         with pytest.raises(NotFound):
@@ -292,9 +295,9 @@ async def test_staff_see_events_and_have_one_tried_again(world: "World") -> None
 async def test_gateways_without_webhooks_or_keys_say_so(world: "World") -> None:
     now = datetime.now(UTC)
     with pytest.raises(BadInput):
-        await world.inbox.receive("manual", b"{}", {}, now)
+        await world.inbox.receive("manual", Delivery(body=b"{}", headers={}), now)
     with pytest.raises(NotFound):
-        await world.inbox.receive("unheard", b"{}", {}, now)
+        await world.inbox.receive("unheard", Delivery(body=b"{}", headers={}), now)
     without = msgspec.structs.replace(world.settings, webhook_secrets=())
     world.wire(Gateways([StripeGateway(without), ManualGateway()]))
     with pytest.raises(Unavailable):

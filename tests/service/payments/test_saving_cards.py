@@ -8,9 +8,10 @@ import pytest
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.errors import NotFound, Unavailable
 from tallystick.payments import methods
-from tallystick.payments.gateway import Card, Gateways
+from tallystick.payments.gateway import Gateways
 from tallystick.payments.gateways.manual import ManualGateway
 from tallystick.payments.news import Handled, Skipped
+from tallystick.payments.requests import Card
 
 if TYPE_CHECKING:
     from tests.service.payments.conftest import World

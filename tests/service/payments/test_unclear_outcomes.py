@@ -14,18 +14,11 @@ from tallystick.kernel.db import WRITER
 from tallystick.kernel.errors import Conflict
 from tallystick.money.amount import Money
 from tallystick.payments.attempts import Recorded
-from tallystick.payments.gateway import (
-    Charge,
-    Declined,
-    Gateways,
-    NeedsAction,
-    Outcome,
-    Pending,
-    Succeeded,
-    Unknown,
-)
+from tallystick.payments.gateway import Gateways
 from tallystick.payments.gateways.stripe import StripeGateway
 from tallystick.payments.model import AttemptOutcome, Payment, PaymentStatus
+from tallystick.payments.outcomes import Declined, NeedsAction, Outcome, Pending, Succeeded, Unknown
+from tallystick.payments.requests import Charge
 
 if TYPE_CHECKING:
     from tests.service.payments.conftest import World

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from tallystick.console.method_views import is_expired, method_view
-from tallystick.payments.gateway import Bank, Card
 from tallystick.payments.model import PaymentMethod
+from tallystick.payments.requests import Bank, Card
 
 NOW = datetime(2026, 11, 30, 23, 59, tzinfo=UTC)
 

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from tallystick.money.amount import Money
 from tallystick.payments import lifecycle
-from tallystick.payments.gateway import Declined, NeedsAction, Outcome, Pending, Succeeded, Unknown
 from tallystick.payments.lifecycle import (
     ATTEMPT_TRANSITIONS,
     LIVE_ATTEMPTS,
@@ -21,6 +20,7 @@ from tallystick.payments.lifecycle import (
     move_payment,
 )
 from tallystick.payments.model import AttemptOutcome, PaymentStatus
+from tallystick.payments.outcomes import Declined, NeedsAction, Outcome, Pending, Succeeded, Unknown
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 MONEY = Succeeded("pi", Money(1, "USD"))

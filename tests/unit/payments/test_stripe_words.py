@@ -15,18 +15,12 @@ from tallystick.kernel.errors import BadInput, NotFound, Unavailable
 from tallystick.money.amount import Money
 from tallystick.money.currency import currencies
 from tallystick.payments.declines import DECLINES, GENERIC, words
-from tallystick.payments.gateway import (
+from tallystick.payments.facts import (
     BadSignature,
     ChargeReported,
-    Declined,
     Ignored,
     MethodRemoved,
     MethodSaved,
-    NeedsAction,
-    Outcome,
-    Pending,
-    Succeeded,
-    Unknown,
 )
 from tallystick.payments.gateways.stripe import events, outcomes, signature
 from tallystick.payments.gateways.stripe.amounts import (
@@ -39,6 +33,7 @@ from tallystick.payments.gateways.stripe.amounts import (
     to_stripe,
 )
 from tallystick.payments.gateways.stripe.wire import LastError, PaymentIntent
+from tallystick.payments.outcomes import Declined, NeedsAction, Outcome, Pending, Succeeded, Unknown
 
 amounts = st.builds(Money, st.integers(0, 10**9), st.sampled_from(sorted(currencies())))
 

@@ -1,32 +1,26 @@
 """Stripe behind the port, through its official SDK (API version 2026-10-28.endive)."""
 
 import hashlib
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from tallystick.kernel.errors import NotFound, Unavailable
-from tallystick.payments.gateway import (
-    BadSignature,
-    Capabilities,
-    Charge,
-    CustomerDetails,
-    Declined,
-    GatewayEvent,
-    MethodDescription,
-    Outcome,
-    PageSecret,
-    Receipt,
-    Refund,
-    Unknown,
-    no_answer,
-    not_configured,
-)
+from tallystick.payments.facts import BadSignature, Delivery, GatewayEvent, Receipt
+from tallystick.payments.gateway import Gateway, no_answer, not_configured
 from tallystick.payments.gateways.stripe import events, wire
 from tallystick.payments.gateways.stripe.amounts import refusal, to_stripe
 from tallystick.payments.gateways.stripe.client import StripeCalls, StripeSettings
 from tallystick.payments.gateways.stripe.outcomes import outcome_of_intent, outcome_of_refund
 from tallystick.payments.gateways.stripe.signature import check
+from tallystick.payments.outcomes import Declined, Outcome, Unknown
+from tallystick.payments.requests import (
+    Capabilities,
+    Charge,
+    CustomerDetails,
+    MethodDescription,
+    PageSecret,
+    Refund,
+)
 
 if TYPE_CHECKING:
     import stripe
@@ -38,12 +32,17 @@ LIST_LIMIT: Final = 100
 LIST_PAGES_MAX: Final = 10
 
 
-class StripeGateway:
+class StripeGateway(Gateway):
     """Cards through Stripe. Every POST carries a key of ours, so a repeat changes nothing."""
 
     name = "stripe"
     capabilities = Capabilities(
-        charges_saved_methods=True, saves_cards=True, method_types=frozenset({"card"})
+        charges_saved_methods=True,
+        setups=frozenset({"card"}),
+        method_types=frozenset({"card"}),
+        keeps_keys=KEYS_KEPT,
+        refunds=True,
+        refunds_in_part=True,
     )
 
     def __init__(self, settings: StripeSettings) -> None:
@@ -74,14 +73,16 @@ class StripeGateway:
         )
         return made.id
 
-    async def start_setup(self, customer_token: str, key: str) -> PageSecret:
-        """Begin a SetupIntent for a card that is charged without the payer."""
+    async def start_setup(self, customer_token: str, key: str, method_type: str) -> PageSecret:
+        """Begin a SetupIntent for a method that is charged without the payer."""
+        if method_type not in self.capabilities.setups:
+            raise self.can_not(f"save a {method_type}")
         intent = await self._calls.fetch(
             lambda client: client.v1.setup_intents.create_async(
                 {
                     "customer": customer_token,
                     "usage": "off_session",
-                    "allowed_payment_method_types": ["card"],
+                    "allowed_payment_method_types": [method_type],
                 },
                 {"idempotency_key": key},
             ),
@@ -101,7 +102,7 @@ class StripeGateway:
                     "currency": charge.amount.currency.lower(),
                     "customer": charge.customer_token,
                     "payment_method": charge.method_token,
-                    "allowed_payment_method_types": ["card"],
+                    "allowed_payment_method_types": [charge.method_type],
                     "confirm": True,
                     "off_session": True,
                     "metadata": {
@@ -152,12 +153,31 @@ class StripeGateway:
         """Refund a PaymentIntent, in part or whole."""
         return await self._calls.outcome(
             lambda client: client.v1.refunds.create_async(
-                {"payment_intent": refund.reference, "amount": to_stripe(refund.amount)},
+                {
+                    "payment_intent": refund.reference,
+                    "amount": to_stripe(refund.amount),
+                    "metadata": {
+                        "tallystick_account": str(refund.account_id),
+                        "tallystick_refund": str(refund.refund_id),
+                    },
+                },
                 {"idempotency_key": refund.key},
             ),
             wire.Refund,
             outcome_of_refund,
         )
+
+    async def look_up_refund(self, refund: Refund, reference: str | None, now: datetime) -> Outcome:
+        """Read it by its id; else repeat its key while Stripe knows it."""
+        if reference is not None:
+            return await self._calls.outcome(
+                lambda client: client.v1.refunds.retrieve_async(reference),
+                wire.Refund,
+                outcome_of_refund,
+            )
+        if now - refund.started_at < KEYS_KEPT:
+            return await self.refund(refund)
+        return Unknown("not_found")
 
     async def describe_method(self, token: str) -> MethodDescription:
         """Retrieve the method."""
@@ -177,17 +197,16 @@ class StripeGateway:
             wire.Named,
         )
 
-    async def verify_webhook(
-        self, body: bytes, headers: Mapping[str, str], now: datetime
-    ) -> Receipt:
+    async def verify_webhook(self, delivery: Delivery, now: datetime) -> Receipt:
         """Check the signature over the raw bytes against each secret."""
         if not self._settings.webhook_secrets:
             raise not_configured(self.name)
-        given = {name.lower(): value for name, value in headers.items()}.get("stripe-signature")
+        headers = {name.lower(): value for name, value in delivery.headers.items()}
+        given = headers.get("stripe-signature")
         if given is None:
             raise BadSignature
-        check(given, body, self._settings.webhook_secrets, now)
-        return events.receipt(body)
+        check(given, delivery.body, self._settings.webhook_secrets, now)
+        return events.receipt(delivery.body)
 
     def read_event(self, body: bytes) -> GatewayEvent:
         """Read a stored event."""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from tallystick.payments.gateway import Outcome, Unknown, no_answer
+from tallystick.payments.gateway import no_answer
 from tallystick.payments.gateways.stripe.outcomes import ours, outcome_of_error
+from tallystick.payments.outcomes import Outcome, Unknown
 
 if TYPE_CHECKING:
     import stripe

@@ -4,35 +4,38 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final, TypeVar
+from uuid import UUID
 
 import msgspec
 
 from tallystick.kernel.errors import BadInput
-from tallystick.payments.gateway import (
-    Bank,
-    Card,
+from tallystick.payments.facts import (
     ChargeReported,
+    DisputeReported,
+    DisputeState,
     Fact,
     GatewayEvent,
     Ignored,
-    MethodDescription,
     MethodRemoved,
     MethodSaved,
-    MoneyReturned,
     Receipt,
+    RefundReported,
 )
-from tallystick.payments.gateways.stripe.outcomes import outcome_of_intent
+from tallystick.payments.gateways.stripe.amounts import from_stripe
+from tallystick.payments.gateways.stripe.outcomes import outcome_of_intent, outcome_of_refund
 from tallystick.payments.gateways.stripe.wire import (
+    Dispute,
     Event,
     EventData,
     Head,
     OurIds,
     PaymentIntent,
     PaymentMethod,
-    Returned,
+    Refund,
     SetupIntent,
     id_of,
 )
+from tallystick.payments.requests import Bank, Card, MethodDescription
 
 _CLIENT_SECRET: Final = re.compile(rb'("client_secret"\s*:\s*)"(?:[^"\\]|\\.)*"')
 T = TypeVar("T")
@@ -112,9 +115,36 @@ def _removed(data: EventData) -> Fact:
     return MethodRemoved(owner, describe(_read(data.object, PaymentMethod)))
 
 
-def _returned(data: EventData) -> Fact:
-    thing = _read(data.object, Returned)
-    return MoneyReturned(thing.id, id_of(thing.payment_intent) or id_of(thing.charge))
+def _refunded(data: EventData) -> Fact:
+    refund = _read(data.object, Refund)
+    charge = id_of(refund.payment_intent) or id_of(refund.charge)
+    if charge is None:
+        return Ignored("no_charge")
+    amount = from_stripe(refund.amount, refund.currency)
+    return RefundReported(
+        refund.id, charge, amount, outcome_of_refund(refund), our_refund(refund.metadata)
+    )
+
+
+def _disputed(data: EventData) -> Fact:
+    dispute = _read(data.object, Dispute)
+    charge = id_of(dispute.payment_intent) or id_of(dispute.charge)
+    state = DISPUTE_STATES.get(dispute.status)
+    if charge is None or state is None:
+        return Ignored("no_charge" if charge is None else "unknown_status")
+    amount = from_stripe(dispute.amount, dispute.currency)
+    return DisputeReported(dispute.id, charge, amount, state, dispute.reason)
+
+
+DISPUTE_STATES: Final[Mapping[str, DisputeState]] = {
+    "warning_needs_response": DisputeState.WARNING,
+    "warning_under_review": DisputeState.WARNING,
+    "warning_closed": DisputeState.WARNING,
+    "needs_response": DisputeState.OPENED,
+    "under_review": DisputeState.OPENED,
+    "won": DisputeState.WON,
+    "lost": DisputeState.LOST,
+}
 
 
 _READERS: Final[Mapping[str, Callable[[EventData], Fact]]] = {
@@ -124,10 +154,9 @@ _READERS: Final[Mapping[str, Callable[[EventData], Fact]]] = {
     "payment_method.updated": _kept,
     "payment_method.automatically_updated": _kept,
     "payment_method.detached": _removed,
-    "charge.refunded": _returned,
-    "charge.refund.": _returned,
-    "charge.dispute.": _returned,
-    "refund.": _returned,
+    "charge.refund.": _refunded,
+    "charge.dispute.": _disputed,
+    "refund.": _refunded,
 }
 
 
@@ -136,6 +165,14 @@ def our_ids(metadata: Mapping[str, str]) -> OurIds | None:
     try:
         return msgspec.convert(dict(metadata), OurIds)
     except msgspec.ValidationError:
+        return None
+
+
+def our_refund(metadata: Mapping[str, str]) -> UUID | None:
+    """Return our id of a refund; None when it was made at Stripe."""
+    try:
+        return UUID(metadata.get("tallystick_refund", ""))
+    except ValueError:
         return None
 
 

@@ -11,17 +11,10 @@ import structlog
 
 from tallystick.kernel.errors import NotFound, TallystickError, Unavailable
 from tallystick.payments.declines import GENERIC
-from tallystick.payments.gateway import (
-    Declined,
-    NeedsAction,
-    Outcome,
-    Pending,
-    Succeeded,
-    Unknown,
-    no_answer,
-)
+from tallystick.payments.gateway import no_answer
 from tallystick.payments.gateways.stripe.amounts import from_stripe
 from tallystick.payments.gateways.stripe.wire import LastError, PaymentIntent, Refund
+from tallystick.payments.outcomes import Declined, NeedsAction, Outcome, Pending, Succeeded, Unknown
 
 if TYPE_CHECKING:
     import stripe

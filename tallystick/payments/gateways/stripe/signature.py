@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from tallystick.payments.gateway import BadSignature
+from tallystick.payments.facts import BadSignature
 
 TOLERANCE_S: Final = 300
 SIGNATURES_MAX: Final = 16

@@ -90,15 +90,6 @@ class PaymentMethod(msgspec.Struct, frozen=True):
     us_bank_account: BankDetails | None = None
 
 
-class Returned(msgspec.Struct, frozen=True):
-    """A refund, a dispute or a charge that was refunded."""
-
-    id: str
-    object: str
-    charge: Expandable = None
-    payment_intent: Expandable = None
-
-
 class Refund(msgspec.Struct, frozen=True):
     """Money on its way back."""
 
@@ -106,6 +97,22 @@ class Refund(msgspec.Struct, frozen=True):
     status: str
     amount: int
     currency: str
+    payment_intent: str | dict[str, Any] | None = None
+    charge: str | dict[str, Any] | None = None
+    metadata: dict[str, str] = {}
+    failure_reason: str | None = None
+
+
+class Dispute(msgspec.Struct, frozen=True):
+    """A charge that the payer's bank takes back."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    reason: str | None = None
+    payment_intent: str | dict[str, Any] | None = None
+    charge: str | dict[str, Any] | None = None
 
 
 class EventData(msgspec.Struct, frozen=True):
