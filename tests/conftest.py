@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -21,6 +22,15 @@ from tallystick.kernel.embedded import EmbeddedPostgres
 from tallystick.kernel.migrate import migrate, read_migrations
 
 MEMORY_FREE_MIN = 4_000_000_000
+
+
+def pytest_configure() -> None:
+    """Let processes that tests start be interrupted.
+
+    A shell's background job has SIGINT ignored, and whoever it starts inherits that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -112,8 +112,8 @@ async def test_an_interrupt_says_how_to_go_on(db: Database, dsn: str) -> None:
         while (await stored(db))[0] < 10_000 and time.monotonic() < deadline:  # noqa: ASYNC110 - another process stores them
             await asyncio.sleep(0.02)
         process.send_signal(signal.SIGINT)
-        err = process.stderr.read().decode() if process.stderr else ""
-        assert process.wait(30) == 130
+        err = process.communicate(timeout=60)[1].decode()
+        assert process.returncode == 130
     assert "Interrupted behind line 10000." in err
     assert "nothing is counted twice" in err
     assert "Traceback" not in err
