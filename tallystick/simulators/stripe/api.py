@@ -86,6 +86,7 @@ class Api:
         if request.method == "OPTIONS" and for_pages(request.path):
             return Reply(200, b"", PREFLIGHT)
         request_id = self.state.ids.new("req")
+        self.state.reached_at = request.base_url
         fault = self.faults.on_request(request.method, request.path)
         status = None
         replayed = False
@@ -221,7 +222,7 @@ def outcome(call: Call, handler: Handler) -> tuple[int, Json]:
     except StripeError as error:
         if not error.stands:
             raise
-        status, body = error.status, error.body(call.request_id)
+        status, body = error.status, error.body(call.request_id or "")
     return status, for_page(body) if call.publishable else body
 
 

@@ -1,5 +1,6 @@
 """The simulator as an ASGI application: the API, the control routes and the pages."""
 
+import asyncio
 import random
 import secrets
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from tallystick.simulators.http import (
     CUT,
@@ -22,12 +24,18 @@ from tallystick.simulators.http import (
 from tallystick.simulators.state_store import StateFile
 from tallystick.simulators.stripe import pages
 from tallystick.simulators.stripe.api import Api
+from tallystick.simulators.stripe.clock import Clock, SimulatedClock
 from tallystick.simulators.stripe.control import Control
 from tallystick.simulators.stripe.deliveries import RETRY_GAPS, Deliveries
+from tallystick.simulators.stripe.duties import DUTIES
 from tallystick.simulators.stripe.faults import Faults
 from tallystick.simulators.stripe.ids import Ids
-from tallystick.simulators.stripe.state import Clock, State
+from tallystick.simulators.stripe.state import State
+from tallystick.simulators.stripe.timers import Timekeeper
 from tallystick.simulators.stripe.webhook_endpoints import STARTUP_ID, add
+
+log = structlog.get_logger()
+TICK_SECONDS = 0.5
 
 
 def wall_clock() -> int:
@@ -59,13 +67,17 @@ class App:
         """Open the state. Raises SetupError when its file can not be used."""
         self._options = options
         file = StateFile(options.state_path) if options.state_path else None
-        self.state = State(clock, Ids(source or secrets.SystemRandom()), file)
+        simulated = SimulatedClock(clock)
+        self.state = State(simulated, Ids(source or secrets.SystemRandom()), file)
+        self._timekeeper = Timekeeper(self.state, simulated, DUTIES)
         faults = Faults()
         self._deliveries = Deliveries(
             self.state, faults, wall_clock=signed_at, retry_gaps=options.retry_gaps
         )
         self._api = Api(self.state, faults)
-        self._control = Control(self.state, self._api, self._deliveries, prepare=self._prepare)
+        self._control = Control(
+            self.state, self._api, self._deliveries, self._timekeeper, prepare=self._prepare
+        )
         self._prepare()
 
     def close(self) -> None:
@@ -96,11 +108,22 @@ class App:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self._deliveries.start()
+        ticking = asyncio.create_task(self._tick())
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        ticking.cancel()
         await self._deliveries.stop()
         self.state.close()
         await send({"type": "lifespan.shutdown.complete"})
+
+    async def _tick(self) -> None:
+        """Do what falls due while nobody asks."""
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            try:
+                self._timekeeper.run_due()
+            except Exception:
+                log.exception("stripe_simulator_duty_failed")
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = await receive_request(scope, receive)

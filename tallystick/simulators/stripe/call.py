@@ -13,12 +13,15 @@ API_VERSION = "2026-10-28.endive"
 
 
 class Call(msgspec.Struct, frozen=True):
-    """A request that is understood: who asks for what, with the state it acts on."""
+    """A request that is understood: who asks for what, with the state it acts on.
+
+    `request_id` is None for what happens by itself, when its time has come.
+    """
 
     state: State
     params: Mapping[str, Any]
     path: Mapping[str, str]
-    request_id: str
+    request_id: str | None
     base_url: str
     idempotency_key: str | None = None
     publishable: bool = False

@@ -9,7 +9,7 @@ import msgspec
 
 
 class Decline(msgspec.Struct, frozen=True):
-    """What a refusal says: members of Stripe's `card_error`."""
+    """What a refusal says: members of Stripe's `card_error`, or of another `kind` of error."""
 
     code: str
     message: str
@@ -17,6 +17,7 @@ class Decline(msgspec.Struct, frozen=True):
     advice_code: str | None = None
     network_decline_code: str | None = None
     param: str | None = None
+    kind: str = "card_error"
 
 
 GENERIC = Decline(
@@ -81,12 +82,16 @@ AUTHENTICATION_REQUIRED = Decline(
 )
 
 
+After = Literal["disputed", "refund_fails", "refund_waits"] | None
+
+
 class Card(msgspec.Struct, frozen=True):
     """A test card.
 
     `decline` is what a charge meets; with `saves_fine` False, attaching the card or setting it
     up meets it too. `authentication` says when the bank asks the payer: a card `unless_set_up`
-    is left alone off session once a SetupIntent has authenticated it.
+    is left alone off session once a SetupIntent has authenticated it. `after` is what follows a
+    charge: a dispute, or refunds that fail later or stay pending for a while.
     """
 
     number: str
@@ -95,6 +100,7 @@ class Card(msgspec.Struct, frozen=True):
     saves_fine: bool = True
     authentication: Literal["never", "unless_set_up", "always"] = "never"
     tokens: tuple[str, ...] = ()
+    after: After = None
 
     @property
     def last4(self) -> str:
@@ -147,6 +153,9 @@ CARDS = (
         authentication="always",
         tokens=("authenticationRequiredChargeDeclinedInsufficientFunds",),
     ),
+    Card("4000000000000259", tokens=("createDispute",), after="disputed"),
+    Card("4000000000005126", tokens=("refundFail",), after="refund_fails"),
+    Card("4000000000007726", tokens=("pendingRefund",), after="refund_waits"),
 )
 # Fails its own check digit: refused when it is typed in, and never becomes a payment method.
 MISTYPED_NUMBER = "4242424242424241"

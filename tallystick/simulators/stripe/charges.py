@@ -1,27 +1,36 @@
-"""Charges: one try to take money through a card, made by payment intents."""
+"""Charges: one try to take money from a card or a bank account, made by payment intents."""
 
 import msgspec
 
 from tallystick.simulators.stripe.call import Call, Route
 from tallystick.simulators.stripe.cards import Decline
+from tallystick.simulators.stripe.charge_details import of_bank, of_card
 from tallystick.simulators.stripe.errors import Json
 from tallystick.simulators.stripe.paging import LIST, created_within, page
 from tallystick.simulators.stripe.params import CREATED, text
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """How the card's bank answered: taken, held for a later capture, or declined."""
+    """How the bank answered: taken, held for a later capture, pending (ACH), or declined."""
 
     captured: bool
-    authenticated: bool
+    authenticated: bool = False
     decline: Decline | None = None
+    pending: bool = False
+
+    @property
+    def status(self) -> str:
+        """The charge's status."""
+        if self.decline:
+            return "failed"
+        return "pending" if self.pending else "succeeded"
 
 
 def new_charge(call: Call, intent: Json, method: Json, attempt: Attempt) -> Json:
     """Return the charge of an intent's attempt; amounts are minor units."""
     taken = attempt.decline is None
     return {
-        "id": call.state.ids.new("ch"),
+        "id": call.state.ids.new("ch" if method["type"] == "card" else "py"),
         "object": "charge",
         "amount": intent["amount"],
         "amount_captured": intent["amount"] if taken and attempt.captured else 0,
@@ -45,11 +54,11 @@ def new_charge(call: Call, intent: Json, method: Json, attempt: Attempt) -> Json
         "livemode": False,
         "metadata": intent["metadata"],
         "on_behalf_of": None,
-        "outcome": _outcome(attempt.decline),
-        "paid": taken,
+        "outcome": outcome_of(attempt.decline),
+        "paid": attempt.status == "succeeded",
         "payment_intent": intent["id"],
         "payment_method": method["id"],
-        "payment_method_details": {"type": "card", "card": _card(intent, method, attempt)},
+        "payment_method_details": _details(call, intent, method, attempt),
         "radar_options": {},
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
@@ -61,13 +70,14 @@ def new_charge(call: Call, intent: Json, method: Json, attempt: Attempt) -> Json
         "source_transfer": None,
         "statement_descriptor": intent["statement_descriptor"],
         "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
-        "status": "succeeded" if taken else "failed",
+        "status": attempt.status,
         "transfer_data": None,
         "transfer_group": None,
     }
 
 
-def _outcome(decline: Decline | None) -> Json:
+def outcome_of(decline: Decline | None) -> Json:
+    """Return a charge's `outcome`."""
     approved = decline is None
     return {
         "advice_code": decline.advice_code if decline else None,
@@ -82,44 +92,16 @@ def _outcome(decline: Decline | None) -> Json:
     }
 
 
-def _card(intent: Json, method: Json, attempt: Attempt) -> Json:
-    card = method["card"]
-    shown = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding")
-    return {
-        **{name: card[name] for name in shown},
-        "amount_authorized": None if attempt.decline else intent["amount"],
-        "authorization_code": None,
-        "electronic_commerce_indicator": None,
-        "extended_authorization": {"status": "disabled"},
-        "incremental_authorization": {"status": "unavailable"},
-        "installments": None,
-        "last4": card["last4"],
-        "mandate": None,
-        "multicapture": {"status": "unavailable"},
-        "network": card["brand"],
-        "network_token": {"used": False},
-        "network_transaction_id": None,
-        "overcapture": {
-            "maximum_amount_capturable": intent["amount"],
-            "status": "unavailable",
-        },
-        "regulated_status": "unregulated",
-        "three_d_secure": _three_d_secure() if attempt.authenticated else None,
-        "transaction_link_id": None,
-        "wallet": None,
-    }
-
-
-def _three_d_secure() -> Json:
-    return {
-        "authentication_flow": "challenge",
-        "electronic_commerce_indicator": "05",
-        "exemption_indicator": None,
-        "result": "authenticated",
-        "result_reason": None,
-        "transaction_id": None,
-        "version": "2.2.0",
-    }
+def _details(call: Call, intent: Json, method: Json, attempt: Attempt) -> Json:
+    if method["type"] == "us_bank_account":
+        return {"type": "us_bank_account", "us_bank_account": of_bank(call, method)}
+    card = of_card(
+        intent,
+        method["card"],
+        declined=attempt.decline is not None,
+        authenticated=attempt.authenticated,
+    )
+    return {"type": "card", "card": card}
 
 
 def _retrieve(call: Call) -> Json:

@@ -5,16 +5,19 @@ page of another origin can not send without asking first, and is not allowed whe
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from tallystick.simulators.http import Reply, Request, as_json
 from tallystick.simulators.stripe.api import Api
+from tallystick.simulators.stripe.control_acts import ACTS, Act
 from tallystick.simulators.stripe.deliveries import Deliveries
+from tallystick.simulators.stripe.errors import StripeError, invalid
 from tallystick.simulators.stripe.events import queue_delivery
 from tallystick.simulators.stripe.faults import Fault
 from tallystick.simulators.stripe.state import State
+from tallystick.simulators.stripe.timers import Timekeeper, unasked
 
 # What GET /_sim/<name> lists, whole and newest first.
 FAMILIES = {
@@ -24,6 +27,9 @@ FAMILIES = {
     "payment_intents": "payment_intent",
     "charges": "charge",
     "refunds": "refund",
+    "disputes": "dispute",
+    "balance_transactions": "balance_transaction",
+    "mandates": "mandate",
     "events": "event",
     "webhook_endpoints": "webhook_endpoint",
 }
@@ -41,6 +47,13 @@ class Resend(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     event: str
 
 
+class Clock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How far the clock is moved ahead, or to which second since 1970; what falls due is done."""
+
+    advance_seconds: Annotated[int, msgspec.Meta(ge=0)] = 0
+    to: int | None = None
+
+
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An empty body."""
 
@@ -49,27 +62,39 @@ class Control:
     """Answers the control routes."""
 
     def __init__(
-        self, state: State, api: Api, deliveries: Deliveries, *, prepare: Callable[[], None]
+        self,
+        state: State,
+        api: Api,
+        deliveries: Deliveries,
+        timekeeper: Timekeeper,
+        *,
+        prepare: Callable[[], None],
     ) -> None:
         self._state = state
         self._api = api
         self._deliveries = deliveries
+        self._timekeeper = timekeeper
         self._prepare = prepare
         self._posts: Mapping[str, tuple[type[Any], Callable[[Any], object]]] = {
             "/_sim/faults": (Fault, self._arm),
             "/_sim/reset": (Nothing, self._reset),
             "/_sim/webhooks/release": (Release, self._release),
             "/_sim/webhooks/resend": (Resend, self._resend),
+            "/_sim/clock": (Clock, self._move),
+            **{path: (shape, self._acting(act)) for path, (shape, act) in ACTS.items()},
         }
         self._gets: Mapping[str, Callable[[], list[Any]]] = {
             "/_sim/faults": api.faults.listed,
             "/_sim/requests": lambda: list(api.requests)[::-1],
             "/_sim/deliveries": lambda: deliveries.listed()[::-1],
+            "/_sim/timers": timekeeper.listed,
         }
 
     def answer(self, request: Request) -> Reply:
         """Return the answer; 400 says what was wrong with a body."""
         path = request.path.rstrip("/")
+        if request.method == "GET" and path == "/_sim/clock":
+            return as_json(200, {"now": self._state.now()})
         if request.method == "GET":
             return self._get(path)
         if request.method == "DELETE" and path == "/_sim/faults":
@@ -99,7 +124,11 @@ class Control:
             wish = msgspec.json.decode(request.body or b"{}", type=shape)
         except (msgspec.ValidationError, msgspec.DecodeError) as error:
             return as_json(400, {"error": str(error)})
-        return as_json(200, act(wish))
+        self._state.reached_at = request.base_url
+        try:
+            return as_json(200, act(wish))
+        except StripeError as error:
+            return as_json(error.status, {"error": error.members["message"]})
 
     def _arm(self, fault: Fault) -> object:
         self._api.faults.arm(fault)
@@ -111,8 +140,25 @@ class Control:
         self._api.faults.clear()
         self._api.requests.clear()
         self._state.clear()
+        self._timekeeper.restore()
         self._prepare()
         return {"reset": True}
+
+    def _acting(self, act: Act) -> Callable[[Any], object]:
+        """Return an act on the simulated objects that happens with no request behind it."""
+
+        def change(wish: Any) -> object:
+            with self._state.change():
+                return act(unasked(self._state), wish)
+
+        return change
+
+    def _move(self, wish: Clock) -> object:
+        ahead = wish.to - self._state.now() if wish.to is not None else wish.advance_seconds
+        if ahead < 0:
+            raise invalid("The clock goes ahead alone: it can not be set back.")
+        done = self._timekeeper.advance(ahead)
+        return {"now": self._state.now(), "duties_done": done}
 
     def _release(self, wish: Release) -> object:
         return {"released": self._deliveries.release(turned=wish.order == "reversed")}

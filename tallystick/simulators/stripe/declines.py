@@ -1,17 +1,20 @@
-"""How a card's refusal looks: Stripe's `card_error`, alone or inside an intent."""
+"""How the refusal of a card or bank account looks: alone or inside an intent."""
 
 from tallystick.simulators.stripe.cards import Decline
 from tallystick.simulators.stripe.errors import DOCS, Json, StripeError
 
 
 def refused(decline: Decline, *, stands: bool = False, **members: Json | str) -> StripeError:
-    """Return the 402 answer; `members` are the intent, charge or method it is about.
+    """Return the 402 answer, or 400 where no card is at fault.
+
+    `members` are the intent, charge or method it is about.
 
     With `stands`, what the request wrote before is kept: a declined charge is on record.
     """
     shown = {name: value for name, value in _members(decline).items() if name != "type"}
     message = shown.pop("message")
-    return StripeError(402, "card_error", message, stands=stands, **shown, **members)
+    status = 402 if decline.kind == "card_error" else 400
+    return StripeError(status, decline.kind, message, stands=stands, **shown, **members)
 
 
 def recorded(decline: Decline, method: Json, **members: str) -> Json:
@@ -26,7 +29,7 @@ def recorded(decline: Decline, method: Json, **members: str) -> Json:
 
 def _members(decline: Decline) -> dict[str, str]:
     named = {
-        "type": "card_error",
+        "type": decline.kind,
         "code": decline.code,
         "message": decline.message,
         "decline_code": decline.decline_code,

@@ -15,6 +15,7 @@ RELATIONS: Mapping[str, Mapping[str, str]] = {
         "customer": "customer",
         "payment_method": "payment_method",
         "latest_attempt": "setup_attempt",
+        "mandate": "mandate",
     },
     "setup_attempt": {
         "customer": "customer",
@@ -27,14 +28,24 @@ RELATIONS: Mapping[str, Mapping[str, str]] = {
         "latest_charge": "charge",
     },
     "charge": {
+        "balance_transaction": "balance_transaction",
         "customer": "customer",
+        "failure_balance_transaction": "balance_transaction",
         "payment_intent": "payment_intent",
     },
     "refund": {
+        "balance_transaction": "balance_transaction",
+        "failure_balance_transaction": "balance_transaction",
+        "payment_method": "payment_method",
         "charge": "charge",
         "payment_intent": "payment_intent",
     },
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
+    "balance_transaction": {"source": "*"},
+    "mandate": {"payment_method": "payment_method"},
 }
+# Where an id may name objects of several kinds, its prefix says which.
+PREFIXES = {"ch": "charge", "py": "charge", "re": "refund", "du": "dispute"}
 
 
 def expanded(state: State, answer: Json, paths: Sequence[str]) -> Json:
@@ -62,6 +73,7 @@ def _along(state: State, thing: Json, steps: Sequence[str], path: str) -> Json:
     if family is None:
         raise _can_not(path)
     if isinstance(value, str):
+        family = PREFIXES[value.partition("_")[0]] if family == "*" else family
         value = state.get(family, value) or value
     if rest and isinstance(value, dict):
         value = _along(state, value, rest, path)

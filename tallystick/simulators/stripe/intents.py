@@ -19,8 +19,9 @@ from tallystick.simulators.stripe.params import (
 )
 from tallystick.simulators.stripe.payment_methods import DATA, from_data, usable
 
+TYPES = ("card", "us_bank_account")
 METHOD_CHOICE: Shape = {
-    "allowed_payment_method_types": many(one_of("card")),
+    "allowed_payment_method_types": many(one_of(*TYPES)),
     "automatic_payment_methods": nest(
         {"enabled": boolean, "allow_redirects": one_of("always", "never")}, required=("enabled",)
     ),
@@ -46,6 +47,7 @@ RETURN_URL = (
     "`automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and "
     "Payment Intents."
 )
+DOLLARS = "The currency must be usd: `us_bank_account` takes no other."
 NAMES = {"setup_intent": "SetupIntent", "payment_intent": "PaymentIntent"}
 SETUP_NOT_AUTHENTICATED = Decline(
     "setup_intent_authentication_failure",
@@ -76,7 +78,7 @@ def chosen_methods(call: Call) -> Json:
     return {
         "allowed_payment_method_types": allowed or None,
         "automatic_payment_methods": None if allowed else automatic,
-        "payment_method_types": ["card"],
+        "payment_method_types": allowed or ["card"],
     }
 
 
@@ -109,8 +111,30 @@ def method_for(call: Call, intent: Json) -> Json:
             f"You cannot confirm this {name} because it's missing a payment method. Update the "
             f"{name} with a payment method and then confirm it.",
         )
-    check_owner(method, intent["customer"])
+    check_usable(method, intent)
     return method
+
+
+def check_usable(method: Json, intent: Json) -> None:
+    """Refuse a method of a type that the intent does not allow, or of another customer."""
+    allowed = intent["allowed_payment_method_types"] or TYPES
+    if method["type"] not in allowed:
+        raise invalid(
+            f"The PaymentMethod provided ({method['type']}) is not allowed for this "
+            f"{NAMES[intent['object']]}. Please attach a PaymentMethod of one of the following "
+            f"types: {', '.join(allowed)}.",
+            param="payment_method",
+        )
+    if method["type"] == "us_bank_account" and intent.get("currency", "usd") != "usd":
+        raise invalid(DOLLARS, param="currency")
+    check_owner(method, intent["customer"])
+
+
+def check_currency(intent: Json) -> None:
+    """Refuse an intent that names bank accounts and is not in US dollars."""
+    named = intent["allowed_payment_method_types"] or ()
+    if "us_bank_account" in named and intent["currency"] != "usd":
+        raise invalid(DOLLARS, param="allowed_payment_method_types")
 
 
 def check_owner(method: Json, customer_id: str | None) -> None:
@@ -174,6 +198,13 @@ def need_status(intent: Json, verb: str, *allowed: str) -> None:
         f"You cannot {verb} this {name} because it has a status of {intent['status']}. Only a "
         f"{name} with one of the following statuses may be {verb}ed: {', '.join(allowed)}.",
     )
+
+
+def need_authentication(intent: Json) -> None:
+    """Refuse to finish the bank's check of an intent that is not waiting for one."""
+    need_status(intent, "authenticate", "requires_action")
+    if (intent["next_action"] or {}).get("type") == "verify_with_microdeposits":
+        raise unexpected(intent, "This intent is waiting for microdeposits to be verified.")
 
 
 def unexpected(intent: Json, message: str) -> StripeError:

@@ -1,6 +1,7 @@
 """Payment intents: the wish to take an amount; created, updated, looked up."""
 
 from tallystick.simulators.stripe import amounts
+from tallystick.simulators.stripe.bank.mandates import MANDATE
 from tallystick.simulators.stripe.call import Call, Route
 from tallystick.simulators.stripe.charging import attempt, cancel, capture, confirm
 from tallystick.simulators.stripe.errors import Json, invalid
@@ -10,8 +11,9 @@ from tallystick.simulators.stripe.intents import (
     DESCRIBED,
     METHOD,
     METHOD_CHOICE,
-    check_owner,
+    check_currency,
     check_secret,
+    check_usable,
     chosen_methods,
     given_method,
     method_for,
@@ -19,6 +21,7 @@ from tallystick.simulators.stripe.intents import (
     need_status,
     relabelled,
 )
+from tallystick.simulators.stripe.method_options import OPTIONS, chosen_options
 from tallystick.simulators.stripe.paging import LIST, created_within, page
 from tallystick.simulators.stripe.params import (
     CREATED,
@@ -38,6 +41,8 @@ FUTURE = one_of("off_session", "on_session")
 CAPTURE_METHOD = one_of("automatic", "automatic_async", "manual")
 CONFIRM: Shape = {
     **METHOD,
+    **OPTIONS,
+    **MANDATE,
     "error_on_requires_action": boolean,
     "off_session": either(boolean, one_of("one_off", "recurring")),
     "receipt_email": clearable(text),
@@ -65,6 +70,7 @@ CREATE: Shape = {
 UPDATE: Shape = {
     **TOLD,
     **METHOD,
+    **OPTIONS,
     "amount": integer,
     "capture_method": CAPTURE_METHOD,
     "currency": text,
@@ -88,9 +94,10 @@ def _create(call: Call) -> Json:
         if call.params.get(name) and not confirming:
             raise invalid(f"`{name}` can only be used with `confirm=true`.", param=name)
     method = given_method(call)
-    if method:
-        check_owner(method, call.params.get("customer"))
     intent = call.state.save(_new(call, currency, method))
+    check_currency(intent)
+    if method:
+        check_usable(method, intent)
     emit(call, "payment_intent.created", intent)
     if confirming:
         need_return_url(call, intent)
@@ -101,7 +108,7 @@ def _create(call: Call) -> Json:
 def _new(call: Call, currency: str, method: Json | None) -> Json:
     key = call.state.ids.new("pi")
     given = call.params
-    return {
+    intent = {
         "id": key,
         "object": "payment_intent",
         "amount": given["amount"],
@@ -130,14 +137,6 @@ def _new(call: Call, currency: str, method: Json | None) -> Json:
         "on_behalf_of": None,
         "payment_method": method["id"] if method else None,
         "payment_method_configuration_details": None,
-        "payment_method_options": {
-            "card": {
-                "installments": None,
-                "mandate_options": None,
-                "network": None,
-                "request_three_d_secure": "automatic",
-            }
-        },
         "payment_record": None,
         "processing": None,
         "receipt_email": given.get("receipt_email"),
@@ -152,6 +151,7 @@ def _new(call: Call, currency: str, method: Json | None) -> Json:
         "transfer_group": None,
         **chosen_methods(call),
     }
+    return {**intent, "payment_method_options": chosen_options(call, intent)}
 
 
 def _shipping(given: Json | None) -> Json | None:
@@ -175,9 +175,10 @@ def _update(call: Call) -> Json:
         intent = {**intent, "currency": amounts.read_currency(call.params["currency"])}
     if "amount" in call.params or "currency" in call.params:
         amounts.check(intent["amount"], intent["currency"])
+    intent = {**intent, "payment_method_options": chosen_options(call, intent)}
     method = given_method(call)
     if method:
-        check_owner(method, intent["customer"])
+        check_usable(method, intent)
         intent = {**intent, "payment_method": method["id"], "status": "requires_confirmation"}
     return call.state.save(intent)
 

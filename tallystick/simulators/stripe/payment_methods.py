@@ -1,4 +1,4 @@
-"""Payment methods: a card's token, who owns it, and the test ids that make a fresh one."""
+"""Payment methods: a token, who owns it, and the test ids that make a fresh one."""
 
 import hashlib
 from collections.abc import Iterator
@@ -6,16 +6,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tallystick.simulators.stripe import vault
+from tallystick.simulators.stripe.bank import accounts
+from tallystick.simulators.stripe.bank import methods as bank_methods
 from tallystick.simulators.stripe.call import Call, Route
 from tallystick.simulators.stripe.cards import Card, by_token
 from tallystick.simulators.stripe.declines import refused
 from tallystick.simulators.stripe.errors import Json, StripeError, invalid, missing_parameter
 from tallystick.simulators.stripe.events import emit
+from tallystick.simulators.stripe.method_parts import (
+    BILLING,
+    REDISPLAY,
+    filled_billing,
+    new_method,
+)
 from tallystick.simulators.stripe.paging import LIST, page
 from tallystick.simulators.stripe.params import (
-    ADDRESS,
     Shape,
-    clearable,
     integer,
     merged,
     metadata,
@@ -25,21 +31,12 @@ from tallystick.simulators.stripe.params import (
 )
 from tallystick.simulators.stripe.typed_cards import TypedCard, checked
 
-BILLING = nest(
-    {
-        "address": clearable(ADDRESS),
-        "email": clearable(text),
-        "name": clearable(text),
-        "phone": clearable(text),
-        "tax_id": clearable(text),
-    }
-)
-REDISPLAY = one_of("always", "limited", "unspecified")
 TYPED = {"number": text, "exp_month": integer, "exp_year": integer, "cvc": text}
 # What `payment_method_data` of an intent takes, and POST /v1/payment_methods.
 DATA: Shape = {
-    "type": one_of("card"),
+    "type": one_of("card", "us_bank_account"),
     "card": nest({**TYPED, "token": text}),
+    "us_bank_account": bank_methods.US_BANK_ACCOUNT,
     "billing_details": BILLING,
     "metadata": metadata,
     "allow_redisplay": REDISPLAY,
@@ -47,14 +44,17 @@ DATA: Shape = {
 UPDATE: Shape = {
     "billing_details": BILLING,
     "card": nest({"exp_month": integer, "exp_year": integer}),
+    "us_bank_account": bank_methods.UPDATE,
     "metadata": metadata,
     "allow_redisplay": REDISPLAY,
 }
-NO_BILLING = dict.fromkeys(("address", "email", "name", "phone", "tax_id"))
-NO_ADDRESS = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 SPENT = (
     "This PaymentMethod was previously used without being attached to a Customer or was detached "
     "from a Customer, and may not be used again."
+)
+UNVERIFIED = (
+    "This bank account must be verified before it can be attached to a customer: use a "
+    "SetupIntent or a PaymentIntent."
 )
 RAW_NUMBER = (
     "Sending credit card numbers directly to the Stripe API is generally unsafe. We suggest you "
@@ -67,19 +67,31 @@ def usable(call: Call, method_id: str, param: str) -> Json:
 
     Raises StripeError when there is none, or when it may not be used any more.
     """
-    card = by_token(method_id) if method_id.startswith("pm_card_") else None
-    if card:
-        return _make(call, card, {})
+    fresh = from_test_id(call, method_id)
+    if fresh:
+        return fresh
     method = call.found("payment_method", method_id, param=param)
     if vault.is_spent(call, method["id"]):
         raise invalid(SPENT, param=param)
     return method
 
 
+def from_test_id(call: Call, method_id: str) -> Json | None:
+    """Make the payment method that a test id stands for; None for any other id."""
+    card = by_token(method_id) if method_id.startswith("pm_card_") else None
+    if card:
+        return _make(call, card, {})
+    account = accounts.by_token(method_id)
+    holder = {"billing_details": {"name": "Jenny Rosen"}}
+    return bank_methods.make(call, account, holder, verified=True) if account else None
+
+
 def from_data(call: Call, data: dict[str, Any], param: str) -> Json:
     """Make a payment method from what a page typed in, or from a test token."""
     if "type" not in data:
         raise missing_parameter(f"{param}[type]" if param else "type")
+    if data["type"] == "us_bank_account":
+        return bank_methods.from_numbers(call, data, param)
     if "card" not in data:
         raise missing_parameter(f"{param}[card]" if param else "card")
     fields = data["card"]
@@ -99,19 +111,8 @@ def from_data(call: Call, data: dict[str, Any], param: str) -> Json:
 
 
 def _make(call: Call, card: Card, data: dict[str, Any], typed: TypedCard | None = None) -> Json:
-    method: Json = {
-        "id": call.state.ids.new("pm"),
-        "object": "payment_method",
-        "allow_redisplay": data.get("allow_redisplay", "unspecified"),
-        "billing_details": _billing(NO_BILLING, data.get("billing_details", {})),
-        "card": _card(card, call.state.now(), typed),
-        "created": call.state.now(),
-        "customer": None,
-        "customer_account": None,
-        "livemode": False,
-        "metadata": merged({}, data.get("metadata") or {}),
-        "type": "card",
-    }
+    details = _card(card, call.state.now(), typed)
+    method = new_method(call, "card", details, data)
     vault.store(call, method["id"], card)
     return call.state.save(method)
 
@@ -141,12 +142,6 @@ def _card(card: Card, at: int, typed: TypedCard | None) -> Json:
     }
 
 
-def _billing(old: Json, new: Json) -> Json:
-    details = {**old, **new}
-    details["address"] = {**NO_ADDRESS, **(details["address"] or {})}
-    return details
-
-
 def attach(call: Call, method: Json, customer_id: str) -> Json:
     """Give the method to the customer; a card that does not save declines here.
 
@@ -161,8 +156,8 @@ def attach(call: Call, method: Json, customer_id: str) -> Json:
         )
     if vault.is_spent(call, method["id"]):
         raise invalid(SPENT, param="payment_method")
-    card = vault.card_of(call, method["id"])
-    if card.decline and not card.saves_fine:
+    card = vault.card_of(call, method["id"]) if method["type"] == "card" else None
+    if card and card.decline and not card.saves_fine:
         raise refused(card.decline, payment_method=method)
     attached = call.state.save({**method, "customer": customer_id})
     emit(call, "payment_method.attached", attached)
@@ -192,9 +187,13 @@ def _update(call: Call) -> Json:
     if "metadata" in given:
         given["metadata"] = merged(before["metadata"], given["metadata"])
     if "billing_details" in given:
-        given["billing_details"] = _billing(before["billing_details"], given["billing_details"])
-    if "card" in given:
-        given["card"] = {**before["card"], **given["card"]}
+        given["billing_details"] = filled_billing(
+            before["billing_details"], given["billing_details"]
+        )
+    for kind in given.keys() & {"card", "us_bank_account"}:
+        if kind != before["type"]:
+            raise invalid(f"This PaymentMethod is no {kind}.", param=kind)
+        given[kind] = {**before[kind], **given[kind]}
     method = call.state.save({**before, **given})
     emit(call, "payment_method.updated", method, before)
     return method
@@ -202,9 +201,11 @@ def _update(call: Call) -> Json:
 
 def _attach(call: Call) -> Json:
     customer = call.found("customer", call.params["customer"], param="customer")
-    if by_token(call.path["id"]):
-        return attach(call, usable(call, call.path["id"], "payment_method"), customer["id"])
-    return attach(call, call.found("payment_method", call.path["id"]), customer["id"])
+    method = from_test_id(call, call.path["id"])
+    method = method or call.found("payment_method", call.path["id"])
+    if method["type"] == "us_bank_account" and not vault.is_verified(call, method["id"]):
+        raise invalid(UNVERIFIED, param="payment_method")
+    return attach(call, method, customer["id"])
 
 
 def _detach(call: Call) -> Json:

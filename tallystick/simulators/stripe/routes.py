@@ -11,6 +11,8 @@ from tallystick.simulators.stripe import (
     setup_intents,
     webhook_endpoints,
 )
+from tallystick.simulators.stripe.bank import mandates, microdeposits
+from tallystick.simulators.stripe.books import balance, disputes
 from tallystick.simulators.stripe.call import Route
 from tallystick.simulators.stripe.errors import no_such_url
 
@@ -19,8 +21,12 @@ ROUTES: tuple[Route, ...] = (
     *setup_intents.ROUTES,
     *payment_methods.ROUTES,
     *payment_intents.ROUTES,
+    *microdeposits.ROUTES,
+    *mandates.ROUTES,
     *charges.ROUTES,
     *refunds.ROUTES,
+    *disputes.ROUTES,
+    *balance.ROUTES,
     *events.ROUTES,
     *webhook_endpoints.ROUTES,
     *authentication.ROUTES,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tallystick.simulators.server import running_app, serve_app
 from tallystick.simulators.stripe.app import App, Options, wall_clock
-from tallystick.simulators.stripe.state import Clock
+from tallystick.simulators.stripe.clock import Clock
 
 PORT = 8420
 

@@ -6,8 +6,6 @@ from tallystick.simulators.stripe.errors import Json
 
 def new_attempt(call: Call, intent: Json, method: Json) -> Json:
     """Return the record of a try that has begun."""
-    card = method["card"]
-    shown = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding")
     return {
         "id": call.state.ids.new("setatt"),
         "object": "setup_attempt",
@@ -19,21 +17,27 @@ def new_attempt(call: Call, intent: Json, method: Json) -> Json:
         "livemode": False,
         "on_behalf_of": None,
         "payment_method": method["id"],
-        "payment_method_details": {
-            "type": "card",
-            "card": {
-                **{name: card[name] for name in shown},
-                "last4": card["last4"],
-                "network": card["brand"],
-                "three_d_secure": None,
-                "wallet": None,
-            },
-        },
+        "payment_method_details": _details(method),
         "setup_error": None,
         "setup_intent": intent["id"],
         "status": "processing",
         "usage": intent["usage"],
     }
+
+
+def _details(method: Json) -> Json:
+    if method["type"] == "us_bank_account":
+        return {"type": "us_bank_account", "us_bank_account": {}}
+    card = method["card"]
+    shown = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding")
+    details = {
+        **{name: card[name] for name in shown},
+        "last4": card["last4"],
+        "network": card["brand"],
+        "three_d_secure": None,
+        "wallet": None,
+    }
+    return {"type": "card", "card": details}
 
 
 def settled(call: Call, attempt_id: str, status: str, error: Json | None = None) -> None:

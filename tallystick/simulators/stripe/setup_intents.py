@@ -1,10 +1,10 @@
 """Setup intents: saving a card for later, with the payer's authentication where it is asked."""
 
 from tallystick.simulators.stripe import outcomes, vault
+from tallystick.simulators.stripe.bank import confirming
+from tallystick.simulators.stripe.bank.mandates import MANDATE_DATA
 from tallystick.simulators.stripe.call import Call, Route
-from tallystick.simulators.stripe.cards import Decline
-from tallystick.simulators.stripe.declines import recorded, refused
-from tallystick.simulators.stripe.errors import Json, StripeError, invalid
+from tallystick.simulators.stripe.errors import Json, invalid
 from tallystick.simulators.stripe.events import emit
 from tallystick.simulators.stripe.intents import (
     CLIENT_ONLY,
@@ -13,15 +13,17 @@ from tallystick.simulators.stripe.intents import (
     METHOD_CHOICE,
     SETUP_NOT_AUTHENTICATED,
     authentication_step,
-    check_owner,
     check_secret,
+    check_usable,
     chosen_methods,
     given_method,
     method_for,
+    need_authentication,
     need_return_url,
     need_status,
     relabelled,
 )
+from tallystick.simulators.stripe.method_options import OPTIONS, chosen_options
 from tallystick.simulators.stripe.paging import LIST, created_within, page
 from tallystick.simulators.stripe.params import (
     CREATED,
@@ -31,10 +33,16 @@ from tallystick.simulators.stripe.params import (
     one_of,
     text,
 )
-from tallystick.simulators.stripe.payment_methods import attach
-from tallystick.simulators.stripe.setup_attempts import new_attempt, settled
+from tallystick.simulators.stripe.setup_attempts import new_attempt
+from tallystick.simulators.stripe.setup_results import fail, succeed
 
-CONFIRM: Shape = {**METHOD, "return_url": text, "use_stripe_sdk": boolean}
+CONFIRM: Shape = {
+    **METHOD,
+    **OPTIONS,
+    "mandate_data": MANDATE_DATA,
+    "return_url": text,
+    "use_stripe_sdk": boolean,
+}
 CREATE: Shape = {
     **CONFIRM,
     **METHOD_CHOICE,
@@ -53,9 +61,9 @@ def _create(call: Call) -> Json:
     if "return_url" in call.params and not confirm:
         raise invalid("`return_url` can only be used with `confirm=true`.", param="return_url")
     method = given_method(call)
-    if method:
-        check_owner(method, call.params.get("customer"))
     intent = call.state.save(_new(call, method))
+    if method:
+        check_usable(method, intent)
     emit(call, "setup_intent.created", intent)
     if confirm:
         need_return_url(call, intent)
@@ -65,7 +73,7 @@ def _create(call: Call) -> Json:
 
 def _new(call: Call, method: Json | None) -> Json:
     key = call.state.ids.new("seti")
-    return {
+    intent = {
         "id": key,
         "object": "setup_intent",
         "application": None,
@@ -86,18 +94,12 @@ def _new(call: Call, method: Json | None) -> Json:
         "on_behalf_of": None,
         "payment_method": method["id"] if method else None,
         "payment_method_configuration_details": None,
-        "payment_method_options": {
-            "card": {
-                "mandate_options": None,
-                "network": None,
-                "request_three_d_secure": "automatic",
-            }
-        },
         "single_use_mandate": None,
         "status": "requires_confirmation" if method else "requires_payment_method",
         "usage": call.params.get("usage", "off_session"),
         **chosen_methods(call),
     }
+    return {**intent, "payment_method_options": chosen_options(call, intent)}
 
 
 def _retrieve(call: Call) -> Json:
@@ -109,9 +111,10 @@ def _update(call: Call) -> Json:
     if set(call.named()) - {"metadata", "description"}:
         need_status(before, "modify", *OPEN)
     intent = relabelled(call, before, tuple(DESCRIBED))
+    intent = {**intent, "payment_method_options": chosen_options(call, intent)}
     method = given_method(call)
     if method:
-        check_owner(method, intent["customer"])
+        check_usable(method, intent)
         intent = {**intent, "payment_method": method["id"], "status": "requires_confirmation"}
     return call.state.save(intent)
 
@@ -120,6 +123,7 @@ def _confirm(call: Call) -> Json:
     intent = check_secret(call, call.found("setup_intent", call.path["id"]))
     need_status(intent, "confirm", *OPEN)
     need_return_url(call, intent)
+    intent = {**intent, "payment_method_options": chosen_options(call, intent)}
     return _attempt(call, intent, method_for(call, intent))
 
 
@@ -127,12 +131,14 @@ def _attempt(call: Call, intent: Json, method: Json) -> Json:
     """Try to save the method; a decline is on record before it is raised."""
     attempt = call.state.save(new_attempt(call, intent, method))
     intent = {**intent, "payment_method": method["id"], "latest_attempt": attempt["id"]}
+    if method["type"] == "us_bank_account":
+        return confirming.confirm_setup(call, {**intent, "last_setup_error": None}, method)
     card = vault.card_of(call, method["id"])
     match outcomes.of_setup(card, authenticated=False):
         case outcomes.Approved():
-            return _succeed(call, intent)
+            return succeed(call, intent)
         case outcomes.Declined(decline):
-            raise _fail(call, intent, decline)
+            raise fail(call, intent, decline)
     call.state.save({**attempt, "status": "requires_action"})
     intent = {**intent, "status": "requires_action", "last_setup_error": None}
     intent["next_action"] = authentication_step(call, intent)
@@ -143,42 +149,14 @@ def _attempt(call: Call, intent: Json, method: Json) -> Json:
 
 def authenticate(call: Call, intent: Json, *, passed: bool) -> Json:
     """Finish the payer's step: go on with the card, or fail back to needing a method."""
-    need_status(intent, "authenticate", "requires_action")
+    need_authentication(intent)
     if not passed:
-        raise _fail(call, intent, SETUP_NOT_AUTHENTICATED)
+        raise fail(call, intent, SETUP_NOT_AUTHENTICATED)
     card = vault.card_of(call, intent["payment_method"])
     outcome = outcomes.of_setup(card, authenticated=True)
     if isinstance(outcome, outcomes.Declined):
-        raise _fail(call, intent, outcome.decline)
-    return _succeed(call, intent)
-
-
-def _succeed(call: Call, intent: Json) -> Json:
-    settled(call, intent["latest_attempt"], "succeeded")
-    vault.mark(call, intent["payment_method"], set_up=True)
-    method = call.found("payment_method", intent["payment_method"])
-    if intent["customer"]:
-        attach(call, method, intent["customer"])
-    done = {**intent, "status": "succeeded", "next_action": None, "last_setup_error": None}
-    call.state.save(done)
-    emit(call, "setup_intent.succeeded", done)
-    return done
-
-
-def _fail(call: Call, intent: Json, decline: Decline) -> StripeError:
-    method = call.found("payment_method", intent["payment_method"])
-    error = recorded(decline, method)
-    settled(call, intent["latest_attempt"], "failed", error)
-    failed = {
-        **intent,
-        "status": "requires_payment_method",
-        "payment_method": None,
-        "next_action": None,
-        "last_setup_error": error,
-    }
-    call.state.save(failed)
-    emit(call, "setup_intent.setup_failed", failed)
-    return refused(decline, stands=True, setup_intent=failed, payment_method=method)
+        raise fail(call, intent, outcome.decline)
+    return succeed(call, intent)
 
 
 def _cancel(call: Call) -> Json:
@@ -214,7 +192,7 @@ ROUTES = (
         {**LIST, "customer": text, "payment_method": text, "created": CREATED},
     ),
     Route("GET", ONE, _retrieve, CLIENT_ONLY, client=True),
-    Route("POST", ONE, _update, {**DESCRIBED, **METHOD}),
+    Route("POST", ONE, _update, {**DESCRIBED, **METHOD, **OPTIONS}),
     Route("POST", f"{ONE}/confirm", _confirm, {**CONFIRM, **CLIENT_ONLY}, client=True),
     Route("POST", f"{ONE}/cancel", _cancel, {"cancellation_reason": CANCEL_REASON}),
 )

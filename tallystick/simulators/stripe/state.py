@@ -1,14 +1,10 @@
 """All that the simulator remembers: Stripe's objects under their own names and ids."""
 
-from collections.abc import Callable
-
 from tallystick.simulators.objects import Objects
 from tallystick.simulators.state_store import StateFile
+from tallystick.simulators.stripe.clock import Clock
 from tallystick.simulators.stripe.errors import Json
 from tallystick.simulators.stripe.ids import Ids
-
-# Seconds since 1970, UTC, as Stripe's `created`.
-Clock = Callable[[], int]
 
 
 class State(Objects[Json]):
@@ -18,6 +14,8 @@ class State(Objects[Json]):
         super().__init__(file)
         self.now = clock
         self.ids = ids
+        # Where the last request reached us: links in what happens by itself begin with it.
+        self.reached_at = "http://127.0.0.1"
 
     def save(self, thing: Json) -> Json:
         """Make or replace an API object under its own `object` and `id`."""

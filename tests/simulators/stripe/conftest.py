@@ -173,6 +173,19 @@ def arm(base_url: str) -> Callable[..., None]:
 
 
 @pytest.fixture
+def act(base_url: str) -> Callable[..., Json]:
+    """Use a control route: `act("clock", advance_seconds=60)`."""
+
+    def act(name: str, **wish: Any) -> Json:
+        answer = httpx.post(f"{base_url}/_sim/{name}", json=wish)
+        answer.raise_for_status()
+        done: Json = answer.json()
+        return done
+
+    return act
+
+
+@pytest.fixture
 def look(base_url: str) -> Callable[[str], list[Json]]:
     """Look inside: `look("charges")` gives all of them, newest first."""
 

@@ -244,6 +244,6 @@ def test_the_old_name_of_the_allowed_types_is_gone(client: stripe.StripeClient) 
     assert refused.value.code == "parameter_unknown"
 
 
-def test_bank_accounts_are_refused_by_name(client: stripe.StripeClient) -> None:
-    with pytest.raises(stripe.InvalidRequestError, match="must be one of card"):
-        client.v1.setup_intents.create({"allowed_payment_method_types": ["us_bank_account"]})
+def test_other_kinds_of_method_are_refused_by_name(client: stripe.StripeClient) -> None:
+    with pytest.raises(stripe.InvalidRequestError, match="must be one of card or us_bank_account"):
+        client.v1.setup_intents.create({"allowed_payment_method_types": ["sepa_debit"]})

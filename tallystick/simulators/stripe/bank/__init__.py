@@ -1,0 +1,1 @@
+"""US bank accounts (ACH): test accounts, mandates, microdeposits and debits."""

@@ -1,0 +1,1 @@
+"""What moves the business's balance: balance transactions, refunds and disputes."""

@@ -1,0 +1,108 @@
+"""What a person does to the simulated world by hand: settle a debit, return it, end a dispute."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from tallystick.simulators.stripe.bank import debits, microdeposits
+from tallystick.simulators.stripe.bank.accounts import FAILURES
+from tallystick.simulators.stripe.books import disputes
+from tallystick.simulators.stripe.call import Call
+from tallystick.simulators.stripe.cards import Decline
+from tallystick.simulators.stripe.errors import Json, invalid
+
+FailureCode = Literal["account_closed", "no_account", "insufficient_funds", "debit_not_authorized"]
+
+
+class SettleDebit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """End a debit now; without an id all that are processing. By default as the account says."""
+
+    payment_intent: str | None = None
+    outcome: Literal["as_planned", "succeeded", "failed"] = "as_planned"
+    failure_code: FailureCode = "insufficient_funds"
+
+
+class ReturnDebit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Take a debit back that had succeeded."""
+
+    payment_intent: str
+    shape: Literal["dispute", "failure"] = "dispute"
+    failure_code: FailureCode = "insufficient_funds"
+
+
+class Deposits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which kind of microdeposit is sent from now on."""
+
+    type: Literal["amounts", "descriptor_code"]
+
+
+class OpenDispute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Dispute the charge of a payment intent."""
+
+    payment_intent: str
+    reason: str = "fraudulent"
+
+
+class EndDispute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Answer a dispute, or end it."""
+
+    dispute: str
+    action: Literal["submit", "win", "lose"]
+
+
+Act = Callable[[Call, Any], object]
+
+
+def _settle(call: Call, wish: SettleDebit) -> Json:
+    if wish.payment_intent is None:
+        waiting = [
+            intent
+            for intent in call.state.newest_first("payment_intent")
+            if intent["status"] == "processing"
+        ]
+    else:
+        waiting = [call.found("payment_intent", wish.payment_intent)]
+    for intent in reversed(waiting):
+        if wish.outcome == "as_planned":
+            debits.settle(call, intent["id"])
+        else:
+            debits.finish(call, intent, _failure(wish))
+    return {"settled": [intent["id"] for intent in waiting]}
+
+
+def _failure(wish: SettleDebit) -> Decline | None:
+    return FAILURES[wish.failure_code] if wish.outcome == "failed" else None
+
+
+def _return(call: Call, wish: ReturnDebit) -> Json:
+    intent = call.found("payment_intent", wish.payment_intent)
+    debits.give_back(call, intent, FAILURES[wish.failure_code], wish.shape)
+    return call.found("payment_intent", wish.payment_intent)
+
+
+def _deposits(call: Call, wish: Deposits) -> Json:
+    return call.state.put(microdeposits.SETTINGS, "microdeposits", {"type": wish.type})
+
+
+def _dispute(call: Call, wish: OpenDispute) -> Json:
+    intent = call.found("payment_intent", wish.payment_intent)
+    if intent["status"] != "succeeded":
+        raise invalid("Only a payment that succeeded can be disputed.")
+    return disputes.open_dispute(call, call.found("charge", intent["latest_charge"]), wish.reason)
+
+
+def _end(call: Call, wish: EndDispute) -> Json:
+    dispute = call.found("dispute", wish.dispute)
+    if wish.action == "submit":
+        return disputes.submit(call, dispute, dispute["evidence"])
+    return disputes.close(call, dispute, "won" if wish.action == "win" else "lost")
+
+
+ACTS: Mapping[str, tuple[type[Any], Act]] = {
+    "/_sim/ach/settle": (SettleDebit, _settle),
+    "/_sim/ach/return": (ReturnDebit, _return),
+    "/_sim/ach/microdeposits": (Deposits, _deposits),
+    "/_sim/disputes/open": (OpenDispute, _dispute),
+    "/_sim/disputes/end": (EndDispute, _end),
+}

@@ -1,0 +1,12 @@
+"""What is done when its time has come. A new kind of duty is a line here."""
+
+from collections.abc import Mapping
+
+from tallystick.simulators.stripe.bank import debits, microdeposits
+from tallystick.simulators.stripe.timers import Duty
+
+DUTIES: Mapping[str, Duty] = {
+    debits.SETTLE: debits.settle,
+    microdeposits.FAILED: microdeposits.on_failed,
+    microdeposits.TIMEOUT: microdeposits.on_timeout,
+}
