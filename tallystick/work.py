@@ -43,10 +43,12 @@ from tallystick.payments import methods
 from tallystick.payments.autopay import Autopay
 from tallystick.payments.events import (
     GATEWAY_CUSTOMER_LINKED,
+    GATEWAY_REFERENCE_LINKED,
     PAYMENT_FAILED,
     PAYMENT_METHOD_REMOVED,
     PAYMENT_METHOD_SAVED,
     GatewayCustomerLinked,
+    GatewayReferenceLinked,
     PaymentMethodRemoved,
 )
 from tallystick.payments.jobs import Resolver, attempts_kind, payments_kind
@@ -178,6 +180,10 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
         linked = _payload(event, GatewayCustomerLinked)
         await services.inbox.on_customer_linked(linked, services.clock())
 
+    async def on_reference_linked(event: Event) -> None:
+        linked = _payload(event, GatewayReferenceLinked)
+        await services.inbox.on_reference_linked(linked, services.clock())
+
     giver = CreditEvents(services.db, services.clock, services.seller)
     standing = SubscriptionEvents(services.db, services.clock)
     migrations = PlanMigrations(services.db, services.seller)
@@ -212,6 +218,7 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
         PAYMENT_METHOD_SAVED: autopay.on_method_saved,
         PAYMENT_METHOD_REMOVED: on_method_removed,
         GATEWAY_CUSTOMER_LINKED: on_customer_linked,
+        GATEWAY_REFERENCE_LINKED: on_reference_linked,
     }
 
 

@@ -31,6 +31,11 @@ ORDER BY number DESC LIMIT 1
 LIST: Final = """
 SELECT * FROM payment_attempts WHERE account_id = $1 AND payment_id = $2 ORDER BY number
 """
+# A gateway's own name for a charge is one charge's, whosever it is.
+FIND_BY_REFERENCE: Final = """
+SELECT * FROM payment_attempts WHERE gateway = $1 AND gateway_reference = $2
+ORDER BY created_at DESC LIMIT 1
+"""
 UPDATE: Final = """
 UPDATE payment_attempts SET outcome = $3, gateway_reference = $4, code = $5, hard = $6,
     resolve_after = $7, ended_at = $8
@@ -82,6 +87,11 @@ async def last(conn: Connection, account_id: UUID, payment_id: UUID) -> Attempt 
 async def of_payment(conn: Connection, account_id: UUID, payment_id: UUID) -> list[Attempt]:
     """Return all tries of a payment, the first one first."""
     return [_known(row) for row in await conn.fetch(LIST, account_id, payment_id)]
+
+
+async def find_by_reference(conn: Connection, gateway: str, reference: str) -> Attempt | None:
+    """Return the attempt that the gateway calls so, under the writer's scope."""
+    return _attempt(await conn.fetchrow(FIND_BY_REFERENCE, gateway, reference))
 
 
 async def update(conn: Connection, attempt: Attempt) -> None:

@@ -18,7 +18,12 @@ from tallystick.kernel.clock import Clock, account_now
 from tallystick.kernel.db import Connection, Database, account_scope
 from tallystick.kernel.ids import new_id
 from tallystick.payments import attempt_store, booking, lifecycle, method_store, store
-from tallystick.payments.events import PAYMENT_ACTION_NEEDED, PaymentActionNeeded
+from tallystick.payments.events import (
+    GATEWAY_REFERENCE_LINKED,
+    PAYMENT_ACTION_NEEDED,
+    GatewayReferenceLinked,
+    PaymentActionNeeded,
+)
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.lifecycle import LEASE, PaymentEvent
 from tallystick.payments.model import Attempt, AttemptOutcome, Payment, PaymentMethod
@@ -181,12 +186,15 @@ class Attempts:
                 return Recording(Recorded.MISSING)
             payment, attempt = pair
             after = apply_news(attempt, outcome, self._clock())
-            if after is None:
-                return Recording(Recorded.OLD)
             problem = contradiction(payment, attempt, outcome)
+            if after is None and not isinstance(outcome, Succeeded):
+                problem = None
+            if after is None and problem is None:
+                return Recording(Recorded.OLD)
             if problem is not None:
                 await _park(conn, attempt, problem)
                 return Recording(Recorded.PARKED, problem)
+            assert after is not None  # noqa: S101 - old news are answered above
             await attempt_store.update(conn, after)
             await self._follow(conn, payment, outcome)
             return Recording(Recorded.APPLIED)
@@ -196,6 +204,10 @@ class Attempts:
         if isinstance(outcome, Succeeded):
             at = await account_now(conn, payment.account_id, self._clock())
             await booking.succeed(conn, payment, outcome.amount, outcome.reference, at)
+            if self._gateways.get(payment.gateway).capabilities.owns_schedule:
+                # Its webhooks name charges by the gateway's name alone; some may be waiting.
+                linked = GatewayReferenceLinked(payment.gateway, outcome.reference)
+                await outbox.append(conn, payment.account_id, GATEWAY_REFERENCE_LINKED, linked)
         elif isinstance(outcome, Declined):
             await booking.fail(conn, payment, outcome.code, hard=outcome.hard)
         elif isinstance(outcome, NeedsAction):

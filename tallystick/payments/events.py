@@ -11,6 +11,7 @@ PAYMENT_ACTION_NEEDED: Final = "payment.action_needed"
 PAYMENT_METHOD_SAVED: Final = "payment_method.saved"
 PAYMENT_METHOD_REMOVED: Final = "payment_method.removed"
 GATEWAY_CUSTOMER_LINKED: Final = "gateway_customer.linked"
+GATEWAY_REFERENCE_LINKED: Final = "gateway_reference.linked"
 
 
 class PaymentSucceeded(msgspec.Struct, frozen=True):
@@ -55,3 +56,10 @@ class GatewayCustomerLinked(msgspec.Struct, frozen=True):
 
     gateway: str
     token: str
+
+
+class GatewayReferenceLinked(msgspec.Struct, frozen=True):
+    """From now on this gateway's name of a charge or a subscription stands for one of ours."""
+
+    gateway: str
+    reference: str

@@ -40,6 +40,13 @@ class ChargeReported(msgspec.Struct, frozen=True, tag=True):
     outcome: Outcome
 
 
+class ChargeSeen(msgspec.Struct, frozen=True, tag=True):
+    """How a charge stands that carries no ids of ours: its reference may be one of ours."""
+
+    reference: str
+    outcome: Outcome
+
+
 class RefundReported(msgspec.Struct, frozen=True, tag=True):
     """How a refund stands; `refund_id` is ours if it went along, None: made at the gateway."""
 
@@ -48,6 +55,8 @@ class RefundReported(msgspec.Struct, frozen=True, tag=True):
     amount: Money
     outcome: Outcome
     refund_id: UUID | None = None
+    subscription_reference: str | None = None
+    """Where the gateway may name the sale instead of one charge of it."""
 
 
 class DisputeState(StrEnum):
@@ -67,6 +76,7 @@ class DisputeReported(msgspec.Struct, frozen=True, tag=True):
     amount: Money
     state: DisputeState
     code: str | None = None
+    subscription_reference: str | None = None
 
 
 class ChargeReturned(msgspec.Struct, frozen=True, tag=True):
@@ -76,16 +86,21 @@ class ChargeReturned(msgspec.Struct, frozen=True, tag=True):
     charge_reference: str
     amount: Money
     code: str
+    subscription_reference: str | None = None
 
 
 class SubscriptionRenewed(msgspec.Struct, frozen=True, tag=True):
-    """The gateway began a period of a subscription that it renews, and took `amount` for it."""
+    """The gateway began a period of a subscription that it renews, and took `amount` for it.
+
+    `accounted` is the same in the currency in which it pays us, where that may be another one.
+    """
 
     subscription_reference: str
     charge_reference: str
     amount: Money
     renewed_at: datetime
     next_renewal_at: datetime | None
+    accounted: Money | None = None
 
 
 class RenewalFailed(msgspec.Struct, frozen=True, tag=True):
@@ -137,6 +152,7 @@ Fact = (
     MethodSaved
     | MethodRemoved
     | ChargeReported
+    | ChargeSeen
     | RefundReported
     | DisputeReported
     | ChargeReturned
@@ -170,11 +186,15 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """A webhook that is proved to be the gateway's; `body` is what may be stored of it."""
+    """A webhook that is proved to be the gateway's; `body` is what may be stored of it.
+
+    `is_exact`: another body under the same id contradicts the first one, and a person has to look.
+    """
 
     event_id: str
     kind: str
     body: bytes
+    is_exact: bool = False
 
 
 class ReceiptPage(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from tallystick.payments import attempt_store, method_store, methods
 from tallystick.payments.attempts import Attempts, Recorded
 from tallystick.payments.facts import (
     ChargeReported,
+    ChargeSeen,
     CheckoutEnded,
     GatewayEvent,
     Ignored,
@@ -18,7 +19,7 @@ from tallystick.payments.facts import (
     MethodSaved,
 )
 from tallystick.payments.gateway import Gateways
-from tallystick.payments.outcomes import Unknown
+from tallystick.payments.outcomes import Outcome, Unknown
 
 
 class Handled(msgspec.Struct, frozen=True):
@@ -34,7 +35,10 @@ class Skipped(msgspec.Struct, frozen=True):
 
 
 class Parked(msgspec.Struct, frozen=True):
-    """The event fits nothing here yet, or contradicts it; with whose customer it may fit later."""
+    """The event fits nothing here yet, or contradicts it.
+
+    `customer_token`: once this gateway's customer, charge or subscription is linked it may fit.
+    """
 
     reason: str
     customer_token: str | None = None
@@ -57,7 +61,7 @@ class GatewayNews:
         fact = event.fact
         if isinstance(fact, Ignored):
             return Skipped(fact.reason)
-        if isinstance(fact, ChargeReported):
+        if isinstance(fact, ChargeReported | ChargeSeen):
             return await self._charge(gateway, fact)
         if isinstance(fact, MethodSaved):
             return await self._method_saved(gateway, fact)
@@ -68,9 +72,11 @@ class GatewayNews:
         # Nobody books it yet; it must not be lost, so it waits.
         return Parked("money_returned")
 
-    async def _charge(self, gateway: str, fact: ChargeReported) -> Verdict:
+    async def _charge(self, gateway: str, fact: ChargeReported | ChargeSeen) -> Verdict:
         if isinstance(fact.outcome, Unknown):
             return Skipped("no_news")
+        if isinstance(fact, ChargeSeen):
+            return await self._seen(gateway, fact)
         async with self._db.transaction(account_scope(fact.account_id)) as conn:
             attempt = await attempt_store.find(conn, fact.account_id, fact.attempt_id)
             customer = await method_store.customer(conn, fact.account_id, gateway)
@@ -79,10 +85,20 @@ class GatewayNews:
         if fact.customer_token != customer:
             # Our ids on another customer's charge: somebody copied the metadata.
             return Parked("customer_differs")
-        recording = await self._tries.record(fact.account_id, fact.attempt_id, fact.outcome)
+        return await self._record(fact.account_id, fact.attempt_id, fact.outcome)
+
+    async def _seen(self, gateway: str, fact: ChargeSeen) -> Verdict:
+        async with self._db.transaction(WRITER) as conn:
+            attempt = await attempt_store.find_by_reference(conn, gateway, fact.reference)
+        if attempt is None:
+            return Parked("charge_unknown", fact.reference)
+        return await self._record(attempt.account_id, attempt.payment_attempt_id, fact.outcome)
+
+    async def _record(self, account_id: UUID, attempt_id: UUID, outcome: Outcome) -> Verdict:
+        recording = await self._tries.record(account_id, attempt_id, outcome)
         if recording.result is Recorded.PARKED:
             return Parked(recording.problem or "contradiction")
-        return Handled(fact.account_id)
+        return Handled(account_id)
 
     async def _method_saved(self, gateway: str, fact: MethodSaved) -> Verdict:
         """Keep the method as the gateway has it now, whatever the event's age."""

@@ -1,5 +1,6 @@
 """What is asked of a gateway, and what it keeps for us, as values; nothing here is a vendor's."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
@@ -58,6 +59,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     lists_events: timedelta | None = None
     """How far back its events can be listed after an outage; None: not at all."""
     lists_transactions: bool = False
+    amount_limits: Mapping[str, tuple[int, int]] = {}
+    """The least and the most of one charge, in minor units, by currency; others have no limit."""
 
 
 class CustomerDetails(msgspec.Struct, frozen=True):
@@ -100,6 +103,18 @@ class SetupResult(msgspec.Struct, frozen=True):
     code: str | None = None
 
 
+class Authentication(msgspec.Struct, frozen=True):
+    """What a page's script brought of the payer's bank (3-D Secure), in the gateway's own words.
+
+    It goes to the gateway with the first call and nowhere else: never stored, never logged.
+    """
+
+    values: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return "Authentication(...)"
+
+
 class Charge(msgspec.Struct, frozen=True, kw_only=True):
     """One charge; every repeat is equal in all fields, or its key would be refused.
 
@@ -115,6 +130,8 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     payment_id: UUID
     attempt_id: UUID
     started_at: datetime
+    authentication: Authentication | None = None
+    """With the first call alone; a repeat has none."""
 
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True):

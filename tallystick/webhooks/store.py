@@ -16,6 +16,14 @@ INSERT INTO webhook_inbox (gateway, event_id, kind, body, received_at, status, p
 VALUES ($1, $2, $3, $4, $5, 'received', $5)
 ON CONFLICT (gateway, event_id) DO NOTHING RETURNING event_id
 """
+INSERT_PARKED: Final = """
+INSERT INTO webhook_inbox (gateway, event_id, kind, body, received_at, status, error)
+VALUES ($1, $2, $3, $4, $5, 'parked', $6)
+ON CONFLICT (gateway, event_id) DO NOTHING RETURNING event_id
+"""
+IS_SAME: Final = """
+SELECT body = $3 FROM webhook_inbox WHERE gateway = $1 AND event_id = $2
+"""
 # Handling takes a lease: when its process dies, another one handles it after it has run out.
 LEASE_DUE: Final = """
 UPDATE webhook_inbox
@@ -61,6 +69,20 @@ async def insert(conn: Connection, gateway: str, receipt: Receipt, at: datetime)
     """Keep an event; False if it came before."""
     values = (gateway, receipt.event_id, receipt.kind, receipt.body, at)
     return await conn.fetchval(INSERT, *values) is not None
+
+
+async def insert_parked(
+    conn: Connection, gateway: str, receipt: Receipt, reason: str, at: datetime
+) -> bool:
+    """Keep an event that only a person may let in; False if it came before."""
+    values = (gateway, receipt.event_id, receipt.kind, receipt.body, at, reason)
+    return await conn.fetchval(INSERT_PARKED, *values) is not None
+
+
+async def is_same(conn: Connection, gateway: str, receipt: Receipt) -> bool:
+    """Tell whether the event that was kept under this id had this very body."""
+    values = (gateway, receipt.event_id, receipt.body)
+    return bool(await conn.fetchval(IS_SAME, *values))
 
 
 async def lease_due(
