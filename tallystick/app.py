@@ -22,6 +22,7 @@ from tallystick.accounts.tries import FailedTries
 from tallystick.api import openapi
 from tallystick.api.application import OPENAPI, build_asgi, build_litestar
 from tallystick.api.edge import Metrics
+from tallystick.api.event_types import EVENT_TYPES
 from tallystick.api.routes import ACCOUNT_ROUTES, OTHER_ROUTES
 from tallystick.api.services import Services
 from tallystick.console.context import ConsoleContext
@@ -43,6 +44,9 @@ from tallystick.metering.counters_redis import RedisCounters
 from tallystick.metering.gate import Gate
 from tallystick.metering.ingest import Ingest
 from tallystick.metering.prepare import Ages
+from tallystick.outgoing_webhooks.endpoints import EndpointRules
+from tallystick.outgoing_webhooks.posting import Post
+from tallystick.outgoing_webhooks.urls import Reach
 from tallystick.payments.attempts import Attempts
 from tallystick.payments.collect import Collector
 from tallystick.payments.gateway import Gateway, Gateways
@@ -94,6 +98,7 @@ async def open_services(
         stack.push_async_callback(services.gate.close)
         stack.push_async_callback(services.limits.close)
         stack.push_async_callback(services.access.close)
+        stack.push_async_callback(services.post.close)
         async with db.transaction(WRITER) as conn:
             await issuers.follow_settings(conn, services.seller, clock())
         yield services
@@ -170,6 +175,7 @@ def _services(
 ) -> Services:
     passwords = Passwords(cost)
     tries = Attempts(db, gateways, clock)
+    reach = Reach(settings.webhook_allow_private, settings.webhook_allow_http)
     return Services(
         settings=settings,
         db=db,
@@ -201,6 +207,8 @@ def _services(
         ledger=Ledger(db),
         credits=CreditService(db),
         exports=Exports(db),
+        endpoint_rules=EndpointRules(reach, EVENT_TYPES),
+        post=Post(private=reach.private),
         lago=lago,
     )
 

@@ -61,6 +61,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lago_api_url: str | None = None
     lago_api_key: str | None = None
     vat_check_url: str | None = None
+    webhook_allow_private: bool = False
+    webhook_allow_http: bool = False
     mail_url: str | None = None
     mail_from: str | None = None
     mail_invoices: bool = True
@@ -261,6 +263,10 @@ VARIABLES: Final = (
     Variable("LAGO_API_URL", "lago_api_url", read_url, "a Lago server that gets all usage too"),
     Variable("LAGO_API_KEY", "lago_api_key", read_key, "the key for it"),
     Variable("TALLYSTICK_VAT_CHECK_URL", "vat_check_url", read_url, "where VAT numbers are asked"),
+    Variable("TALLYSTICK_WEBHOOK_ALLOW_PRIVATE", "webhook_allow_private", read_bool,
+             "webhooks may go to addresses inside private networks"),
+    Variable("TALLYSTICK_WEBHOOK_ALLOW_HTTP", "webhook_allow_http", read_bool,
+             "webhooks may go to addresses without TLS"),
     Variable("TALLYSTICK_MAIL_URL", "mail_url", read_mail_url,
              "smtp://user:password@host:587, smtps://… or file:///folder; absent: no mail is sent"),
     Variable("TALLYSTICK_MAIL_FROM", "mail_from", read_address, "the address mail comes from"),

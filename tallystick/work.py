@@ -39,6 +39,8 @@ from tallystick.metering.archive import Archiver, ArchiveRule
 from tallystick.metering.aside import Aside
 from tallystick.metering.fold import Fold
 from tallystick.metering.gate import forget_old_decisions
+from tallystick.outgoing_webhooks import deliveries
+from tallystick.outgoing_webhooks.jobs import Sender as WebhookSender
 from tallystick.payments import methods
 from tallystick.payments.autopay import Autopay
 from tallystick.payments.events import (
@@ -64,6 +66,7 @@ from tallystick.subscriptions.events import (
 )
 from tallystick.subscriptions.usage_watch import UsageWatch
 from tallystick.taxes.online import NumberChecks
+from tallystick.webhook_bodies import WebhookBodies
 from tallystick.webhooks.jobs import InboxWorker
 from tallystick.whatif.jobs import WhatIfs
 
@@ -125,6 +128,7 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
         *archive_kinds(services),
         *tax_number_kinds(services),
         *mail_kinds(services),
+        webhook_kind(services),
         WhatIfs(db).kind(),
         PlanMigrations(db, services.seller).kind(),
         WallKind("test_clocks", advancer.run_due),
@@ -167,6 +171,12 @@ def mail_kinds(services: Services) -> tuple[WallKind, ...]:
     sender = Sender(address, services.seller.name)
     transport = transport_of(settings.mail_url)
     return (Mailer(services.db, transport, sender, settings.public_url).kind(),)
+
+
+def webhook_kind(services: Services) -> WallKind:
+    """Return the sending of webhooks."""
+    bodies = WebhookBodies(services.settings.public_url)
+    return WebhookSender(services.db, services.clock, bodies.make, services.post).kind()
 
 
 def event_handlers(services: Services) -> Mapping[str, Handler]:
@@ -232,6 +242,7 @@ class _Housekeeping:
         async with self._db.transaction(WRITER) as conn:
             answers = await idempotency.forget_old(conn, now)
             answers += await forget_old_decisions(conn, now)
+            answers += await deliveries.forget_old(conn, now)
             return answers + await forget_old_sessions(conn, now)
 
 

@@ -19,6 +19,8 @@ from tallystick.lago_sync.client import LagoApi
 from tallystick.ledger.service import Ledger
 from tallystick.metering.gate import Gate
 from tallystick.metering.ingest import Ingest
+from tallystick.outgoing_webhooks.endpoints import EndpointRules
+from tallystick.outgoing_webhooks.posting import Post
 from tallystick.payments.attempts import Attempts
 from tallystick.payments.collect import Collector
 from tallystick.payments.gateway import Gateways
@@ -58,6 +60,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     ledger: Ledger
     credits: CreditService
     exports: Exports
+    endpoint_rules: EndpointRules
+    post: Post
     lago: LagoApi | None = None
 
 

@@ -62,6 +62,8 @@ PREFIXES: Final = {
     "usage_correction": "ucr",
     "what_if": "wif",
     "plan_migration": "pmig",
+    "webhook_endpoint": "we",
+    "webhook_delivery": "msg",
     "request": "req",
     "tax_rate": "tr",
     "tax_exemption": "tx",

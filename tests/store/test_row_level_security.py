@@ -18,7 +18,7 @@ NOBODY: Final = Scope("tallystick_account")
 
 # Found before the account is known: a caller's key, a gateway's message. The account role has no
 # right to them at all.
-WITHOUT_POLICIES: Final = {"api_keys", "webhook_inbox"}
+WITHOUT_POLICIES: Final = {"api_keys", "webhook_inbox", "webhook_secrets"}
 
 Refused = (asyncpg.InsufficientPrivilegeError, asyncpg.RestrictViolationError)
 
