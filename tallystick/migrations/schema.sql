@@ -348,6 +348,13 @@ BEGIN
     EXECUTE format('CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON %s
         FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', grown_table);
 END $$;
+CREATE FUNCTION public.new_uuid7() RETURNS uuid
+    LANGUAGE sql
+    AS $$
+    SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+        PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+        FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid
+$$;
 CREATE FUNCTION public.note_usage(accounts uuid[]) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -721,6 +728,22 @@ BEGIN
     EXECUTE format('GRANT SELECT ON %s TO tallystick_account, tallystick_staff', reference_table);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO tallystick_writer', reference_table);
 END $$;
+CREATE FUNCTION public.tell_webhook_endpoints() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    INSERT INTO webhook_deliveries (account_id, webhook_delivery_id, webhook_endpoint_id,
+        event_account_id, outbox_id, kind, payload, object_key, occurred_at, status, next_try_at,
+        created_at)
+    SELECT e.account_id, new_uuid7(), e.webhook_endpoint_id, t.account_id, t.outbox_id, t.kind,
+        t.payload, webhook_object(t.kind, t.payload, t.account_id), t.created_at, 'waiting',
+        t.created_at, t.created_at
+    FROM told t JOIN webhook_endpoints e
+        ON e.account_id IN (t.account_id, '00000000-0000-0000-0000-000000000000')
+        AND e.is_enabled AND (e.event_types = '{}' OR t.kind = ANY (e.event_types));
+    RETURN NULL;
+END $$;
 CREATE FUNCTION public.usable_credits(remaining bigint, effective_at timestamp with time zone, expires_at timestamp with time zone, cap_at timestamp with time zone, cap bigint, at timestamp with time zone) RETURNS bigint
     LANGUAGE sql IMMUTABLE
     AS $$
@@ -882,6 +905,12 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+CREATE FUNCTION public.webhook_object(kind text, payload jsonb, account_id uuid) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    SELECT split_part(kind, '.', 1) || ':'
+        || coalesce(payload ->> (split_part(kind, '.', 1) || '_id'), account_id::text)
+$$;
 CREATE FUNCTION public.write_audit() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -2450,6 +2479,43 @@ CREATE TABLE public.users (
     CONSTRAINT users_email_check CHECK ((email = lower(email))),
     CONSTRAINT users_staff_role_check CHECK ((staff_role = ANY (ARRAY['support'::text, 'finance'::text, 'admin'::text])))
 );
+CREATE TABLE public.webhook_deliveries (
+    account_id uuid NOT NULL,
+    webhook_delivery_id uuid NOT NULL,
+    webhook_endpoint_id uuid NOT NULL,
+    event_account_id uuid NOT NULL,
+    outbox_id bigint NOT NULL,
+    kind text NOT NULL,
+    payload jsonb NOT NULL,
+    object_key text NOT NULL,
+    occurred_at timestamp with time zone NOT NULL,
+    body bytea,
+    status text NOT NULL,
+    next_try_at timestamp with time zone,
+    try_count integer DEFAULT 0 NOT NULL,
+    round_count integer DEFAULT 0 NOT NULL,
+    status_code integer,
+    error text,
+    created_at timestamp with time zone NOT NULL,
+    done_at timestamp with time zone,
+    CONSTRAINT webhook_deliveries_check CHECK (((status = 'waiting'::text) = (next_try_at IS NOT NULL))),
+    CONSTRAINT webhook_deliveries_check1 CHECK (((status = 'waiting'::text) = (done_at IS NULL))),
+    CONSTRAINT webhook_deliveries_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'delivered'::text, 'failed'::text])))
+);
+CREATE TABLE public.webhook_endpoints (
+    account_id uuid NOT NULL,
+    webhook_endpoint_id uuid NOT NULL,
+    url text NOT NULL,
+    description text NOT NULL,
+    event_types text[] NOT NULL,
+    is_enabled boolean NOT NULL,
+    disabled_reason text,
+    failing_since timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT webhook_endpoints_check CHECK ((is_enabled = (disabled_reason IS NULL))),
+    CONSTRAINT webhook_endpoints_disabled_reason_check CHECK ((disabled_reason = ANY (ARRAY['by_hand'::text, 'failing'::text, 'gone'::text]))),
+    CONSTRAINT webhook_endpoints_url_check CHECK (((length(url) >= 1) AND (length(url) <= 2048)))
+);
 CREATE TABLE public.webhook_inbox (
     gateway text NOT NULL,
     event_id text NOT NULL,
@@ -2464,6 +2530,27 @@ CREATE TABLE public.webhook_inbox (
     account_id uuid,
     done_at timestamp with time zone,
     CONSTRAINT webhook_inbox_status_check CHECK ((status = ANY (ARRAY['received'::text, 'done'::text, 'ignored'::text, 'parked'::text])))
+);
+CREATE TABLE public.webhook_secrets (
+    account_id uuid NOT NULL,
+    webhook_secret_id uuid NOT NULL,
+    webhook_endpoint_id uuid NOT NULL,
+    secret bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    CONSTRAINT webhook_secrets_secret_check CHECK (((length(secret) >= 24) AND (length(secret) <= 64)))
+);
+CREATE TABLE public.webhook_tries (
+    account_id uuid NOT NULL,
+    webhook_delivery_id uuid NOT NULL,
+    number integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    duration_ms integer NOT NULL,
+    status_code integer,
+    answer text,
+    error text,
+    CONSTRAINT webhook_tries_duration_ms_check CHECK ((duration_ms >= 0)),
+    CONSTRAINT webhook_tries_number_check CHECK ((number >= 1))
 );
 CREATE TABLE public.what_if_rows (
     account_id uuid NOT NULL,
@@ -2792,8 +2879,18 @@ ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_external_id_key UNIQUE (external_id);
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
+ALTER TABLE ONLY public.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_account_id_webhook_endpoint_id_outbox_id_key UNIQUE (account_id, webhook_endpoint_id, outbox_id);
+ALTER TABLE ONLY public.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (account_id, webhook_delivery_id);
+ALTER TABLE ONLY public.webhook_endpoints
+    ADD CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (account_id, webhook_endpoint_id);
 ALTER TABLE ONLY public.webhook_inbox
     ADD CONSTRAINT webhook_inbox_pkey PRIMARY KEY (gateway, event_id);
+ALTER TABLE ONLY public.webhook_secrets
+    ADD CONSTRAINT webhook_secrets_pkey PRIMARY KEY (account_id, webhook_secret_id);
+ALTER TABLE ONLY public.webhook_tries
+    ADD CONSTRAINT webhook_tries_pkey PRIMARY KEY (account_id, webhook_delivery_id, number);
 ALTER TABLE ONLY public.what_if_rows
     ADD CONSTRAINT what_if_rows_pkey PRIMARY KEY (account_id, what_if_id, subscription_id, period_start);
 ALTER TABLE ONLY public.what_ifs
@@ -2837,6 +2934,7 @@ CREATE INDEX mails_by_time ON public.mails USING btree (created_at DESC, mail_id
 CREATE INDEX mails_due ON public.mails USING btree (try_after) WHERE (status = ANY (ARRAY['waiting'::text, 'sending'::text]));
 CREATE INDEX memberships_by_user ON public.memberships USING btree (user_id);
 CREATE INDEX meters_by_event_type ON public.meters USING btree (event_type);
+CREATE INDEX outbox_done_by_time ON public.outbox_done USING brin (created_at);
 CREATE INDEX outbox_due ON public.outbox USING btree (deliver_after);
 CREATE INDEX payment_attempts_by_reference ON public.payment_attempts USING btree (gateway, gateway_reference);
 CREATE INDEX payment_attempts_due ON public.payment_attempts USING btree (resolve_after) WHERE (outcome = ANY (ARRAY['created'::text, 'needs_action'::text, 'pending'::text, 'unknown'::text]));
@@ -2903,8 +3001,15 @@ CREATE INDEX usage_unmatched_newest ON public.usage_unmatched USING btree (recei
 CREATE INDEX usage_unmatched_waiting ON public.usage_unmatched USING btree (subject, event_type, COALESCE(meter, ''::text)) WHERE ((status = 'parked'::text) AND (reason = ANY (ARRAY['unknown_subject'::text, 'unknown_type'::text])));
 CREATE INDEX usage_watches_due ON public.usage_watches USING btree (tick_at);
 CREATE UNIQUE INDEX users_by_email ON public.users USING btree (email);
+CREATE INDEX webhook_deliveries_by_time ON public.webhook_deliveries USING btree (created_at DESC, webhook_delivery_id DESC);
+CREATE INDEX webhook_deliveries_done ON public.webhook_deliveries USING btree (done_at) WHERE (done_at IS NOT NULL);
+CREATE INDEX webhook_deliveries_due ON public.webhook_deliveries USING btree (account_id, webhook_endpoint_id, next_try_at) WHERE (status = 'waiting'::text);
+CREATE INDEX webhook_deliveries_in_order ON public.webhook_deliveries USING btree (account_id, webhook_endpoint_id, object_key, outbox_id) WHERE (status = 'waiting'::text);
+CREATE INDEX webhook_deliveries_of_endpoint ON public.webhook_deliveries USING btree (account_id, webhook_endpoint_id, created_at DESC, webhook_delivery_id DESC);
+CREATE INDEX webhook_endpoints_by_time ON public.webhook_endpoints USING btree (created_at DESC, webhook_endpoint_id DESC);
 CREATE INDEX webhook_inbox_due ON public.webhook_inbox USING btree (process_after) WHERE (process_after IS NOT NULL);
 CREATE INDEX webhook_inbox_parked ON public.webhook_inbox USING btree (gateway, customer_token) WHERE ((status = 'parked'::text) AND (customer_token IS NOT NULL));
+CREATE UNIQUE INDEX webhook_secrets_present ON public.webhook_secrets USING btree (account_id, webhook_endpoint_id) WHERE (expires_at IS NULL);
 CREATE INDEX what_if_rows_newest ON public.what_if_rows USING btree (what_if_id, period_start DESC, subscription_id DESC);
 CREATE INDEX what_ifs_newest ON public.what_ifs USING btree (created_at DESC, what_if_id DESC);
 CREATE INDEX what_ifs_running ON public.what_ifs USING btree (created_at) WHERE (status = 'running'::text);
@@ -3033,6 +3138,8 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.usage_budgets 
 CREATE TRIGGER audited AFTER UPDATE ON public.usage_conflicts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER UPDATE ON public.usage_unmatched FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION public.write_audit('password_hash');
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.webhook_endpoints FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.webhook_secrets FOR EACH ROW EXECUTE FUNCTION public.write_audit('secret');
 CREATE TRIGGER balanced AFTER INSERT ON public.ledger_entries REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_unbalanced();
 CREATE TRIGGER balanced AFTER INSERT ON public.ledger_postings REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_unbalanced();
 CREATE TRIGGER counted AFTER INSERT ON public.credit_cost_overrides FOR EACH STATEMENT EXECUTE FUNCTION public.count_cost_change();
@@ -3057,6 +3164,7 @@ CREATE TRIGGER of_invoice AFTER INSERT OR UPDATE ON public.credited_lines FOR EA
 CREATE TRIGGER of_invoice AFTER INSERT OR UPDATE ON public.credited_taxes FOR EACH ROW EXECUTE FUNCTION public.refuse_other_tax();
 CREATE TRIGGER tax_number_rewritten AFTER UPDATE OF tax_number, country ON public.accounts FOR EACH ROW WHEN (((old.tax_number IS DISTINCT FROM new.tax_number) OR (old.country IS DISTINCT FROM new.country))) EXECUTE FUNCTION public.want_tax_number_check();
 CREATE TRIGGER tax_number_written AFTER INSERT ON public.accounts FOR EACH ROW WHEN ((new.tax_number IS NOT NULL)) EXECUTE FUNCTION public.want_tax_number_check();
+CREATE TRIGGER tells_webhook_endpoints AFTER INSERT ON public.outbox REFERENCING NEW TABLE AS told FOR EACH STATEMENT EXECUTE FUNCTION public.tell_webhook_endpoints();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.outbox FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.payments FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT OR UPDATE ON public.plan_migrations FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
@@ -3229,6 +3337,12 @@ ALTER TABLE ONLY public.usage_totals
     ADD CONSTRAINT usage_totals_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.usage_watches
     ADD CONSTRAINT usage_watches_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_account_id_webhook_endpoint_id_fkey FOREIGN KEY (account_id, webhook_endpoint_id) REFERENCES public.webhook_endpoints(account_id, webhook_endpoint_id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.webhook_secrets
+    ADD CONSTRAINT webhook_secrets_account_id_webhook_endpoint_id_fkey FOREIGN KEY (account_id, webhook_endpoint_id) REFERENCES public.webhook_endpoints(account_id, webhook_endpoint_id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.webhook_tries
+    ADD CONSTRAINT webhook_tries_account_id_webhook_delivery_id_fkey FOREIGN KEY (account_id, webhook_delivery_id) REFERENCES public.webhook_deliveries(account_id, webhook_delivery_id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.what_if_rows
     ADD CONSTRAINT what_if_rows_what_if_id_fkey FOREIGN KEY (what_if_id) REFERENCES public.what_ifs(what_if_id) ON DELETE CASCADE;
 ALTER TABLE public.account_limits ENABLE ROW LEVEL SECURITY;
@@ -3347,6 +3461,9 @@ CREATE POLICY own_rows ON public.usage_unmatched TO tallystick_account USING ((a
 CREATE POLICY own_rows ON public.usage_values TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_voids TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.usage_watches TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.webhook_deliveries TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.webhook_endpoints TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.webhook_tries TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.what_if_rows TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 ALTER TABLE public.payment_attempts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_methods ENABLE ROW LEVEL SECURITY;
@@ -3378,6 +3495,9 @@ ALTER TABLE public.usage_unmatched ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_values ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_voids ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.usage_watches ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.webhook_deliveries ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.webhook_endpoints ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.webhook_tries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.what_if_rows ENABLE ROW LEVEL SECURITY;
 GRANT USAGE ON SCHEMA public TO tallystick_account;
 GRANT USAGE ON SCHEMA public TO tallystick_staff;
@@ -3686,8 +3806,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_watches TO tallystick_ac
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_watches TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_watches TO tallystick_staff;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO tallystick_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_deliveries TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_deliveries TO tallystick_writer;
+GRANT SELECT ON TABLE public.webhook_deliveries TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_endpoints TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_endpoints TO tallystick_writer;
+GRANT SELECT ON TABLE public.webhook_endpoints TO tallystick_staff;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.webhook_inbox TO tallystick_writer;
 GRANT SELECT ON TABLE public.webhook_inbox TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_secrets TO tallystick_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_tries TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_tries TO tallystick_writer;
+GRANT SELECT ON TABLE public.webhook_tries TO tallystick_staff;
 GRANT SELECT ON TABLE public.what_if_rows TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.what_if_rows TO tallystick_writer;
 GRANT SELECT ON TABLE public.what_if_rows TO tallystick_staff;

@@ -10,6 +10,7 @@ from tallystick.kernel.errors import BadInput
 from tallystick.outgoing_webhooks.addresses import is_public
 
 URL_LENGTH_MAX: Final = 2048
+_PORT_MAX: Final = 65_535
 
 
 class Reach(msgspec.Struct, frozen=True):
@@ -35,8 +36,8 @@ def check_url(text: str, reach: Reach) -> str:
     if url.userinfo:
         message = "must not hold a user or a password: verify the signature in their place"
         raise BadInput.field("url", "credentials_in_url", message)
-    if not url.host or url.fragment:
-        raise BadInput.field("url", "invalid_url", "must have a host, and no fragment")
+    if not url.host or url.fragment or not 1 <= (url.port or 443) <= _PORT_MAX:
+        raise BadInput.field("url", "invalid_url", "must have a host, a port, and no fragment")
     if not reach.private and _is_private_literal(url.host):
         message = "must not name an address inside a private network"
         raise BadInput.field("url", "address_not_allowed", message)
