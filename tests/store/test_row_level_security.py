@@ -64,6 +64,7 @@ NEEDED: Final[Mapping[str, Mapping[str, Any]]] = {
     "ledger_postings": {"ledger_account": "breakage", "unit": "CREDIT"},
     "subscriptions": {"period_end": LATER},
     "tax_number_checks": {"outcome": "unknown"},
+    "webhook_deliveries": {"next_try_at": AT},
     "usage_alert_rules": {"watch": "spend"},
     "usage_budgets": {"watch": "spend"},
     "usage_corrections": {"key": UUID(int=1), "new_key": UUID(int=2), "old": "{}", "new": "{}"},
