@@ -4,7 +4,7 @@ The seeds' variables keep their names (`STRIPE_SECRET_KEY`, `BILLING_ENABLED` â€
 `TALLYSTICK_`. A value that can not be used raises a SetupError that names its variable.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,13 +13,30 @@ import msgspec
 
 from tallystick.kernel.embedded import default_home
 from tallystick.kernel.errors import SetupError
+from tallystick.money.currency import currencies
+from tallystick.settings_ccbill import CCBILL_VARIABLES, CcbillSettings, ccbill_problems
+from tallystick.settings_readers import (
+    Variable,
+    read_address,
+    read_bool,
+    read_count,
+    read_currency,
+    read_days,
+    read_hours,
+    read_keep_days,
+    read_key,
+    read_level,
+    read_list,
+    read_mail_url,
+    read_number_code,
+    read_port,
+    read_redis_url,
+    read_url,
+    read_usage_store_url,
+)
 
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
-_FALSE: Final = frozenset({"0", "false", "no", "off", ""})
 STRIPE_API: Final = "https://api.stripe.com"
 STRIPE_JS: Final = "https://js.stripe.com/endive/stripe.js"
-CORRECTION_DAYS: Final = 400
-"""So long closed periods are corrected when their usage changes."""
 JWT_SECRET_BYTES_MIN: Final = 32
 
 
@@ -37,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "INFO"
     cookie_secure: bool = False
     default_currency: str = "USD"
+    default_currency_code: str | None = None
     default_monthly_price_cents: int | None = None
     anchor_key_file: Path | None = None
     usage_keep_days: int | None = None
@@ -58,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stripe_webhook_secrets: tuple[str, ...] = ()
     stripe_base_url: str = STRIPE_API
     stripe_js_url: str = STRIPE_JS
+    ccbill: CcbillSettings = CcbillSettings()
     lago_api_url: str | None = None
     lago_api_key: str | None = None
     vat_check_url: str | None = None
@@ -87,138 +106,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.lago_api_url and self.lago_api_key)
 
 
-class Variable(msgspec.Struct, frozen=True):
-    """One environment variable: which field it sets, how it is read, and what it means."""
-
-    name: str
-    field: str
-    read: Callable[[str], object]
-    about: str
-
-
-def read_bool(text: str) -> bool:
-    """Read true or false, in the words people use."""
-    word = text.strip().lower()
-    if word in _TRUE:
-        return True
-    if word in _FALSE:
-        return False
-    raise ValueError("must be true or false")
-
-
-def read_list(separator: str) -> Callable[[str], tuple[str, ...]]:
-    """Return a reader of several values in one variable; empty ones are left out."""
-    return lambda text: tuple(part.strip() for part in text.split(separator) if part.strip())
-
-
-def read_port(text: str) -> int:
-    """Read a TCP port; 0 lets the system choose."""
-    return _in_range(text, 0, 65535)
-
-
-def read_count(text: str) -> int:
-    """Read a whole number from 1."""
-    return _in_range(text, 1, 1_000_000_000)
-
-
-def read_days(text: str) -> int:
-    """Read a whole number of days, a century of them at most."""
-    return _in_range(text, 1, 36_525)
-
-
-def read_hours(text: str) -> int:
-    """Read a whole number of hours, a year of them at most."""
-    return _in_range(text, 1, 8_784)
-
-
-def read_keep_days(text: str) -> int:
-    """Read how many days of usage events are kept: at least those that corrections need."""
-    return _in_range(text, CORRECTION_DAYS, 1_000_000)
-
-
-def read_url(text: str) -> str:
-    """Read an http(s) address, without a slash at its end."""
-    if not text.startswith(("http://", "https://")):
-        raise ValueError("must begin with http:// or https://")
-    return text.rstrip("/")
-
-
-def read_key(text: str) -> str:
-    """Read a key that goes into a header: printable ASCII without spaces."""
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("must be printable ASCII without spaces")
-    return text
-
-
-def read_redis_url(text: str) -> str:
-    """Read the address of a Redis server."""
-    if not text.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("must begin with redis://, rediss:// or unix://")
-    return text
-
-
-def read_mail_url(text: str) -> str:
-    """Read where mail goes: a server, which is only told a password under TLS, or a folder."""
-    parts = urlsplit(text)
-    if parts.scheme == "file":
-        if parts.netloc or not parts.path.startswith("/"):
-            raise ValueError("must name a folder like file:///var/mail/tallystick")
-        return text
-    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.path.strip("/"):
-        raise ValueError("must be like smtp://user:password@host:587, or file:///folder")
-    if parts.query not in {"", "tls=none"}:
-        raise ValueError("takes nothing after the host but ?tls=none")
-    if parts.query and (parts.username or parts.scheme == "smtps"):
-        raise ValueError("must not send a password without TLS: leave out ?tls=none")
-    _ = parts.port  # raises ValueError itself when it is none
-    return text
-
-
-def read_address(text: str) -> str:
-    """Read an e-mail address."""
-    name, at, domain = text.strip().rpartition("@")
-    if not (name and at and "." in domain and text.isascii()) or len(text.split()) != 1:
-        raise ValueError("must be an e-mail address in ASCII")
-    return text.strip()
-
-
-def read_usage_store_url(text: str) -> str:
-    """Read the address of a ClickHouse server: user, password, host, port, database."""
-    parts = urlsplit(text)
-    if parts.scheme not in {"clickhouse", "clickhouses"} or not parts.hostname:
-        raise ValueError("must be like clickhouse://user:password@host:8123/database")
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    name = parts.path.removeprefix("/")
-    if port == 0 or parts.query or parts.fragment or (name and not name.isidentifier()):
-        raise ValueError("must end with a port from 1 to 65535 and the name of a database")
-    return text
-
-
-def read_level(text: str) -> str:
-    """Read a log level."""
-    if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
-    return text.upper()
-
-
-def read_currency(text: str) -> str:
-    """Read the form of an ISO 4217 code; whether it exists is checked where it is used."""
-    if len(text) != 3 or not text.isascii() or not text.isalpha():  # noqa: PLR2004 - ISO 4217
-        raise ValueError("must be a currency code of three letters, such as USD")
-    return text.upper()
-
-
-def _in_range(text: str, least: int, most: int) -> int:
-    number = int(text) if text.strip().isdigit() else -1
-    if not least <= number <= most:
-        raise ValueError(f"must be a whole number from {least} to {most}")
-    return number
-
-
-VARIABLES: Final = (
+_VARIABLES: Final = (
     Variable("DATABASE_URL", "database_url", str, "PostgreSQL 15+; absent: the embedded one"),
     Variable("TALLYSTICK_HOME", "home", Path, "where the embedded PostgreSQL keeps its data"),
     Variable("TALLYSTICK_HOST", "host", str, "address to listen on"),
@@ -230,6 +118,8 @@ VARIABLES: Final = (
     Variable("TALLYSTICK_LOG_LEVEL", "log_level", read_level, "the least level logged"),
     Variable("TALLYSTICK_COOKIE_SECURE", "cookie_secure", read_bool, "cookies over HTTPS only"),
     Variable("DEFAULT_CURRENCY", "default_currency", read_currency, "currency of new accounts"),
+    Variable("DEFAULT_CURRENCY_CODE", "default_currency_code", read_number_code,
+             "the same by its ISO number, where DEFAULT_CURRENCY is not set"),
     Variable("DEFAULT_MONTHLY_PRICE_CENTS", "default_monthly_price_cents", read_count,
              "what POST /subscribe-monthly bills where no plan is named"),
     Variable("TALLYSTICK_ANCHOR_KEY_FILE", "anchor_key_file", Path, "key that signs anchors"),
@@ -279,22 +169,42 @@ VARIABLES: Final = (
 )  # fmt: skip
 
 
+VARIABLES: Final = (*_VARIABLES, *CCBILL_VARIABLES)
+
+
 def read_settings(environment: Mapping[str, str], uid: int) -> Settings:
     """Read every variable; an empty one counts as absent. Raises SetupError naming the first.
 
     `uid` is the user's number on this machine: where the home is depends on it.
     """
     values: dict[str, object] = {"home": default_home(environment, uid)}
-    for variable in VARIABLES:
+    values |= _values(environment, _VARIABLES)
+    if "public_url" not in values and "port" in values:
+        values["public_url"] = f"http://{values.get('host', '127.0.0.1')}:{values['port']}"
+    if "default_currency_code" in values and "default_currency" not in values:
+        values["default_currency"] = _currency_of(str(values["default_currency_code"]))
+    ccbill = _values(environment, CCBILL_VARIABLES)
+    values["ccbill"] = CcbillSettings(**ccbill)  # type: ignore[arg-type]  # as below
+    return Settings(**values)  # type: ignore[arg-type]  # each reader's type is its field's
+
+
+def _values(environment: Mapping[str, str], variables: Sequence[Variable]) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for variable in variables:
         text = environment.get(variable.name, "")
         if text:
             try:
                 values[variable.field] = variable.read(text)
             except ValueError as error:
                 raise SetupError("setting_invalid", f"{variable.name} {error}.") from error
-    if "public_url" not in values and "port" in values:
-        values["public_url"] = f"http://{values.get('host', '127.0.0.1')}:{values['port']}"
-    return Settings(**values)  # type: ignore[arg-type]  # each reader's type is its field's
+    return values
+
+
+def _currency_of(number: str) -> str:
+    for known in currencies().values():
+        if known.numeric == number:
+            return known.code
+    raise SetupError("setting_invalid", "DEFAULT_CURRENCY_CODE must be a number of ISO 4217.")
 
 
 def problems(settings: Settings) -> tuple[str, ...]:
@@ -304,6 +214,10 @@ def problems(settings: Settings) -> tuple[str, ...]:
         found.append("STRIPE_WEBHOOK_SECRET is missing: payments would never be confirmed.")
     if settings.stripe_configured and not settings.stripe_publishable_key:
         found.append("STRIPE_PUBLISHABLE_KEY is missing: customers could not save a card.")
+    found.extend(ccbill_problems(settings.ccbill))
+    number = settings.default_currency_code
+    if number is not None and _currency_of(number) != settings.default_currency:
+        found.append("DEFAULT_CURRENCY_CODE and DEFAULT_CURRENCY name two currencies.")
     found.extend(_usage_store_problems(settings))
     found.extend(_lago_problems(settings))
     if settings.mail_url and not settings.mail_configured:
