@@ -256,6 +256,7 @@ class ServerApp:
             outside = services.gate.outside
             if outside is not None:
                 metrics.watch_counters(lambda: outside.is_up, lambda: outside.failure_count)
+            metrics.watch_gateways(services.gateways.circuits)
             self._app = build_asgi(litestar_of(services, metrics), services, metrics)
             await tell({"type": "lifespan.startup.complete"})
             await receive()

@@ -5,7 +5,8 @@ It stands outside the framework, so an unknown path or a refused body has an id 
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, cast
 
 import structlog
@@ -57,6 +58,24 @@ class Metrics:
             registry=self.registry,
         )
         failed.set_function(lambda: float(failure_count()))
+
+    def watch_gateways(self, circuits: Callable[[], Mapping[str, str]]) -> None:
+        """Tell of the circuit before each gateway that has one."""
+        state = Gauge(
+            "tallystick_gateway_circuit",
+            "Whether calls are sent to it: 0 closed (all), 1 half open (one), 2 open (none)",
+            ("gateway",),
+            registry=self.registry,
+        )
+        for name in circuits():
+            state.labels(name).set_function(partial(_circuit, circuits, name))
+
+
+def _circuit(circuits: Callable[[], Mapping[str, str]], name: str) -> float:
+    return _CIRCUITS[circuits()[name]]
+
+
+_CIRCUITS: Final = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 
 
 class Edge:

@@ -1,5 +1,6 @@
 """What is said to anybody: features, health, numbers, and the API's own description."""
 
+from collections.abc import Mapping
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +18,12 @@ from tallystick.api.services import Services
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.errors import NotFound, Unavailable
 from tallystick.kernel.migrate import read_migrations
+from tallystick.payments.breaker import CircuitState
 
+_AWAY: Final[Mapping[str, Literal["open", "half_open"]]] = {
+    CircuitState.OPEN: "open",
+    CircuitState.HALF_OPEN: "half_open",
+}
 PUBLIC: Final = {"public": True, "always_on": True}
 _APPLIED_COUNT: Final = "SELECT count(*) FROM schema_migrations"
 _ASSETS: Final = {
@@ -63,11 +69,14 @@ class Health(msgspec.Struct, frozen=True):
 class Readiness(msgspec.Struct, frozen=True, omit_defaults=True):
     """`ok`; with REDIS_URL also whether usage is counted there against limits.
 
-    `redis_away`: the database counts in its place.
+    `redis_away`: the database counts in its place. `gateways` are those that did not answer lately:
+    `open`, nothing is sent to it for a while; `half_open`, one call finds out. What is to be paid
+    there waits.
     """
 
     status: str
     usage_counters: Literal["redis", "redis_away"] | msgspec.UnsetType = msgspec.UNSET
+    gateways: Mapping[str, Literal["open", "half_open"]] = {}
 
 
 @get("/api/v1/meta/features", opt=PUBLIC, tags=["Platform"], summary="Features switched on")
@@ -99,10 +108,12 @@ async def read_readiness(services: Services) -> Readiness:
         raise Unavailable("database_unavailable", "The database does not answer.") from error
     if applied < len(read_migrations()):
         raise Unavailable("migrations_missing", "Run `tallystick migrate`.")
+    circuits = services.gateways.circuits()
+    away = {name: _AWAY[state] for name, state in circuits.items() if state in _AWAY}
     outside = services.gate.outside
     if outside is None:
-        return Readiness("ok")
-    return Readiness("ok", "redis" if outside.is_up else "redis_away")
+        return Readiness("ok", gateways=away)
+    return Readiness("ok", "redis" if outside.is_up else "redis_away", gateways=away)
 
 
 @get("/metrics", opt=PUBLIC, include_in_schema=False, media_type=MediaType.TEXT)

@@ -4,6 +4,7 @@ A process may die between any two steps. Before the call a row says `created`; w
 later asks the gateway with the same key. No transaction is open while a gateway is asked.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from enum import StrEnum
@@ -25,7 +26,7 @@ from tallystick.payments.events import (
     PaymentActionNeeded,
 )
 from tallystick.payments.gateway import Gateways
-from tallystick.payments.lifecycle import LEASE, PaymentEvent
+from tallystick.payments.lifecycle import CALL_MAX, LEASE, PaymentEvent
 from tallystick.payments.model import Attempt, AttemptOutcome, Payment, PaymentMethod
 from tallystick.payments.outcomes import Declined, NeedsAction, Outcome, Succeeded, Unknown
 from tallystick.payments.requests import Charge
@@ -148,8 +149,13 @@ class Attempts:
         self._clock = clock
 
     async def run(self, started: Started) -> Recording:
-        """Charge, and apply the outcome."""
+        """Charge, and apply the outcome.
+
+        A process that was held up since `begin` sends nothing: the attempt is another one's soon.
+        """
         attempt, charge = started.attempt, started.charge
+        if self._clock() > attempt.created_at + (LEASE - CALL_MAX):
+            return Recording(Recorded.OLD)
         gateway = self._gateways.get(attempt.gateway)
         outcome = await _asked(attempt, lambda: gateway.charge(charge))
         return await self.record(attempt.account_id, attempt.payment_attempt_id, outcome)
@@ -259,9 +265,16 @@ async def _park(conn: Connection, attempt: Attempt, problem: str) -> None:
 
 
 async def _asked(attempt: Attempt, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
-    """Return the gateway's outcome; a fault in its adapter leaves the outcome unknown."""
+    """Return the gateway's outcome; a fault in its adapter leaves the outcome unknown.
+
+    The call ends before its lease does: nobody looks for a charge that is being sent.
+    """
     try:
-        return await call()
+        async with asyncio.timeout(CALL_MAX.total_seconds()):
+            return await call()
+    except TimeoutError:
+        log.warning("gateway_call_too_long", payment_attempt_id=str(attempt.payment_attempt_id))
+        return Unknown("no_answer")
     except Exception:
         log.exception("gateway_call_failed", payment_attempt_id=str(attempt.payment_attempt_id))
         return Unknown("gateway_failed")

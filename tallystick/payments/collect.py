@@ -102,7 +102,7 @@ class Collector:
     async def run_due(self, now: datetime, test_clock_id: UUID | None) -> int:
         """Claim and charge one batch of due wishes; return how many that were."""
         async with self._db.own_transaction(WRITER) as conn:
-            due = await store.lock_due(conn, now, test_clock_id, self._gateways.names(), BATCH_MAX)
+            due = await store.lock_due(conn, now, test_clock_id, self._gateways.usable(), BATCH_MAX)
             claimed = [await self._claim(conn, payment) for payment in due]
         calls = [self._tries.run(started) for started in claimed if started is not None]
         for failure in await asyncio.gather(*calls, return_exceptions=True):
@@ -114,7 +114,7 @@ class Collector:
     async def next_at(self, test_clock_id: UUID) -> datetime | None:
         """Return when the next wish is due on a test clock."""
         async with self._db.transaction(WRITER) as conn:
-            return await store.next_due(conn, test_clock_id, self._gateways.names())
+            return await store.next_due(conn, test_clock_id, self._gateways.usable())
 
     async def _claim(self, conn: Connection, payment: Payment) -> Started | None:
         """Begin the attempt of a due wish, over what its invoice asks for by now."""

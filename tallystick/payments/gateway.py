@@ -2,12 +2,13 @@
 
 # ruff: noqa: ARG002 - what a gateway refuses, it refuses whatever it is asked with
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import ClassVar
 
 from tallystick.kernel.errors import BadInput, Conflict, NotFound, Unavailable
 from tallystick.money.amount import Money
+from tallystick.payments.breaker import Breaker, CircuitState
 from tallystick.payments.facts import BadSignature, Delivery, GatewayEvent, Receipt, ReceiptPage
 from tallystick.payments.outcomes import Outcome
 from tallystick.payments.requests import (
@@ -38,6 +39,8 @@ class Gateway:
 
     name: ClassVar[str]
     capabilities: Capabilities
+    breaker: Breaker | None = None
+    """Set by an adapter that leaves its gateway alone for a while when it does not answer."""
 
     async def ensure_customer(self, details: CustomerDetails, key: str) -> str:
         """Return the token of the customer made with this key, the same for each repeat.
@@ -152,6 +155,16 @@ class Gateways:
     def names(self) -> tuple[str, ...]:
         """Return the names of those that are configured."""
         return tuple(self._adapters)
+
+    def usable(self) -> tuple[str, ...]:
+        """Return the names of those to which calls are sent now: what is due there may begin."""
+        closed = {name for name, state in self.circuits().items() if state is CircuitState.OPEN}
+        return tuple(name for name in self._adapters if name not in closed)
+
+    def circuits(self) -> Mapping[str, CircuitState]:
+        """Return how the circuit of each gateway stands that has one."""
+        named = ((name, adapter.breaker) for name, adapter in self._adapters.items())
+        return {name: breaker.state for name, breaker in named if breaker is not None}
 
     async def close(self) -> None:
         """Close the connections of all."""

@@ -40,7 +40,9 @@ class Resolver:
     async def run_due(self, now: datetime) -> int:
         """Look at one batch of attempts whose answer is overdue; return how many those were."""
         async with self._db.own_transaction(WRITER) as conn:
-            due = await attempt_store.lease_due(conn, now, LEASE, self._gateways.names(), LOOKS_MAX)
+            due = await attempt_store.lease_due(
+                conn, now, LEASE, self._gateways.usable(), LOOKS_MAX
+            )
         looks = [self._tries.look(attempt) for attempt in due]
         for failure in await asyncio.gather(*looks, return_exceptions=True):
             if isinstance(failure, BaseException):

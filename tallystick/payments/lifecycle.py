@@ -64,8 +64,10 @@ ATTEMPT_TRANSITIONS: Final[Mapping[tuple[AttemptOutcome, AttemptOutcome], Attemp
 LIVE_ATTEMPTS: Final = frozenset({_A.CREATED, _A.UNKNOWN, _A.PENDING, _A.NEEDS_ACTION})
 LIVE_PAYMENTS: Final = frozenset({_P.PENDING, _P.PENDING_APPROVAL, _P.PROCESSING})
 
+CALL_MAX: Final = timedelta(seconds=100)
+"""How long one call may take: three tries of 25 s, waits between, and some to spare."""
 LEASE: Final = timedelta(seconds=120)
-"""How long a call may take: the SDK's three tries of 20 s each, and waits between."""
+"""For how long nobody else asks about an attempt: the call is over by then, whatever happens."""
 
 _PATIENCE_FIRST: Final = timedelta(hours=1)
 _PATIENCE_MAX: Final = timedelta(hours=24)

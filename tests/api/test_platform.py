@@ -4,10 +4,17 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from tallystick import __version__
+from tallystick.api.edge import Metrics
+from tallystick.payments.breaker import Breaker, Patience
+from tallystick.payments.gateway import Gateways
+from tallystick.payments.gateways.stripe import StripeGateway, StripeSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.api.conftest import Shop
 
 
@@ -92,3 +99,23 @@ async def test_the_config_of_a_page_has_no_secret(shop: "Shop") -> None:
         "default_monthly_price_cents": None,
         "features": {"billing": True, "stripe": False},
     }
+
+
+async def test_a_gateway_that_is_left_alone_is_named_in_readiness_and_numbers(
+    again: "Callable[..., Shop]", shop: "Shop"
+) -> None:
+    now = 0.0
+    breaker = Breaker("stripe", Patience(failures_max=1), lambda: now)
+    stripe = StripeGateway(
+        StripeSettings(secret_key="sk_test_x", publishable_key="", webhook_secrets=()), breaker
+    )
+    other = again(replace(shop.services, gateways=Gateways([stripe])))
+    assert (await other.anybody.get("/readyz")).json() == {"status": "ok"}
+    breaker.failed()
+    assert (await other.anybody.get("/readyz")).json()["gateways"] == {"stripe": "open"}
+    now = 10.0
+    assert (await other.anybody.get("/readyz")).json()["gateways"] == {"stripe": "half_open"}
+    metrics = Metrics()
+    metrics.watch_gateways(other.services.gateways.circuits)
+    name = {"gateway": "stripe"}
+    assert metrics.registry.get_sample_value("tallystick_gateway_circuit", name) == 1.0

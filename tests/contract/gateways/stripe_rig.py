@@ -12,6 +12,7 @@ import msgspec
 
 from tallystick.payments.facts import Delivery
 from tallystick.payments.gateways.stripe import StripeGateway, StripeSettings
+from tallystick.payments.gateways.stripe.client import CallRules
 from tests.contract.gateways.rig import Payer, Rig
 
 SECRET = "whsec_contract_0000"
@@ -37,6 +38,7 @@ class StripeRig(Rig):
                 webhook_secrets=(SECRET,),
                 base_url=base_url,
                 js_url=f"{base_url}/stripe.js",
+                rules=CallRules(wait_factor=0),
             )
         )
         no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # plain HTTP: no certificates are read

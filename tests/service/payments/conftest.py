@@ -40,6 +40,7 @@ from tallystick.payments.facts import Delivery
 from tallystick.payments.gateway import Gateway, Gateways
 from tallystick.payments.gateways.manual import ManualGateway
 from tallystick.payments.gateways.stripe import StripeGateway, StripeSettings
+from tallystick.payments.gateways.stripe.client import CallRules
 from tallystick.payments.jobs import Resolver
 from tallystick.payments.model import Attempt, Payment, PaymentMethod
 from tallystick.payments.news import GatewayNews
@@ -102,6 +103,7 @@ class World:
             webhook_secrets=(NEW_SECRET, SECRET),
             base_url=base_url,
             js_url=f"{base_url}/stripe.js",
+            rules=CallRules(wait_factor=0),
         )
         self.stripe = StripeGateway(self.settings)
         self.wire(Gateways([*adapters] or [self.stripe, ManualGateway()]))

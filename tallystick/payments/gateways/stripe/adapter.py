@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from tallystick.kernel.errors import NotFound, Unavailable
+from tallystick.payments.breaker import Breaker
 from tallystick.payments.facts import BadSignature, Delivery, GatewayEvent, Receipt
 from tallystick.payments.gateway import Gateway, no_answer, not_configured
 from tallystick.payments.gateways.stripe import events, wire
@@ -45,9 +46,10 @@ class StripeGateway(Gateway):
         refunds_in_part=True,
     )
 
-    def __init__(self, settings: StripeSettings) -> None:
+    def __init__(self, settings: StripeSettings, breaker: Breaker | None = None) -> None:
         self._settings = settings
-        self._calls = StripeCalls(settings)
+        self.breaker = breaker or Breaker(self.name)
+        self._calls = StripeCalls(settings, self.breaker)
 
     async def ensure_customer(self, details: CustomerDetails, key: str) -> str:
         """Make the customer, then say who it is.
