@@ -1,12 +1,19 @@
-"""Where gateways report. No signing in and no CSRF token here: the signature is the credential."""
+"""Where gateways report. No signing in and no CSRF token here: the signature is the credential.
 
+A further gateway is one more `receives(...)`.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from litestar import Request, post
+from litestar.handlers import HTTPRouteHandler
 
 from tallystick.api.services import Services
 from tallystick.payments.facts import Delivery
+
+JSON_BODY: Final[Mapping[str, object]] = {"application/json": {"schema": {"type": "object"}}}
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -24,28 +31,56 @@ SIGNATURE: Final = {
 }
 
 
-@post(
-    ["/api/stripe/webhook", "/api/v1/webhooks/stripe"],
-    opt={
-        "public": True,
-        "any_query": True,
-        "parameters": [SIGNATURE],
-        "request_body": {
-            "required": True,
-            "content": {"application/json": {"schema": {"type": "object"}}},
-            "description": "Stripe's event, signed in the header `Stripe-Signature`.",
+def receives(
+    gateway: str,
+    paths: Sequence[str],
+    *,
+    summary: str,
+    about: str,
+    content: Mapping[str, object] = JSON_BODY,
+    parameters: Sequence[Mapping[str, object]] = (),
+) -> HTTPRouteHandler:
+    """Return the route that takes this gateway's webhooks: any query, any body of `content`."""
+
+    async def receive(request: Request[Any, Any, Any], services: Services) -> Received:
+        """Check over the raw request who sent it, store the event once, and answer."""
+        delivery = await _delivery(request)
+        await services.inbox.receive(gateway, delivery, services.clock())
+        return Received()
+
+    # The description's operation is named after the function.
+    receive.__name__ = f"receive_{gateway}"
+    body = {"required": True, "content": dict(content), "description": about}
+    return post(
+        list(paths),
+        opt={
+            "public": True,
+            "any_query": True,
+            "parameters": list(parameters),
+            "request_body": body,
         },
-    },
-    status_code=200,
-    tags=["Webhooks"],
-    summary="Stripe's events",
+        status_code=200,
+        tags=["Webhooks"],
+        summary=summary,
+    )(receive)
+
+
+async def _delivery(request: Request[Any, Any, Any]) -> Delivery:
+    query = {name: values[0] for name, values in request.query_params.dict().items()}
+    return Delivery(
+        body=await request.body(),
+        headers=dict(request.headers),
+        query=query,
+        peer=request.client.host if request.client else None,
+    )
+
+
+ROUTES: Final = (
+    receives(
+        "stripe",
+        ["/api/stripe/webhook", "/api/v1/webhooks/stripe"],
+        summary="Stripe's events",
+        about="Stripe's event, signed in the header `Stripe-Signature`.",
+        parameters=[SIGNATURE],
+    ),
 )
-async def receive_stripe(request: Request[Any, Any, Any], services: Services) -> Received:
-    """Check the signature over the raw bytes, store the event once, and answer."""
-    body = await request.body()
-    delivery = Delivery(body=body, headers=dict(request.headers))
-    await services.inbox.receive("stripe", delivery, services.clock())
-    return Received()
-
-
-ROUTES: Final = (receive_stripe,)
