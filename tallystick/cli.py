@@ -290,6 +290,19 @@ def simulate_lago(
     serve_lago(port)
 
 
+@simulators.command("ccbill", epilog="Example: tallystick simulators ccbill --port 12113")
+def simulate_ccbill(
+    port: Annotated[int, typer.Option(help="Port; 0: any that is free.")] = 12113,
+    webhook_url: Annotated[str | None, typer.Option(help="Where events are sent.")] = None,
+    state: Annotated[Path | None, typer.Option(help="File that keeps all objects.")] = None,
+) -> None:
+    """Run a stateful stand-in for CCBill on 127.0.0.1, test cards only."""
+    from tallystick.simulators.ccbill.app import Options
+    from tallystick.simulators.ccbill.server import serve as serve_ccbill
+
+    serve_ccbill(Options(webhook_url=webhook_url, state_path=state), port)
+
+
 @lago_commands.command(epilog="Example: tallystick lago compare --account cust-1")
 def compare(
     account: Annotated[

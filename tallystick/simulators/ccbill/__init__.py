@@ -1,0 +1,1 @@
+"""A stateful stand-in for CCBill's API, widget, webhooks and DataLink, for tests and the demo."""

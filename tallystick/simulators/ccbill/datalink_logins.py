@@ -1,0 +1,54 @@
+"""Who may use DataLink: the caller's address, the login, and the lock after three failures."""
+
+import ipaddress
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from tallystick.simulators.ccbill.errors import failed
+from tallystick.simulators.ccbill.model import Failures
+from tallystick.simulators.ccbill.state import State
+
+FAILURES_MAX = 3
+LOCK = timedelta(hours=1)
+# Chooses the claimed address of a caller (invented): all our callers come from 127.0.0.1.
+PEER_HEADER = "x-sim-peer"
+
+
+def peer_allowed(state: State, headers: Mapping[str, str]) -> bool:
+    """Tell whether the caller's address is on the list."""
+    if state.config.peers is None:
+        return True
+    address = ipaddress.ip_address(headers.get(PEER_HEADER, "127.0.0.1"))
+    return any(address in ipaddress.ip_network(net, strict=False) for net in state.config.peers)
+
+
+def locked(state: State, username: str) -> bool:
+    """Tell whether a login has to wait."""
+    return len(_recent(state, username)) >= FAILURES_MAX
+
+
+def note_failure(state: State, username: str) -> None:
+    """Count a failed login."""
+    at = (*_recent(state, username), state.now())[-FAILURES_MAX:]
+    state.put("logins", username, Failures(at))
+
+
+def check_for_charge(state: State, headers: Mapping[str, str]) -> None:
+    """Go on when charging is possible at all: it needs the address and a DataLink user.
+
+    Raises CcbillError 500: 100107 address, 100106 no user, 100108 deactivated, 100109 locked.
+    """
+    if not peer_allowed(state, headers):
+        raise failed(100107, "IP address is not allowed.")
+    users = state.config.datalink_users
+    if not users:
+        raise failed(100106, "DataLink is inactive.")
+    if not any(user.active for user in users):
+        raise failed(100108, "DataLink user is deactivated.")
+    if all(locked(state, user.username) for user in users if user.active):
+        raise failed(100109, "Too many failed logins.")
+
+
+def _recent(state: State, username: str) -> tuple[datetime, ...]:
+    found: Failures = state.get("logins", username) or Failures()
+    return tuple(at for at in found.at if at > state.now() - LOCK)
