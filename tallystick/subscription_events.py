@@ -49,10 +49,10 @@ class SubscriptionEvents:
         await self._look_at_invoice(event.account_id, told.invoice_id)
 
     async def on_payment_failed(self, event: Event) -> None:
-        """Let the subscription fall behind whose invoice could not be collected."""
+        """Let the subscriptions fall behind whose invoices could not be collected."""
         told = msgspec.json.decode(event.payload, type=PaymentFailed)
-        if told.invoice_id is not None:
-            await self._look_at_invoice(event.account_id, told.invoice_id)
+        for invoice_id in told.invoice_ids:
+            await self._look_at_invoice(event.account_id, invoice_id)
 
     async def _look_at_invoice(self, account_id: UUID, invoice_id: UUID) -> None:
         async with self._db.transaction(WRITER) as conn:

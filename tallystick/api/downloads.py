@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 from litestar import Request, Response, get
 
 from tallystick.accounts.model import Account
+from tallystick.api import fields
 from tallystick.api.conditional import etag_matches
 from tallystick.api.services import Services
 from tallystick.credit_notes.files import note_file
@@ -76,11 +77,19 @@ async def read_xml(
     summary="The receipt of a payment",
 )
 async def read_receipt(
-    payment_id: str, request: _Request, services: Services, account: Account
+    payment_id: str,
+    request: _Request,
+    services: Services,
+    account: Account,
+    invoice: fields.InvoiceId | None = None,
 ) -> Response[bytes]:
-    """Return the receipt of a payment that came in, as PDF."""
+    """Return the receipt of a payment that came in, as PDF.
+
+    It is about one invoice; `invoice` names it where the payment is for several.
+    """
     wanted = ids.parse("payment", payment_id)
-    told = await receipt_of(services.db, account.account_id, wanted)
+    paid = None if invoice is None else ids.parse("invoice", invoice)
+    told = await receipt_of(services.db, account.account_id, wanted, paid)
     if _is_known(request, told.etag):
         return _not_modified(told.etag)
     file = await receipt_file(told)

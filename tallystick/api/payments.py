@@ -21,7 +21,7 @@ from tallystick.kernel.paging import PageRequest
 from tallystick.money.amount import Money
 from tallystick.payments import approvals, methods, service
 from tallystick.payments.declines import words
-from tallystick.payments.model import Payment, PaymentStatus
+from tallystick.payments.model import Part, Payment, PaymentStatus
 
 TAGS: Final = ["Payments"]
 READ: Final = {"permission": "billing:read"}
@@ -29,17 +29,36 @@ WRITE: Final = {"permission": "billing:write"}
 _IDEMPOTENCY_KEY: Final = "idempotency-key"
 
 
+class PaymentPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What a payment is to settle of an invoice, and what of it came there."""
+
+    id: str
+    amount: Decimal
+    amount_cents: int
+    paid: Decimal
+    paid_cents: int
+
+
 class PaymentAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The wish to collect an amount; `failure_message` is in words for the customer."""
+    """The wish to collect an amount; `failure_message` is in words for the customer.
+
+    `invoice` is null when it is for several; `invoices` has them all, due first before others.
+    `amount_received` is what came, `amount_over` what no invoice took of it: prepaid money.
+    """
 
     id: str
     invoice: str | None
+    invoices: list[PaymentPart]
     gateway: str
     payment_method: str | None
     status: str
     currency: str
     amount: Decimal
     amount_cents: int
+    amount_received: Decimal
+    amount_received_cents: int
+    amount_over: Decimal
+    amount_over_cents: int
     transaction_reference: str | None
     failure_code: str | None
     failure_message: str | None
@@ -159,9 +178,11 @@ def need_not_declined(payment: Payment) -> None:
 
 def payment_answer(payment: Payment) -> PaymentAnswer:
     """Show a payment."""
+    received, over = payment.received_minor, payment.over_minor
     return PaymentAnswer(
         id=ids.show("payment", payment.payment_id),
         invoice=ids.show("invoice", payment.invoice_id) if payment.invoice_id else None,
+        invoices=[_part(part, payment.currency) for part in payment.parts],
         gateway=payment.gateway,
         payment_method=ids.show("payment_method", payment.payment_method_id)
         if payment.payment_method_id
@@ -170,12 +191,26 @@ def payment_answer(payment: Payment) -> PaymentAnswer:
         currency=payment.currency.lower(),
         amount=major(payment.amount_minor, payment.currency),
         amount_cents=payment.amount_minor,
+        amount_received=major(received, payment.currency),
+        amount_received_cents=received,
+        amount_over=major(over, payment.currency),
+        amount_over_cents=over,
         transaction_reference=payment.reference,
         failure_code=payment.failure_code,
         failure_message=words(payment.failure_code) if payment.failure_code else None,
         note=payment.note,
         created=payment.created_at,
         settled_at=payment.settled_at,
+    )
+
+
+def _part(part: Part, currency: str) -> PaymentPart:
+    return PaymentPart(
+        id=ids.show("invoice", part.invoice_id),
+        amount=major(part.amount_minor, currency),
+        amount_cents=part.amount_minor,
+        paid=major(part.paid_minor, currency),
+        paid_cents=part.paid_minor,
     )
 
 

@@ -14,7 +14,7 @@ from tallystick.kernel import ids
 from tallystick.kernel.paging import Page
 from tallystick.money.amount import Money
 from tallystick.money.rounding import round_decimal
-from tallystick.payments.model import Payment
+from tallystick.payments.receipts import Came
 
 DRAFT: Final = "Draft"
 _CHOICES: Final = (Status.OPEN, Status.PAID, Status.VOID, Status.UNCOLLECTIBLE)
@@ -134,7 +134,7 @@ def invoice_view(
     explanations: Sequence[LineExplanation],
     formats: Formats,
     *,
-    payments: Sequence[Payment] = (),
+    payments: Sequence[Came] = (),
     is_einvoice: bool = False,
 ) -> InvoiceView:
     """Return an invoice with its lines explained; without explanations the lines stand alone."""
@@ -151,7 +151,7 @@ def invoice_view(
     )
 
 
-def _receipt(payment: Payment, formats: Formats) -> ReceiptView:
+def _receipt(payment: Came, formats: Formats) -> ReceiptView:
     shown = ids.show("payment", payment.payment_id)
     return ReceiptView(shown, formats.day(payment.settled_at), formats.money(payment.amount))
 

@@ -45,11 +45,15 @@ async def read_xml(
 
 @get(f"{_OF}/payments/{{payment_id:str}}/receipt", opt=_READ, include_in_schema=False)
 async def read_receipt(
-    console: Console, account_id: FromPath[str], payment_id: FromPath[str]
+    console: Console,
+    account_id: FromPath[str],
+    payment_id: FromPath[str],
+    invoice: str | None = None,
 ) -> Response[bytes]:
-    """Return the receipt of a payment."""
+    """Return the receipt of a payment, about the named invoice or the only one."""
     whose, wanted = ids.parse("account", account_id), ids.parse("payment", payment_id)
-    told = await receipt_of(console.db, whose, wanted)
+    paid = None if invoice is None else ids.parse("invoice", invoice)
+    told = await receipt_of(console.db, whose, wanted, paid)
     return _answer(await receipt_file(told), PDF, f"{told.receipt.number}.pdf")
 
 

@@ -36,8 +36,7 @@ from tallystick.kernel.errors import NotFound, TallystickError, Unavailable
 from tallystick.mail import service as mail
 from tallystick.payments import closing
 from tallystick.payments.approvals import check_reason
-from tallystick.payments.model import Payment
-from tallystick.payments.receipts import payments_with_receipt
+from tallystick.payments.receipts import Came, payments_with_receipt
 
 READ: Final = {"permission": "staff:read", "page": True}
 FINANCE: Final = {"permission": "staff:finance", "page": True}
@@ -52,7 +51,7 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
     account: Account
     invoice: Invoice
     explained: tuple[LineExplanation, ...]
-    payments: list[Payment]
+    payments: list[Came]
     notes: tuple[CreditNote, ...]
     closings: tuple[Closing, ...]
     has_xml: bool

@@ -37,7 +37,7 @@ NOTE_COLUMNS: Final = (
 )  # fmt: skip
 PAYMENT_COLUMNS: Final = (
     "account", "payment", "invoice", "gateway", "status", "currency", "amount", "amount_cents",
-    "reference", "failure_code", "created_at", "settled_at",
+    "received", "received_cents", "reference", "failure_code", "created_at", "settled_at",
 )  # fmt: skip
 LEDGER_COLUMNS: Final = (
     "account", "entry", "at", "kind", "reference", "reason", "ledger_account", "unit", "amount",
@@ -130,11 +130,12 @@ async def _payments(conn: Connection, wanted: Wanted) -> AsyncIterator[Row]:
         yield (
             show("account", row.account_id),
             show("payment", row.payment_id),
-            show("invoice", row.invoice_id) if row.invoice_id else "",
+            " ".join(show("invoice", one) for one in row.invoice_ids),
             row.gateway,
             row.status,
             row.currency,
             *amount(row.amount_minor, row.currency),
+            *amount(row.received_minor, row.currency),
             text(row.reference),
             row.failure_code or "",
             instant(row.created_at),

@@ -90,6 +90,23 @@ async def invoice_numbers(
     return await store.numbers(conn, account_id, invoice_ids)
 
 
+async def lock_due(
+    conn: Connection, account_id: UUID, invoice_ids: Sequence[UUID]
+) -> Mapping[UUID, Money]:
+    """Return what is due on each of these invoices, locked until the transaction ends.
+
+    One after the other by id, so that two who lock the same ones never wait for each other.
+    Raises NotFound.
+    """
+    due: dict[UUID, Money] = {}
+    for invoice_id in sorted(invoice_ids):
+        found = await store.lock(conn, account_id, invoice_id)
+        if found is None:
+            raise unknown("invoice")
+        due[invoice_id] = found.due
+    return due
+
+
 async def settle(
     conn: Connection, account_id: UUID, invoice_id: UUID, amount: Money, at: datetime
 ) -> Invoice:

@@ -34,12 +34,13 @@ CALL audit_table('payment_methods');
 CREATE TABLE payments (
     account_id uuid NOT NULL REFERENCES accounts,
     payment_id uuid NOT NULL,
-    invoice_id uuid,
     request_key text NOT NULL,
     gateway text NOT NULL,
     payment_method_id uuid,
     currency char(3) NOT NULL,
     amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+    -- What came, which may be less or more than was wished for; 0 before that.
+    received_minor bigint NOT NULL DEFAULT 0 CHECK (received_minor >= 0),
     status text NOT NULL CHECK (status IN ('pending', 'pending_approval', 'processing', 'succeeded',
         'failed', 'cancelled', 'refunded', 'partially_refunded', 'disputed')),
     -- The gateway's name for the money that came, or what the customer wrote on a transfer.
@@ -52,18 +53,46 @@ CREATE TABLE payments (
     settled_at timestamptz,
     PRIMARY KEY (account_id, payment_id),
     UNIQUE (account_id, request_key),
-    FOREIGN KEY (account_id, invoice_id) REFERENCES invoices,
     FOREIGN KEY (account_id, payment_method_id) REFERENCES payment_methods
 );
--- Two live payments of one invoice would collect it twice.
-CREATE UNIQUE INDEX payments_live ON payments (account_id, invoice_id)
-    WHERE status IN ('pending', 'pending_approval', 'processing') AND invoice_id IS NOT NULL;
 CREATE INDEX payments_due ON payments (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX payments_by_time ON payments (account_id, created_at DESC, payment_id DESC);
 CALL protect_tenant_table('payments');
 CALL audit_table('payments');
 CREATE TRIGGER wakes_worker AFTER INSERT ON payments
     FOR EACH STATEMENT EXECUTE FUNCTION wake_worker();
+
+-- What a payment is to settle, and what of it each invoice got.
+CREATE TABLE payment_invoices (
+    account_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    -- The order in which they get their parts of what comes: the oldest due is 1.
+    place integer NOT NULL CHECK (place >= 1),
+    amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+    paid_minor bigint NOT NULL DEFAULT 0 CHECK (paid_minor >= 0),
+    -- The payment may still bring money; follows its status.
+    live boolean NOT NULL,
+    PRIMARY KEY (account_id, payment_id, invoice_id),
+    FOREIGN KEY (account_id, payment_id) REFERENCES payments,
+    FOREIGN KEY (account_id, invoice_id) REFERENCES invoices
+);
+-- Two live payments of one invoice would collect it twice.
+CREATE UNIQUE INDEX payment_invoices_live ON payment_invoices (account_id, invoice_id) WHERE live;
+CREATE INDEX payment_invoices_by_invoice ON payment_invoices (account_id, invoice_id);
+CALL protect_tenant_table('payment_invoices');
+CALL audit_table('payment_invoices');
+
+CREATE FUNCTION follow_payment() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE payment_invoices
+    SET live = NEW.status IN ('pending', 'pending_approval', 'processing')
+    WHERE account_id = NEW.account_id AND payment_id = NEW.payment_id
+        AND live <> (NEW.status IN ('pending', 'pending_approval', 'processing'));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER keeps_parts_live AFTER UPDATE OF status ON payments
+    FOR EACH ROW EXECUTE FUNCTION follow_payment();
 
 -- One try at one gateway; written before the call. Its instants are wall time, as the gateway's
 -- are; those of a payment are the account's, which may sit on a test clock.

@@ -287,6 +287,16 @@ BEGIN
     SELECT count(*) INTO gone_count FROM gone;
     RETURN gone_count;
 END $$;
+CREATE FUNCTION public.follow_payment() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE payment_invoices
+    SET live = NEW.status IN ('pending', 'pending_approval', 'processing')
+    WHERE account_id = NEW.account_id AND payment_id = NEW.payment_id
+        AND live <> (NEW.status IN ('pending', 'pending_approval', 'processing'));
+    RETURN NULL;
+END $$;
 CREATE FUNCTION public.hashed_text(value text) RETURNS bytea
     LANGUAGE sql STABLE
     AS $$ SELECT int4send(octet_length(convert_to(value, 'UTF8'))) || convert_to(value, 'UTF8') $$;
@@ -1822,6 +1832,18 @@ CREATE TABLE public.payment_attempts (
     CONSTRAINT payment_attempts_number_check CHECK ((number >= 1)),
     CONSTRAINT payment_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['created'::text, 'succeeded'::text, 'declined'::text, 'needs_action'::text, 'pending'::text, 'unknown'::text])))
 );
+CREATE TABLE public.payment_invoices (
+    account_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    place integer NOT NULL,
+    amount_minor bigint NOT NULL,
+    paid_minor bigint DEFAULT 0 NOT NULL,
+    live boolean NOT NULL,
+    CONSTRAINT payment_invoices_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT payment_invoices_paid_minor_check CHECK ((paid_minor >= 0)),
+    CONSTRAINT payment_invoices_place_check CHECK ((place >= 1))
+);
 CREATE TABLE public.payment_methods (
     account_id uuid NOT NULL,
     payment_method_id uuid NOT NULL,
@@ -1840,12 +1862,12 @@ CREATE TABLE public.payment_methods (
 CREATE TABLE public.payments (
     account_id uuid NOT NULL,
     payment_id uuid NOT NULL,
-    invoice_id uuid,
     request_key text NOT NULL,
     gateway text NOT NULL,
     payment_method_id uuid,
     currency character(3) NOT NULL,
     amount_minor bigint NOT NULL,
+    received_minor bigint DEFAULT 0 NOT NULL,
     status text NOT NULL,
     reference text,
     failure_code text,
@@ -1854,6 +1876,7 @@ CREATE TABLE public.payments (
     created_at timestamp with time zone NOT NULL,
     settled_at timestamp with time zone,
     CONSTRAINT payments_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT payments_received_minor_check CHECK ((received_minor >= 0)),
     CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'pending_approval'::text, 'processing'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'refunded'::text, 'partially_refunded'::text, 'disputed'::text])))
 );
 CREATE TABLE public.plan_migration_rows (
@@ -2753,6 +2776,8 @@ ALTER TABLE ONLY public.payment_attempts
     ADD CONSTRAINT payment_attempts_account_id_payment_id_number_key UNIQUE (account_id, payment_id, number);
 ALTER TABLE ONLY public.payment_attempts
     ADD CONSTRAINT payment_attempts_pkey PRIMARY KEY (account_id, payment_attempt_id);
+ALTER TABLE ONLY public.payment_invoices
+    ADD CONSTRAINT payment_invoices_pkey PRIMARY KEY (account_id, payment_id, invoice_id);
 ALTER TABLE ONLY public.payment_methods
     ADD CONSTRAINT payment_methods_account_id_gateway_token_key UNIQUE (account_id, gateway, token);
 ALTER TABLE ONLY public.payment_methods
@@ -2939,10 +2964,11 @@ CREATE INDEX outbox_due ON public.outbox USING btree (deliver_after);
 CREATE INDEX payment_attempts_by_reference ON public.payment_attempts USING btree (gateway, gateway_reference);
 CREATE INDEX payment_attempts_due ON public.payment_attempts USING btree (resolve_after) WHERE (outcome = ANY (ARRAY['created'::text, 'needs_action'::text, 'pending'::text, 'unknown'::text]));
 CREATE UNIQUE INDEX payment_attempts_live ON public.payment_attempts USING btree (account_id, payment_id) WHERE (outcome = ANY (ARRAY['created'::text, 'needs_action'::text, 'pending'::text, 'unknown'::text]));
+CREATE INDEX payment_invoices_by_invoice ON public.payment_invoices USING btree (account_id, invoice_id);
+CREATE UNIQUE INDEX payment_invoices_live ON public.payment_invoices USING btree (account_id, invoice_id) WHERE live;
 CREATE UNIQUE INDEX payment_methods_default ON public.payment_methods USING btree (account_id) WHERE (is_default AND (status = 'active'::text));
 CREATE INDEX payments_by_time ON public.payments USING btree (account_id, created_at DESC, payment_id DESC);
 CREATE INDEX payments_due ON public.payments USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
-CREATE UNIQUE INDEX payments_live ON public.payments USING btree (account_id, invoice_id) WHERE ((status = ANY (ARRAY['pending'::text, 'pending_approval'::text, 'processing'::text])) AND (invoice_id IS NOT NULL));
 CREATE INDEX plan_migration_rows_late ON public.plan_migration_rows USING btree (check_at) WHERE (state = 'scheduled'::text);
 CREATE INDEX plan_migration_rows_newest ON public.plan_migration_rows USING btree (plan_migration_id, subscription_id DESC);
 CREATE INDEX plan_migration_rows_state ON public.plan_migration_rows USING btree (plan_migration_id, state, account_id, subscription_id);
@@ -3121,6 +3147,7 @@ CREATE TRIGGER audited AFTER INSERT ON public.mails FOR EACH ROW EXECUTE FUNCTIO
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.memberships FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.meters FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payment_attempts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payment_invoices FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payment_methods FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payments FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plan_migrations FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -3147,6 +3174,7 @@ CREATE TRIGGER counted AFTER INSERT ON public.credit_costs FOR EACH STATEMENT EX
 CREATE TRIGGER final BEFORE DELETE OR UPDATE ON public.credit_notes FOR EACH ROW EXECUTE FUNCTION public.refuse_edit_of_note();
 CREATE TRIGGER final BEFORE INSERT ON public.invoice_lines FOR EACH ROW EXECUTE FUNCTION public.refuse_line_of_final();
 CREATE TRIGGER final BEFORE DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.refuse_edit_of_final();
+CREATE TRIGGER keeps_parts_live AFTER UPDATE OF status ON public.payments FOR EACH ROW EXECUTE FUNCTION public.follow_payment();
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.add_ons FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_status();
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.coupons FOR EACH ROW EXECUTE FUNCTION public.keep_but_for_status();
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE ON public.invoice_bills FOR EACH ROW EXECUTE FUNCTION public.refuse_move_of_bill();
@@ -3275,12 +3303,14 @@ ALTER TABLE ONLY public.number_series
     ADD CONSTRAINT number_series_issuer_id_fkey FOREIGN KEY (issuer_id) REFERENCES public.issuers(issuer_id);
 ALTER TABLE ONLY public.payment_attempts
     ADD CONSTRAINT payment_attempts_account_id_payment_id_fkey FOREIGN KEY (account_id, payment_id) REFERENCES public.payments(account_id, payment_id);
+ALTER TABLE ONLY public.payment_invoices
+    ADD CONSTRAINT payment_invoices_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
+ALTER TABLE ONLY public.payment_invoices
+    ADD CONSTRAINT payment_invoices_account_id_payment_id_fkey FOREIGN KEY (account_id, payment_id) REFERENCES public.payments(account_id, payment_id);
 ALTER TABLE ONLY public.payment_methods
     ADD CONSTRAINT payment_methods_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
-ALTER TABLE ONLY public.payments
-    ADD CONSTRAINT payments_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_account_id_payment_method_id_fkey FOREIGN KEY (account_id, payment_method_id) REFERENCES public.payment_methods(account_id, payment_method_id);
 ALTER TABLE ONLY public.plan_migration_rows
@@ -3432,6 +3462,7 @@ CREATE POLICY own_rows ON public.memberships TO tallystick_account USING ((accou
 CREATE POLICY own_rows ON public.outbox TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.outbox_done TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payment_attempts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.payment_invoices TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payment_methods TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.plan_migration_rows TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3466,6 +3497,7 @@ CREATE POLICY own_rows ON public.webhook_endpoints TO tallystick_account USING (
 CREATE POLICY own_rows ON public.webhook_tries TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.what_if_rows TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 ALTER TABLE public.payment_attempts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.payment_invoices ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_methods ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.plan_migration_rows ENABLE ROW LEVEL SECURITY;
@@ -3687,6 +3719,9 @@ GRANT USAGE ON SEQUENCE public.outbox_outbox_id_seq TO tallystick_writer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_attempts TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_attempts TO tallystick_writer;
 GRANT SELECT ON TABLE public.payment_attempts TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_invoices TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_invoices TO tallystick_writer;
+GRANT SELECT ON TABLE public.payment_invoices TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_methods TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_methods TO tallystick_writer;
 GRANT SELECT ON TABLE public.payment_methods TO tallystick_staff;

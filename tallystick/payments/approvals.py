@@ -12,7 +12,7 @@ from tallystick.kernel.ids import new_id, unknown
 from tallystick.money.amount import Money
 from tallystick.payments import booking, store
 from tallystick.payments.collect import need_payable
-from tallystick.payments.model import Payment, PaymentStatus
+from tallystick.payments.model import Part, Payment, PaymentStatus
 
 GATEWAY: Final = "manual"
 REFERENCE_LENGTH_MAX: Final = 200
@@ -122,7 +122,6 @@ def _payment(invoice: Invoice, amount: Money, reference: str, key: str, at: date
     return Payment(
         account_id=invoice.account_id,
         payment_id=new_id(),
-        invoice_id=invoice.invoice_id,
         request_key=key,
         gateway=GATEWAY,
         payment_method_id=None,
@@ -135,4 +134,5 @@ def _payment(invoice: Invoice, amount: Money, reference: str, key: str, at: date
         next_attempt_at=None,
         created_at=at,
         settled_at=None,
+        parts=(Part(invoice.invoice_id, amount.minor),),
     )

@@ -130,14 +130,27 @@ def apply_news(attempt: Attempt, outcome: Outcome, wall: datetime) -> Attempt | 
     )
 
 
-def contradiction(payment: Payment, attempt: Attempt, outcome: Outcome) -> str | None:
-    """Return why an outcome can not be true of this payment; a person has to look then."""
+def contradiction(
+    payment: Payment, attempt: Attempt, outcome: Outcome, *, answered: bool
+) -> str | None:
+    """Return why an outcome can not be true of this payment; a person has to look then.
+
+    Another amount than wished for is believed where the money is surely this attempt's: the
+    gateway `answered` our own call, or names the charge that it had named before. News of a charge
+    that we never heard of, over another amount, may be somebody else's with our metadata on it;
+    and what came once does not change.
+    """
     known = attempt.gateway_reference
     if known is not None and outcome.reference not in {None, known}:
         return "reference_differs"
-    if isinstance(outcome, Succeeded) and outcome.amount != payment.amount:
-        return "amount_differs"
-    return None
+    if not isinstance(outcome, Succeeded):
+        return None
+    came = payment.received if payment.received_minor else payment.amount
+    if outcome.amount == came:
+        return None
+    same = outcome.amount.currency == came.currency and outcome.amount.minor > 0
+    is_sure = same and not payment.received_minor and (answered or known is not None)
+    return None if is_sure else "amount_differs"
 
 
 class Attempts:
@@ -158,7 +171,7 @@ class Attempts:
             return Recording(Recorded.OLD)
         gateway = self._gateways.get(attempt.gateway)
         outcome = await _asked(attempt, lambda: gateway.charge(charge))
-        return await self.record(attempt.account_id, attempt.payment_attempt_id, outcome)
+        return await self._answered(attempt, outcome)
 
     async def look(self, attempt: Attempt) -> Recording:
         """Ask the gateway what became of an attempt, and apply the answer."""
@@ -167,7 +180,7 @@ class Attempts:
         now = self._clock()
         reference = attempt.gateway_reference
         outcome = await _asked(attempt, lambda: gateway.look_up(charge, reference, now))
-        recording = await self.record(attempt.account_id, attempt.payment_attempt_id, outcome)
+        recording = await self._answered(attempt, outcome)
         if recording.result is Recorded.OLD:
             until = lifecycle.next_look(attempt.outcome, attempt.resolve_count, now)
             async with self._db.own_transaction(account_scope(attempt.account_id)) as conn:
@@ -182,17 +195,26 @@ class Attempts:
         gateway = self._gateways.get(attempt.gateway)
         key = f"{attempt.idempotency_key}:cancel"
         outcome = await _asked(attempt, lambda: gateway.cancel(reference, key))
-        return await self.record(attempt.account_id, attempt.payment_attempt_id, outcome)
+        return await self._answered(attempt, outcome)
 
-    async def record(self, account_id: UUID, attempt_id: UUID, outcome: Outcome) -> Recording:
-        """Apply an outcome: attempt, payment, books, invoice and outbox in one transaction."""
+    async def _answered(self, attempt: Attempt, outcome: Outcome) -> Recording:
+        account_id, attempt_id = attempt.account_id, attempt.payment_attempt_id
+        return await self.record(account_id, attempt_id, outcome, answered=True)
+
+    async def record(
+        self, account_id: UUID, attempt_id: UUID, outcome: Outcome, *, answered: bool = False
+    ) -> Recording:
+        """Apply an outcome: attempt, payment, books, invoices and outbox in one transaction.
+
+        `answered`: the gateway said so when we asked it, and not by a webhook.
+        """
         async with self._db.own_transaction(account_scope(account_id)) as conn:
             pair = await _lock(conn, account_id, attempt_id)
             if pair is None:
                 return Recording(Recorded.MISSING)
             payment, attempt = pair
             after = apply_news(attempt, outcome, self._clock())
-            problem = contradiction(payment, attempt, outcome)
+            problem = contradiction(payment, attempt, outcome, answered=answered)
             if after is None and not isinstance(outcome, Succeeded):
                 problem = None
             if after is None and problem is None:
@@ -217,7 +239,8 @@ class Attempts:
         elif isinstance(outcome, Declined):
             await booking.fail(conn, payment, outcome.code, hard=outcome.hard)
         elif isinstance(outcome, NeedsAction):
-            told = PaymentActionNeeded(payment.payment_id, payment.invoice_id)
+            named = payment.payment_id, payment.invoice_id, payment.invoice_ids
+            told = PaymentActionNeeded(*named)
             await outbox.append(conn, payment.account_id, PAYMENT_ACTION_NEEDED, told)
 
     async def _charge(self, attempt: Attempt) -> Charge:

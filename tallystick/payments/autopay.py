@@ -68,7 +68,7 @@ class Autopay:
         if await _is_collected_elsewhere(conn, invoice):
             return
         now = await account_now(conn, invoice.account_id, self._clock())
-        payment = collect.wish(invoice, method, key, created_at=now, next_attempt_at=now)
+        payment = collect.wish([invoice], method, key, created_at=now, next_attempt_at=now)
         await store.insert(conn, payment)
 
 

@@ -5,6 +5,7 @@ gateway is asked after that, outside any.
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -31,6 +32,7 @@ from tallystick.payments.model import (
 )
 from tallystick.payments.requests import PageSecret
 from tallystick.payments.service import PaymentView
+from tallystick.payments.shares import parts_of, total_of
 
 log = structlog.get_logger()
 
@@ -117,15 +119,16 @@ class Collector:
             return await store.next_due(conn, test_clock_id, self._gateways.usable())
 
     async def _claim(self, conn: Connection, payment: Payment) -> Started | None:
-        """Begin the attempt of a due wish, over what its invoice asks for by now."""
-        if payment.invoice_id is not None:
-            invoice = await invoices.get_invoice(conn, payment.account_id, payment.invoice_id)
-            if invoice.due.is_zero():
-                await booking.fail(conn, payment, "cancelled", hard=False)
-                return None
-            if invoice.due != payment.amount:
-                payment = replace(payment, amount_minor=invoice.due.minor)
-                await store.set_amount(conn, payment, payment.amount_minor)
+        """Begin the attempt of a due wish, over what its invoices ask for by now."""
+        account_id = payment.account_id
+        asking = [await invoices.get_invoice(conn, account_id, one) for one in payment.invoice_ids]
+        parts = parts_of(asking)
+        if not parts:
+            await booking.fail(conn, payment, "cancelled", hard=False)
+            return None
+        if parts != payment.parts:
+            payment = replace(payment, amount_minor=total_of(parts), parts=parts)
+            await store.set_amount(conn, payment)
         return await attempts.begin(conn, payment, self._clock())
 
     async def _make_room(self, account_id: UUID, invoice_id: UUID) -> None:
@@ -152,7 +155,7 @@ class Collector:
             need_payable(invoice)
             method = await self._method(conn, account_id, method_id)
             at = await account_now(conn, account_id, wall)
-            payment = wish(invoice, method, key, created_at=at)
+            payment = wish([invoice], method, key, created_at=at)
             if await store.insert(conn, payment):
                 await _need_unchanged(conn, payment)
                 return payment.payment_id, await attempts.begin(conn, payment, wall)
@@ -184,7 +187,7 @@ async def wish_soon(
     In the transaction that issues it. Autopay makes no wish of its own meanwhile, and a crash
     before `pay_invoice` costs a minute. The same key makes one wish.
     """
-    payment = wish(invoice, method, request_key, created_at=now, next_attempt_at=now + SOON)
+    payment = wish([invoice], method, request_key, created_at=now, next_attempt_at=now + SOON)
     await store.insert(conn, payment)
 
 
@@ -206,23 +209,23 @@ def _in_progress() -> Conflict:
 
 
 def wish(
-    invoice: Invoice,
+    asking: Sequence[Invoice],
     method: PaymentMethod,
     request_key: str,
     *,
     created_at: datetime,
     next_attempt_at: datetime | None = None,
 ) -> Payment:
-    """Return the wish to collect what is due on an invoice through a saved method."""
+    """Return the wish to collect what is due on invoices of one currency through a saved method."""
+    parts = parts_of(asking)
     return Payment(
-        account_id=invoice.account_id,
+        account_id=method.account_id,
         payment_id=new_id(),
-        invoice_id=invoice.invoice_id,
         request_key=request_key,
         gateway=method.gateway,
         payment_method_id=method.payment_method_id,
-        currency=invoice.currency,
-        amount_minor=invoice.due.minor,
+        currency=asking[0].currency,
+        amount_minor=total_of(parts),
         status=PaymentStatus.PENDING,
         reference=None,
         failure_code=None,
@@ -230,6 +233,7 @@ def wish(
         next_attempt_at=next_attempt_at,
         created_at=created_at,
         settled_at=None,
+        parts=parts,
     )
 
 

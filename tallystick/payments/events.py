@@ -15,10 +15,11 @@ GATEWAY_REFERENCE_LINKED: Final = "gateway_reference.linked"
 
 
 class PaymentSucceeded(msgspec.Struct, frozen=True):
-    """The amount was received and booked."""
+    """What was received is booked; `invoice_id` is None when it was for several, or for none."""
 
     payment_id: UUID
     invoice_id: UUID | None
+    invoice_ids: tuple[UUID, ...] = ()
 
 
 class PaymentFailed(msgspec.Struct, frozen=True):
@@ -28,6 +29,7 @@ class PaymentFailed(msgspec.Struct, frozen=True):
     invoice_id: UUID | None
     code: str
     hard: bool
+    invoice_ids: tuple[UUID, ...] = ()
 
 
 class PaymentActionNeeded(msgspec.Struct, frozen=True):
@@ -35,6 +37,7 @@ class PaymentActionNeeded(msgspec.Struct, frozen=True):
 
     payment_id: UUID
     invoice_id: UUID | None
+    invoice_ids: tuple[UUID, ...] = ()
 
 
 class PaymentMethodSaved(msgspec.Struct, frozen=True):

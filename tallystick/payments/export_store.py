@@ -1,6 +1,6 @@
 """The SQL that reads many payments, row by row, with a server-side cursor."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -14,9 +14,12 @@ TIMEOUT_S: Final = 3_600.0  # the server may sort the whole before the first row
 
 _ONE: Final = "account_id = $3 AND"
 PAYMENTS: Final = """
-SELECT account_id, payment_id, invoice_id, gateway, status, currency::text AS currency,
-    amount_minor, reference, failure_code, created_at, settled_at
-FROM payments WHERE {whose} created_at >= $1 AND created_at < $2
+SELECT account_id, payment_id, ARRAY(
+        SELECT invoice_id FROM payment_invoices i
+        WHERE i.account_id = p.account_id AND i.payment_id = p.payment_id ORDER BY place
+    ) AS invoice_ids, gateway, status, currency::text AS currency, amount_minor, received_minor,
+    reference, failure_code, created_at, settled_at
+FROM payments p WHERE {whose} created_at >= $1 AND created_at < $2
 ORDER BY created_at, payment_id
 """
 
@@ -26,11 +29,12 @@ class PaymentRow(msgspec.Struct, frozen=True, kw_only=True):
 
     account_id: UUID
     payment_id: UUID
-    invoice_id: UUID | None
+    invoice_ids: Sequence[UUID]
     gateway: str
     status: str
     currency: str
     amount_minor: int
+    received_minor: int
     reference: str | None
     failure_code: str | None
     created_at: datetime

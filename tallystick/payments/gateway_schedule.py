@@ -21,7 +21,7 @@ from tallystick.kernel.errors import BadInput
 from tallystick.kernel.ids import new_id
 from tallystick.money.amount import Money
 from tallystick.payments import booking, renewal_store, store
-from tallystick.payments.model import Payment, PaymentStatus
+from tallystick.payments.model import Part, Payment, PaymentStatus
 from tallystick.payments.renewal_store import Renewal
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.bills import Step
@@ -182,7 +182,6 @@ def _payment(
     return Payment(
         account_id=on.account_id,
         payment_id=new_id(),
-        invoice_id=invoice.invoice_id,
         request_key=f"gateway:{on.schedule_owner}:{news.event_id}",
         gateway=on.schedule_owner,
         payment_method_id=None,
@@ -195,4 +194,5 @@ def _payment(
         next_attempt_at=None,
         created_at=now,
         settled_at=None,
+        parts=(Part(invoice.invoice_id, amount.minor),),
     )

@@ -39,12 +39,23 @@ class AttemptOutcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Part(msgspec.Struct, frozen=True):
+    """What a payment is to settle of one invoice, and what of it came there; minor units."""
+
+    invoice_id: UUID
+    amount_minor: int
+    paid_minor: int = 0
+
+
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
-    """The wish to collect an amount, and what came of it."""
+    """The wish to collect an amount, and what came of it.
+
+    `parts` sum to the amount, the invoice that was due first before others. What was received may
+    be another amount than wished for; what no invoice took of it is prepaid money of the account.
+    """
 
     account_id: UUID
     payment_id: UUID
-    invoice_id: UUID | None
     request_key: str
     gateway: str
     payment_method_id: UUID | None
@@ -57,11 +68,33 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     next_attempt_at: datetime | None
     created_at: datetime
     settled_at: datetime | None
+    received_minor: int = 0
+    parts: tuple[Part, ...]
 
     @property
     def amount(self) -> Money:
         """The amount that is wished for."""
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def received(self) -> Money:
+        """The amount that came."""
+        return Money(self.received_minor, self.currency)
+
+    @property
+    def over_minor(self) -> int:
+        """What no invoice took of what came, in minor units."""
+        return self.received_minor - sum(part.paid_minor for part in self.parts)
+
+    @property
+    def invoice_ids(self) -> tuple[UUID, ...]:
+        """The invoices that it settles, in their order."""
+        return tuple(part.invoice_id for part in self.parts)
+
+    @property
+    def invoice_id(self) -> UUID | None:
+        """The only invoice that it settles; None when there are several, or none."""
+        return self.parts[0].invoice_id if len(self.parts) == 1 else None
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,38 +11,59 @@ import msgspec
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
 from tallystick.kernel.paging import PageRequest
-from tallystick.payments.model import Payment, PaymentStatus
+from tallystick.payments.lifecycle import LIVE_PAYMENTS
+from tallystick.payments.model import Part, Payment, PaymentStatus
 
-# No matter which unique rule stops it: the same request key, or a live payment of that invoice.
+_WHOLE: Final = """
+SELECT p.*, (SELECT coalesce(jsonb_agg(to_jsonb(i) ORDER BY i.place), '[]')
+             FROM (SELECT invoice_id, amount_minor, paid_minor, place FROM payment_invoices
+                   WHERE account_id = p.account_id AND payment_id = p.payment_id) i) AS parts
+FROM payments p"""
+# A payment of its request key is there: nothing. A live one of an invoice: a unique violation.
+# The parts by invoice id, so that two payments of the same invoices wait for each other in order.
 INSERT: Final = """
-INSERT INTO payments (account_id, payment_id, invoice_id, request_key, gateway, payment_method_id,
-    currency, amount_minor, status, reference, failure_code, note, next_attempt_at, created_at,
-    settled_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-ON CONFLICT DO NOTHING RETURNING payment_id
+WITH made AS (
+    INSERT INTO payments (account_id, payment_id, request_key, gateway, payment_method_id,
+        currency, amount_minor, status, reference, failure_code, note, next_attempt_at, created_at,
+        settled_at, received_minor)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    ON CONFLICT (account_id, request_key) DO NOTHING RETURNING account_id, payment_id
+), parts AS (
+    INSERT INTO payment_invoices (account_id, payment_id, invoice_id, place, amount_minor,
+        paid_minor, live)
+    SELECT m.account_id, m.payment_id, n.invoice_id, n.place, n.amount_minor, n.paid_minor, $19
+    FROM made m, unnest($16::uuid[], $17::bigint[], $18::bigint[]) WITH ORDINALITY
+        AS n (invoice_id, amount_minor, paid_minor, place)
+    ORDER BY n.invoice_id
+)
+SELECT payment_id FROM made
 """
-FIND: Final = "SELECT * FROM payments WHERE account_id = $1 AND payment_id = $2"
-LOCK: Final = f"{FIND} FOR NO KEY UPDATE"
-FIND_BY_KEY: Final = "SELECT * FROM payments WHERE account_id = $1 AND request_key = $2"
-FIND_LIVE: Final = """
-SELECT * FROM payments WHERE account_id = $1 AND invoice_id = $2
-    AND status IN ('pending', 'pending_approval', 'processing')
+FIND: Final = f"{_WHOLE} WHERE p.account_id = $1 AND p.payment_id = $2"
+LOCK: Final = """
+SELECT payment_id FROM payments WHERE account_id = $1 AND payment_id = $2 FOR NO KEY UPDATE
+"""
+FIND_BY_KEY: Final = f"{_WHOLE} WHERE p.account_id = $1 AND p.request_key = $2"
+FIND_LIVE: Final = f"""
+{_WHOLE} JOIN payment_invoices l USING (account_id, payment_id)
+WHERE p.account_id = $1 AND l.invoice_id = $2 AND l.live
 """
 # A person who rejects what never came by hand says nothing of the payer's means.
 DECLINED: Final = """
-SELECT DISTINCT invoice_id FROM payments
-WHERE account_id = $1 AND invoice_id = ANY ($2::uuid[]) AND status = 'failed'
+SELECT DISTINCT i.invoice_id FROM payment_invoices i JOIN payments USING (account_id, payment_id)
+WHERE i.account_id = $1 AND i.invoice_id = ANY ($2::uuid[]) AND status = 'failed'
     AND failure_code <> 'rejected'
 """
-PAGE: Final = """
-SELECT * FROM payments
-WHERE account_id = $1 AND ($2::timestamptz IS NULL OR (created_at, payment_id) < ($2, $3::uuid))
-ORDER BY created_at DESC, payment_id DESC LIMIT $4 OFFSET $5
+PAGE: Final = f"""
+{_WHOLE}
+WHERE p.account_id = $1
+    AND ($2::timestamptz IS NULL OR (p.created_at, p.payment_id) < ($2, $3::uuid))
+ORDER BY p.created_at DESC, p.payment_id DESC LIMIT $4 OFFSET $5
 """
-CAME: Final = """
-SELECT * FROM payments
-WHERE account_id = $1 AND invoice_id = $2 AND settled_at IS NOT NULL AND status = ANY($3)
-ORDER BY settled_at, payment_id LIMIT $4
+CAME: Final = f"""
+{_WHOLE} JOIN payment_invoices o USING (account_id, payment_id)
+WHERE p.account_id = $1 AND o.invoice_id = $2 AND o.paid_minor > 0
+    AND p.settled_at IS NOT NULL AND p.status = ANY($3)
+ORDER BY p.settled_at, p.payment_id LIMIT $4
 """
 COUNT: Final = "SELECT count(*) FROM payments WHERE account_id = $1"
 PENDING_SUMS: Final = """
@@ -52,29 +73,39 @@ GROUP BY currency ORDER BY currency
 """
 # Staff name a payment alone; the account it belongs to is the answer.
 OWNER: Final = "SELECT account_id FROM payments WHERE payment_id = $1"
-AWAITING_APPROVAL: Final = """
-SELECT * FROM payments
-WHERE status = 'pending_approval' AND ($1::uuid IS NULL OR account_id = $1)
-ORDER BY created_at, payment_id LIMIT $2
+AWAITING_APPROVAL: Final = f"""
+{_WHOLE}
+WHERE p.status = 'pending_approval' AND ($1::uuid IS NULL OR p.account_id = $1)
+ORDER BY p.created_at, p.payment_id LIMIT $2
 """
 MOVE: Final = """
 UPDATE payments SET status = $4, reference = coalesce($5, reference), failure_code = $6,
-    settled_at = coalesce($7, settled_at), next_attempt_at = NULL
+    settled_at = coalesce($7, settled_at), received_minor = coalesce($8, received_minor),
+    next_attempt_at = NULL
 WHERE account_id = $1 AND payment_id = $2 AND status = $3 RETURNING payment_id
 """
 SET_AMOUNT: Final = """
 UPDATE payments SET amount_minor = $3
 WHERE account_id = $1 AND payment_id = $2 AND status = 'pending'
 """
+DROP_PARTS: Final = """
+DELETE FROM payment_invoices
+WHERE account_id = $1 AND payment_id = $2 AND invoice_id <> ALL ($3::uuid[])
+"""
+SET_PARTS: Final = """
+UPDATE payment_invoices i SET amount_minor = n.amount_minor, paid_minor = n.paid_minor
+FROM unnest($3::uuid[], $4::bigint[], $5::bigint[]) AS n (invoice_id, amount_minor, paid_minor)
+WHERE i.account_id = $1 AND i.payment_id = $2 AND i.invoice_id = n.invoice_id
+"""
 SET_NOTE: Final = "UPDATE payments SET note = $3 WHERE account_id = $1 AND payment_id = $2"
 # The oldest wish first; what another worker holds is skipped, not waited for.
-LOCK_DUE: Final = """
-SELECT p.* FROM payments p
+LOCK_DUE: Final = f"""
+{_WHOLE}
 WHERE p.status = 'pending' AND p.next_attempt_at <= $1 AND p.gateway = ANY($3)
     AND EXISTS (SELECT FROM accounts a WHERE a.account_id = p.account_id
                 AND a.test_clock_id IS NOT DISTINCT FROM $2::uuid)
 ORDER BY p.next_attempt_at LIMIT $4 FOR NO KEY UPDATE OF p SKIP LOCKED
-"""
+"""  # noqa: S608 -- put together from constants
 NEXT_DUE: Final = """
 SELECT min(next_attempt_at) FROM payments JOIN accounts USING (account_id)
 WHERE test_clock_id = $1 AND status = 'pending' AND gateway = ANY($2)
@@ -83,7 +114,17 @@ WHERE test_clock_id = $1 AND status = 'pending' AND gateway = ANY($2)
 
 async def insert(conn: Connection, payment: Payment) -> bool:
     """Write a wish; False if its key exists, or a live payment of that invoice."""
-    return await conn.fetchval(INSERT, *msgspec.structs.astuple(payment)) is not None
+    fields = msgspec.structs.asdict(payment)
+    del fields["parts"]
+    live = payment.status in LIVE_PAYMENTS
+    try:
+        async with conn.transaction():
+            made = await conn.fetchval(INSERT, *fields.values(), *_columns(payment.parts), live)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name != "payment_invoices_live":
+            raise
+        return False
+    return made is not None
 
 
 async def find(conn: Connection, account_id: UUID, payment_id: UUID) -> Payment | None:
@@ -93,7 +134,9 @@ async def find(conn: Connection, account_id: UUID, payment_id: UUID) -> Payment 
 
 async def lock(conn: Connection, account_id: UUID, payment_id: UUID) -> Payment | None:
     """Return a payment, which nobody else changes until the transaction ends."""
-    return _payment(await conn.fetchrow(LOCK, account_id, payment_id))
+    # In two statements: one that had to wait for the lock would show its parts as they were.
+    await conn.execute(LOCK, account_id, payment_id)
+    return await find(conn, account_id, payment_id)
 
 
 async def find_by_key(conn: Connection, account_id: UUID, request_key: str) -> Payment | None:
@@ -117,7 +160,7 @@ async def declined(
 async def came(
     conn: Connection, account_id: UUID, invoice_id: UUID, statuses: Sequence[str], limit: int
 ) -> list[Payment]:
-    """Return an invoice's payments that came in and have one of these statuses, oldest first."""
+    """Return payments with one of these statuses that paid on the invoice, oldest first."""
     rows = await conn.fetch(CAME, account_id, invoice_id, list(statuses), limit)
     return [_known(row) for row in rows]
 
@@ -159,6 +202,7 @@ async def move(
     reference: str | None = None,
     failure_code: str | None = None,
     settled_at: datetime | None = None,
+    received_minor: int | None = None,
 ) -> None:
     """Set the status, from that of `was` alone; raises Conflict when it moved meanwhile."""
     moved = await conn.fetchval(
@@ -170,14 +214,23 @@ async def move(
         reference,
         failure_code,
         settled_at,
+        received_minor,
     )
     if moved is None:
         raise Conflict("payment_changed", "The payment changed meanwhile; look at it again.")
 
 
-async def set_amount(conn: Connection, payment: Payment, minor: int) -> None:
-    """Wish for another amount, before anything was asked of a gateway."""
-    await conn.execute(SET_AMOUNT, payment.account_id, payment.payment_id, minor)
+async def set_amount(conn: Connection, payment: Payment) -> None:
+    """Wish for another amount and its parts, before anything was asked of a gateway."""
+    await conn.execute(SET_AMOUNT, payment.account_id, payment.payment_id, payment.amount_minor)
+    await set_parts(conn, payment)
+
+
+async def set_parts(conn: Connection, payment: Payment) -> None:
+    """Write what the payment's invoices are to get and got; those that it lacks are let go."""
+    key, columns = (payment.account_id, payment.payment_id), _columns(payment.parts)
+    await conn.execute(DROP_PARTS, *key, columns[0])
+    await conn.execute(SET_PARTS, *key, *columns)
 
 
 async def set_note(conn: Connection, payment: Payment, note: str) -> None:
@@ -210,4 +263,13 @@ def _payment(row: "asyncpg.Record | None") -> Payment | None:
 
 
 def _known(row: "asyncpg.Record") -> Payment:
-    return msgspec.convert(dict(row), Payment)
+    parts = msgspec.json.decode(row["parts"], type=tuple[Part, ...])
+    return msgspec.convert({**row, "parts": parts}, Payment)
+
+
+def _columns(parts: Sequence[Part]) -> tuple[list[UUID], list[int], list[int]]:
+    return (
+        [part.invoice_id for part in parts],
+        [part.amount_minor for part in parts],
+        [part.paid_minor for part in parts],
+    )

@@ -18,7 +18,7 @@ from tallystick.kernel.ids import new_id
 from tallystick.kernel.outbox import Teller
 from tallystick.payments import booking, store
 from tallystick.payments.events import PAYMENT_FAILED
-from tallystick.payments.model import Payment, PaymentStatus
+from tallystick.payments.model import Part, Payment, PaymentStatus
 from tallystick.pricing.model import FlatPrice
 from tallystick.subscription_events import SubscriptionEvents
 from tallystick.subscription_standing import Standings
@@ -73,11 +73,12 @@ async def pay(world: World, account: Account, at: datetime) -> None:
 async def wish(world: World, account: Account, status: PaymentStatus) -> Payment:
     invoice: Invoice = (await world.invoices(account))[-1]
     payment = Payment(
-        account_id=account.account_id, payment_id=new_id(), invoice_id=invoice.invoice_id,
+        account_id=account.account_id, payment_id=new_id(),
         request_key=f"k{new_id()}", gateway="manual", payment_method_id=None,
         currency=invoice.currency, amount_minor=invoice.due.minor,
         status=status, reference="r", failure_code=None, note=None,
         next_attempt_at=None, created_at=BEGAN, settled_at=None,
+        parts=(Part(invoice.invoice_id, invoice.due.minor),),
     )  # fmt: skip
     async with world.db.transaction(WRITER) as conn:
         assert await store.insert(conn, payment)

@@ -24,7 +24,7 @@ from tallystick.kernel import outbox
 from tallystick.kernel.db import WRITER, Database
 from tallystick.kernel.ids import new_id
 from tallystick.ledger import service as ledger
-from tallystick.ledger.model import RECEIVABLE, REVENUE, Entry, Posting, clearing
+from tallystick.ledger.model import PREPAID, RECEIVABLE, REVENUE, Entry, Posting, clearing
 from tallystick.payments import methods, service
 from tallystick.payments.attempts import Attempts
 from tallystick.payments.autopay import Autopay
@@ -283,6 +283,11 @@ class World:
             owed = await ledger.balance(conn, account_id, RECEIVABLE, currency)
             held = await ledger.balance(conn, account_id, clearing("stripe"), currency)
         return owed, held
+
+    async def prepaid(self, account_id: UUID, currency: str = "USD") -> int:
+        """Return what the customer has with us, for what will be invoiced."""
+        async with self.db.transaction(WRITER) as conn:
+            return -await ledger.balance(conn, account_id, PREPAID, currency)
 
     async def settled_entries(self, account_id: UUID) -> int:
         async with self.db.transaction(WRITER) as conn:

@@ -18,6 +18,7 @@ from tallystick.kernel.errors import BadInput, Conflict
 from tallystick.kernel.outbox import Teller
 from tallystick.kernel.paging import PageRequest
 from tallystick.ledger import service as ledger
+from tallystick.ledger.model import PREPAID
 from tallystick.money.amount import Money
 from tallystick.payments import service as payments
 from tallystick.payments.events import PAYMENT_FAILED
@@ -143,7 +144,9 @@ async def test_another_amount_than_the_price_is_booked_as_it_came(world: World) 
     assert more.status is InvoiceStatus.PAID
     async with world.db.transaction(WRITER) as conn:
         (owed,) = await ledger.receivable_sums(conn, world.account.account_id)
-    assert owed.owed - owed.paid == 800
+        prepaid = await ledger.balance(conn, world.account.account_id, PREPAID, "USD")
+    assert owed.owed - owed.paid == 900
+    assert prepaid == -100
 
 
 async def test_an_end_that_the_gateway_tells_ends_it_once(world: World) -> None:

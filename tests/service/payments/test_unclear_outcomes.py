@@ -290,7 +290,7 @@ async def test_another_amount_than_wished_for_books_nothing_and_waits_for_a_pers
 async def test_two_payments_that_both_come_in_are_both_booked_and_one_is_over(
     world: "World",
 ) -> None:
-    """An old page was confirmed after all: the invoice is paid once, the rest is the customer's."""
+    """An old page was confirmed after all: the invoice is paid once, the rest is prepaid."""
     payment = await begun(world)
     attempt = await world.attempt(payment)
     account, invoice = payment.account_id, payment.invoice_id
@@ -300,7 +300,8 @@ async def test_two_payments_that_both_come_in_are_both_booked_and_one_is_over(
     await world.collector.pay_invoice(account, invoice, request_key="again")
     await world.tries.record(*key, Succeeded("pi_1", payment.amount))
     assert await world.settled_entries(account) == 2
-    assert await world.balances(account) == (-4900, 9800)
+    assert await world.balances(account) == (0, 9800)
+    assert await world.prepaid(account) == 4900
     assert (await world.get_invoice(account, invoice)).paid.minor == 4900
 
 
