@@ -25,13 +25,15 @@ WRITE: Final = {"permission": "billing:write"}
 
 
 class MethodAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A saved method; of the card only what may be shown."""
+    """A saved method; of the card only what may be shown, and the account's own notes."""
 
     id: str
     gateway: str
     type: str
     card: Card | None
     bank: Bank | None
+    label: str | None
+    details: dict[str, str]
     priority: int
     is_default: bool
     status: str
@@ -199,6 +201,8 @@ def method_answer(method: PaymentMethod) -> MethodAnswer:
         type=method.type,
         card=method.card,
         bank=method.bank,
+        label=method.label,
+        details=dict(method.details or {}),
         priority=method.priority,
         is_default=method.is_default,
         status=method.status,

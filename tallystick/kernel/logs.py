@@ -16,6 +16,8 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from tallystick.kernel.card_numbers import passes_luhn
+
 HIDDEN: Final = "[hidden]"
 _SECRET_NAMES: Final = re.compile(
     r"password|secret|token|authorization|cookie|api_key$|client_secret|card_number|cvc",
@@ -63,9 +65,7 @@ def _hide(text: str) -> str:
 
 def _hide_card(found: re.Match[str]) -> str:
     """Hide digits whose last one is their check digit (Luhn), as a card's is; keep the others."""
-    digits = [int(letter) for letter in found[0]]
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
-    return HIDDEN if (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0 else found[0]
+    return HIDDEN if passes_luhn(found[0]) else found[0]
 
 
 def _redact_event(

@@ -18,6 +18,9 @@ CREATE TABLE payment_methods (
     type text NOT NULL,
     card jsonb,
     bank jsonb,
+    -- What the account itself noted of a method that no gateway keeps; never a card number.
+    label text,
+    details jsonb,
     priority integer NOT NULL CHECK (priority >= 1),
     is_default boolean NOT NULL,
     status text NOT NULL CHECK (status IN ('active', 'removed')),

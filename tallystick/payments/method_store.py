@@ -17,8 +17,9 @@ LOCK_ALL: Final = (
 )
 INSERT: Final = """
 INSERT INTO payment_methods (account_id, payment_method_id, gateway, token, type, card,
-    bank, priority, is_default, status, created_at)
-VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7::text::jsonb, $8, $9, $10, $11)
+    bank, priority, is_default, status, created_at, label, details)
+VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7::text::jsonb, $8, $9, $10, $11, $12,
+    $13::text::jsonb)
 """
 FIND: Final = """
 SELECT * FROM payment_methods WHERE account_id = $1 AND payment_method_id = $2
@@ -42,7 +43,8 @@ LAST_PRIORITY: Final = """
 SELECT coalesce(max(priority), 0) FROM payment_methods WHERE account_id = $1 AND status = 'active'
 """
 SHOW: Final = """
-UPDATE payment_methods SET type = $3, card = $4::text::jsonb, bank = $5::text::jsonb
+UPDATE payment_methods SET type = $3, card = $4::text::jsonb, bank = $5::text::jsonb,
+    label = $6, details = $7::text::jsonb
 WHERE account_id = $1 AND payment_method_id = $2
 """
 REMOVE: Final = """
@@ -120,6 +122,8 @@ async def show(conn: Connection, method: PaymentMethod) -> None:
         method.type,
         shown["card"],
         shown["bank"],
+        method.label,
+        shown["details"],
     )
 
 
@@ -161,6 +165,7 @@ def _shown(method: PaymentMethod) -> dict[str, str | None]:
     return {
         "card": msgspec.json.encode(card).decode() if card else None,
         "bank": msgspec.json.encode(bank).decode() if bank else None,
+        "details": msgspec.json.encode(method.details).decode() if method.details else None,
     }
 
 
@@ -170,9 +175,10 @@ def _method(row: "asyncpg.Record | None") -> PaymentMethod | None:
 
 def _known(row: "asyncpg.Record") -> PaymentMethod:
     fields: dict[str, Any] = dict(row)
-    card, bank = fields.pop("card"), fields.pop("bank")
+    card, bank, details = fields.pop("card"), fields.pop("bank"), fields.pop("details")
     return PaymentMethod(
         card=msgspec.json.decode(card, type=Card) if card else None,
         bank=msgspec.json.decode(bank, type=Bank) if bank else None,
+        details=msgspec.json.decode(details, type=dict[str, str]) if details else None,
         **fields,
     )

@@ -1,7 +1,8 @@
 """Saved methods of an account: kept, shown, ordered, removed.
 
-While an account has an active method, exactly one is its default. A removed one never comes
-back: a gateway does not attach it again either, so news that say it is there are old.
+While an account has an active method that a gateway keeps, exactly one is its default. A removed
+one never comes back: a gateway does not attach it again either, so news that say it is there are
+old.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from tallystick.payments.events import (
 from tallystick.payments.model import PaymentMethod
 from tallystick.payments.requests import MethodDescription
 
+MANUAL: Final = "manual"
 ACTIVE: Final = "active"
 REMOVED: Final = "removed"
 
@@ -35,8 +37,9 @@ async def list_methods(conn: Connection, account_id: UUID) -> tuple[PaymentMetho
 
 
 async def has_method(conn: Connection, account_id: UUID) -> bool:
-    """Tell whether the account has a method that can be charged."""
-    return await store.default(conn, account_id) is not None
+    """Tell whether the account's default is a method that can be charged, not one it only noted."""
+    default = await store.default(conn, account_id)
+    return default is not None and default.gateway != MANUAL
 
 
 async def default_method(conn: Connection, account_id: UUID) -> PaymentMethod | None:
@@ -158,9 +161,12 @@ async def _update(
 
 
 async def _remove(conn: Connection, method: PaymentMethod) -> None:
-    """Remove a method; if it was the default, the next by priority is from now on."""
+    """Remove a method; if it was the default, the next by priority is from now on.
+
+    One that the account only noted becomes the default when a person makes it so.
+    """
     await store.remove(conn, method)
-    left = await store.active(conn, method.account_id)
+    left = [one for one in await store.active(conn, method.account_id) if one.gateway != MANUAL]
     if method.is_default and left:
         await store.set_default(conn, left[0])
 

@@ -4,6 +4,7 @@ Amounts are minor units. A payment's instants are its account's (which may sit o
 an attempt's are wall time, as the gateway's.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -119,6 +120,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 class PaymentMethod(msgspec.Struct, frozen=True, kw_only=True):
     """A saved method: the gateway's token and what may be shown; never a card number.
 
+    `label` and `details` are the account's own notes of a method that no gateway keeps.
     Lower `priority` comes first; among an account's active methods exactly one is the default.
     """
 
@@ -133,3 +135,5 @@ class PaymentMethod(msgspec.Struct, frozen=True, kw_only=True):
     is_default: bool
     status: str
     created_at: datetime
+    label: str | None = None
+    details: Mapping[str, str] | None = None
