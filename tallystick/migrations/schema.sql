@@ -1844,6 +1844,26 @@ CREATE TABLE public.payment_invoices (
     CONSTRAINT payment_invoices_paid_minor_check CHECK ((paid_minor >= 0)),
     CONSTRAINT payment_invoices_place_check CHECK ((place >= 1))
 );
+CREATE TABLE public.payment_method_config_accounts (
+    account_id uuid NOT NULL,
+    code text NOT NULL
+);
+CREATE TABLE public.payment_method_configs (
+    code text NOT NULL,
+    gateway text NOT NULL,
+    type text NOT NULL,
+    name text NOT NULL,
+    instructions text,
+    countries text[] NOT NULL,
+    currencies text[] NOT NULL,
+    is_restricted boolean NOT NULL,
+    "position" integer NOT NULL,
+    is_active boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT payment_method_configs_code_check CHECK ((code ~ '^[a-z][a-z0-9_-]{0,62}$'::text)),
+    CONSTRAINT payment_method_configs_position_check CHECK (("position" >= 0)),
+    CONSTRAINT payment_method_configs_type_check CHECK ((type ~ '^[a-z][a-z0-9_-]{0,62}$'::text))
+);
 CREATE TABLE public.payment_methods (
     account_id uuid NOT NULL,
     payment_method_id uuid NOT NULL,
@@ -1852,6 +1872,8 @@ CREATE TABLE public.payment_methods (
     type text NOT NULL,
     card jsonb,
     bank jsonb,
+    label text,
+    details jsonb,
     priority integer NOT NULL,
     is_default boolean NOT NULL,
     status text NOT NULL,
@@ -2778,6 +2800,10 @@ ALTER TABLE ONLY public.payment_attempts
     ADD CONSTRAINT payment_attempts_pkey PRIMARY KEY (account_id, payment_attempt_id);
 ALTER TABLE ONLY public.payment_invoices
     ADD CONSTRAINT payment_invoices_pkey PRIMARY KEY (account_id, payment_id, invoice_id);
+ALTER TABLE ONLY public.payment_method_config_accounts
+    ADD CONSTRAINT payment_method_config_accounts_pkey PRIMARY KEY (account_id, code);
+ALTER TABLE ONLY public.payment_method_configs
+    ADD CONSTRAINT payment_method_configs_pkey PRIMARY KEY (code);
 ALTER TABLE ONLY public.payment_methods
     ADD CONSTRAINT payment_methods_account_id_gateway_token_key UNIQUE (account_id, gateway, token);
 ALTER TABLE ONLY public.payment_methods
@@ -2966,6 +2992,7 @@ CREATE INDEX payment_attempts_due ON public.payment_attempts USING btree (resolv
 CREATE UNIQUE INDEX payment_attempts_live ON public.payment_attempts USING btree (account_id, payment_id) WHERE (outcome = ANY (ARRAY['created'::text, 'needs_action'::text, 'pending'::text, 'unknown'::text]));
 CREATE INDEX payment_invoices_by_invoice ON public.payment_invoices USING btree (account_id, invoice_id);
 CREATE UNIQUE INDEX payment_invoices_live ON public.payment_invoices USING btree (account_id, invoice_id) WHERE live;
+CREATE INDEX payment_method_config_accounts_by_code ON public.payment_method_config_accounts USING btree (code);
 CREATE UNIQUE INDEX payment_methods_default ON public.payment_methods USING btree (account_id) WHERE (is_default AND (status = 'active'::text));
 CREATE INDEX payments_by_time ON public.payments USING btree (account_id, created_at DESC, payment_id DESC);
 CREATE INDEX payments_due ON public.payments USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
@@ -3148,6 +3175,8 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.memberships FO
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.meters FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payment_attempts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payment_invoices FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payment_method_config_accounts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payment_method_configs FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payment_methods FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payments FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plan_migrations FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -3307,6 +3336,10 @@ ALTER TABLE ONLY public.payment_invoices
     ADD CONSTRAINT payment_invoices_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.payment_invoices
     ADD CONSTRAINT payment_invoices_account_id_payment_id_fkey FOREIGN KEY (account_id, payment_id) REFERENCES public.payments(account_id, payment_id);
+ALTER TABLE ONLY public.payment_method_config_accounts
+    ADD CONSTRAINT payment_method_config_accounts_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.payment_method_config_accounts
+    ADD CONSTRAINT payment_method_config_accounts_code_fkey FOREIGN KEY (code) REFERENCES public.payment_method_configs(code) ON DELETE CASCADE;
 ALTER TABLE ONLY public.payment_methods
     ADD CONSTRAINT payment_methods_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.payments
@@ -3463,6 +3496,7 @@ CREATE POLICY own_rows ON public.outbox TO tallystick_account USING ((account_id
 CREATE POLICY own_rows ON public.outbox_done TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payment_attempts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payment_invoices TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.payment_method_config_accounts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payment_methods TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.plan_migration_rows TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3498,6 +3532,7 @@ CREATE POLICY own_rows ON public.webhook_tries TO tallystick_account USING ((acc
 CREATE POLICY own_rows ON public.what_if_rows TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 ALTER TABLE public.payment_attempts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_invoices ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.payment_method_config_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_methods ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.plan_migration_rows ENABLE ROW LEVEL SECURITY;
@@ -3722,6 +3757,12 @@ GRANT SELECT ON TABLE public.payment_attempts TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_invoices TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_invoices TO tallystick_writer;
 GRANT SELECT ON TABLE public.payment_invoices TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_method_config_accounts TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_method_config_accounts TO tallystick_writer;
+GRANT SELECT ON TABLE public.payment_method_config_accounts TO tallystick_staff;
+GRANT SELECT ON TABLE public.payment_method_configs TO tallystick_account;
+GRANT SELECT ON TABLE public.payment_method_configs TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_method_configs TO tallystick_writer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_methods TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_methods TO tallystick_writer;
 GRANT SELECT ON TABLE public.payment_methods TO tallystick_staff;
