@@ -29,7 +29,9 @@ from tallystick.simulators.stripe.control import Control
 from tallystick.simulators.stripe.deliveries import RETRY_GAPS, Deliveries
 from tallystick.simulators.stripe.duties import DUTIES
 from tallystick.simulators.stripe.faults import Faults
+from tallystick.simulators.stripe.hosted import Hosted
 from tallystick.simulators.stripe.ids import Ids
+from tallystick.simulators.stripe.reactions import REACTIONS
 from tallystick.simulators.stripe.state import State
 from tallystick.simulators.stripe.timers import Timekeeper
 from tallystick.simulators.stripe.webhook_endpoints import STARTUP_ID, add
@@ -69,12 +71,14 @@ class App:
         file = StateFile(options.state_path) if options.state_path else None
         simulated = SimulatedClock(clock)
         self.state = State(simulated, Ids(source or secrets.SystemRandom()), file)
+        self.state.reactions = REACTIONS
         self._timekeeper = Timekeeper(self.state, simulated, DUTIES)
         faults = Faults()
         self._deliveries = Deliveries(
             self.state, faults, wall_clock=signed_at, retry_gaps=options.retry_gaps
         )
         self._api = Api(self.state, faults)
+        self._hosted = Hosted(self._api)
         self._control = Control(
             self.state, self._api, self._deliveries, self._timekeeper, prepare=self._prepare
         )
@@ -145,8 +149,5 @@ class App:
             return self._control.answer(request)
         if request.method == "GET" and path in pages.SCRIPTS:
             return pages.script()
-        if request.method == "GET" and path == pages.BANK:
-            return pages.bank_page(request)
-        if request.method == "POST" and path == pages.HOSTED:
-            return await pages.leave_bank(request, self._api)
-        return await self._api.answer(request)
+        page = await self._hosted.answer(request) if path.startswith("/_page/") else None
+        return page or await self._api.answer(request)

@@ -42,6 +42,10 @@ class Call(msgspec.Struct, frozen=True):
             )
         return thing
 
+    def instead(self, params: Mapping[str, Any], *, publishable: bool = False) -> "Call":
+        """Return the call with other parameters: one request that makes several objects."""
+        return msgspec.structs.replace(self, params=params, publishable=publishable)
+
     def named(self) -> Mapping[str, Any]:
         """Return the parameters without those that only shape the answer."""
         return {name: value for name, value in self.params.items() if name not in SHAPING}

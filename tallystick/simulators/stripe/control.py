@@ -30,6 +30,9 @@ FAMILIES = {
     "disputes": "dispute",
     "balance_transactions": "balance_transaction",
     "mandates": "mandate",
+    "products": "product",
+    "prices": "price",
+    "checkout_sessions": "checkout.session",
     "events": "event",
     "webhook_endpoints": "webhook_endpoint",
 }

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 
 from tallystick.simulators.stripe.bank import debits, microdeposits
+from tallystick.simulators.stripe.checkout import sessions
 from tallystick.simulators.stripe.timers import Duty
 
 DUTIES: Mapping[str, Duty] = {
     debits.SETTLE: debits.settle,
     microdeposits.FAILED: microdeposits.on_failed,
     microdeposits.TIMEOUT: microdeposits.on_timeout,
+    sessions.EXPIRE: sessions.on_time_up,
 }

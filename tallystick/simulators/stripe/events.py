@@ -36,6 +36,8 @@ def emit(call: Call, kind: str, thing: Json, before: Json | None = None) -> Json
     )
     for endpoint in endpoints:
         queue_delivery(call.state, event, endpoint)
+    for react in call.state.reactions.get(kind, ()):
+        react(call, thing)
     return event
 
 

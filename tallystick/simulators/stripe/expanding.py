@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from tallystick.simulators.stripe.computed import COMPUTED
 from tallystick.simulators.stripe.errors import Json, StripeError, invalid
 from tallystick.simulators.stripe.state import State
 
@@ -43,6 +44,32 @@ RELATIONS: Mapping[str, Mapping[str, str]] = {
     "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
     "balance_transaction": {"source": "*"},
     "mandate": {"payment_method": "payment_method"},
+    "product": {"default_price": "price"},
+    "price": {"product": "product"},
+    "checkout.session": {
+        "customer": "customer",
+        "invoice": "invoice",
+        "payment_intent": "payment_intent",
+        "setup_intent": "setup_intent",
+        "subscription": "subscription",
+    },
+    "subscription": {
+        "customer": "customer",
+        "default_payment_method": "payment_method",
+        "latest_invoice": "invoice",
+        "pending_setup_intent": "setup_intent",
+    },
+    "invoice": {
+        "customer": "customer",
+        "default_payment_method": "payment_method",
+        "subscription": "subscription",
+    },
+    "invoice_payment": {
+        "charge": "charge",
+        "invoice": "invoice",
+        "payment_intent": "payment_intent",
+    },
+    "invoiceitem": {"customer": "customer", "invoice": "invoice"},
 }
 # Where an id may name objects of several kinds, its prefix says which.
 PREFIXES = {"ch": "charge", "py": "charge", "re": "refund", "du": "dispute"}
@@ -62,13 +89,21 @@ def _along(state: State, thing: Json, steps: Sequence[str], path: str) -> Json:
     step, *rest = steps
     if thing.get("object") == "list" and step == "data" and rest:
         return {**thing, "data": [_along(state, item, rest, path) for item in thing["data"]]}
+    computed = COMPUTED.get((thing.get("object", ""), step))
+    if computed:
+        thing = {**thing, step: computed(state, thing)}
     if step not in thing:
         raise _can_not(path)
     value = thing[step]
+    if isinstance(value, dict) and "object" in value and rest:
+        # A list or an object that is there already: the path goes on inside of it.
+        return {**thing, step: _along(state, value, rest, path)}
     if isinstance(value, dict) and "object" not in value and rest:
         # A nest such as invoice_settings: its members belong to the object around it.
         inner = _along(state, {**value, "object": thing["object"]}, rest, path)
         return {**thing, step: {name: inner[name] for name in value}}
+    if computed and not rest:
+        return thing
     family = RELATIONS.get(thing.get("object", ""), {}).get(step)
     if family is None:
         raise _can_not(path)

@@ -84,7 +84,8 @@ CONFIRM_ONLY = ("off_session", "return_url", "error_on_requires_action")
 UNCONFIRMED = ("requires_payment_method", "requires_confirmation", "requires_action")
 
 
-def _create(call: Call) -> Json:
+def create(call: Call) -> Json:
+    """POST /v1/payment_intents, and what makes one on the way."""
     currency = amounts.read_currency(call.params["currency"])
     amounts.check(call.params["amount"], currency)
     if "customer" in call.params:
@@ -194,7 +195,7 @@ def _list(call: Call) -> Json:
 
 ONE = "/v1/payment_intents/{id}"
 ROUTES = (
-    Route("POST", "/v1/payment_intents", _create, CREATE, ("amount", "currency")),
+    Route("POST", "/v1/payment_intents", create, CREATE, ("amount", "currency")),
     Route("GET", "/v1/payment_intents", _list, {**LIST, "customer": text, "created": CREATED}),
     Route("GET", ONE, _retrieve, CLIENT_ONLY, client=True),
     Route("POST", ONE, _update, UPDATE),

@@ -11,9 +11,11 @@ from tallystick.simulators.stripe import (
     setup_intents,
     webhook_endpoints,
 )
-from tallystick.simulators.stripe.bank import mandates, microdeposits
+from tallystick.simulators.stripe.bank import collecting, mandates, microdeposits
+from tallystick.simulators.stripe.billing import catalog, prices, products
 from tallystick.simulators.stripe.books import balance, disputes
 from tallystick.simulators.stripe.call import Route
+from tallystick.simulators.stripe.checkout import paying, sessions
 from tallystick.simulators.stripe.errors import no_such_url
 
 ROUTES: tuple[Route, ...] = (
@@ -27,9 +29,15 @@ ROUTES: tuple[Route, ...] = (
     *refunds.ROUTES,
     *disputes.ROUTES,
     *balance.ROUTES,
+    *products.ROUTES,
+    *catalog.ROUTES,
+    *prices.ROUTES,
+    *sessions.ROUTES,
+    *paying.ROUTES,
     *events.ROUTES,
     *webhook_endpoints.ROUTES,
     *authentication.ROUTES,
+    *collecting.ROUTES,
 )
 
 

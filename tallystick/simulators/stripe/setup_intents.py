@@ -54,7 +54,8 @@ OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 CANCEL_REASON = one_of("abandoned", "duplicate", "requested_by_customer")
 
 
-def _create(call: Call) -> Json:
+def create(call: Call) -> Json:
+    """POST /v1/setup_intents, and what makes one on the way."""
     if "customer" in call.params:
         call.found("customer", call.params["customer"], param="customer")
     confirm = call.params.get("confirm", False)
@@ -119,7 +120,8 @@ def _update(call: Call) -> Json:
     return call.state.save(intent)
 
 
-def _confirm(call: Call) -> Json:
+def confirm(call: Call) -> Json:
+    """POST /v1/setup_intents/{id}/confirm."""
     intent = check_secret(call, call.found("setup_intent", call.path["id"]))
     need_status(intent, "confirm", *OPEN)
     need_return_url(call, intent)
@@ -184,7 +186,7 @@ def _list(call: Call) -> Json:
 
 ONE = "/v1/setup_intents/{id}"
 ROUTES = (
-    Route("POST", "/v1/setup_intents", _create, CREATE),
+    Route("POST", "/v1/setup_intents", create, CREATE),
     Route(
         "GET",
         "/v1/setup_intents",
@@ -193,6 +195,6 @@ ROUTES = (
     ),
     Route("GET", ONE, _retrieve, CLIENT_ONLY, client=True),
     Route("POST", ONE, _update, {**DESCRIBED, **METHOD, **OPTIONS}),
-    Route("POST", f"{ONE}/confirm", _confirm, {**CONFIRM, **CLIENT_ONLY}, client=True),
+    Route("POST", f"{ONE}/confirm", confirm, {**CONFIRM, **CLIENT_ONLY}, client=True),
     Route("POST", f"{ONE}/cancel", _cancel, {"cancellation_reason": CANCEL_REASON}),
 )

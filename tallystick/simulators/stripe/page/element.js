@@ -1,15 +1,25 @@
-/* The payment element: the inputs for a test card, and what is checked before they are sent. */
-var FIELDS = [
+/* The payment element: the inputs for a test card or account, and what is checked before they are
+   sent. */
+var CARD_FIELDS = [
   { name: "number", label: "Card number", autocomplete: "cc-number", hint: "4242 4242 4242 4242",
     wide: true, max: 23 },
   { name: "expiry", label: "Expiry (MM / YY)", autocomplete: "cc-exp", hint: "MM / YY", max: 7 },
   { name: "cvc", label: "Security code (CVC)", autocomplete: "cc-csc", hint: "CVC", max: 4 },
   { name: "postal", label: "Postal code (optional)", autocomplete: "postal-code", hint: "",
-    max: 16 }
+    max: 16, optional: true, words: true }
 ];
+var KINDS = {
+  card: { label: "Card", note: "Stripe simulator \u2013 test cards only", fields: CARD_FIELDS,
+    check: checkCard, data: cardData },
+  us_bank_account: { label: "US bank account",
+    note: "Stripe simulator \u2013 test accounts only", fields: BANK_FIELDS,
+    check: checkBank, data: bankData, terms: MANDATE_TERMS }
+};
 
 function PaymentElement(options) {
   this.options = options || {};
+  this.kinds = ["card"];
+  this.kind = "card";
   this.handlers = {};
   this.inputs = {};
   this.root = null;
@@ -47,26 +57,68 @@ PaymentElement.prototype.mount = function (target) {
   if (!node) { throw new Error("There is no element to mount on: " + target + "."); }
   addStyles();
   this.unmount();
-  this.root = this.draw();
-  node.replaceChildren(this.root);
+  this.node = node;
+  this.redraw();
   var self = this;
-  setTimeout(function () { self.fire("ready", { elementType: "payment" }); }, 0);
+  (this.options.lookUp || Promise.resolve(null)).then(function (kinds) {
+    if (kinds && self.root) { self.offer(kinds); }
+    setTimeout(function () { self.fire("ready", { elementType: "payment" }); }, 0);
+  });
   return this;
 };
 
+/* Which kinds of method the intent takes; a person chooses where there are several. */
+PaymentElement.prototype.offer = function (kinds) {
+  var known = kinds.filter(function (kind) { return KINDS[kind]; });
+  if (!known.length || known.join() === this.kinds.join()) { return; }
+  this.kinds = known;
+  this.kind = known[0];
+  this.redraw();
+};
+
+PaymentElement.prototype.redraw = function () {
+  this.inputs = {};
+  this.root = this.draw();
+  this.node.replaceChildren(this.root);
+};
+
 PaymentElement.prototype.draw = function () {
+  var kind = KINDS[this.kind];
   var root = make("fieldset", { class: "sim-stripe" });
-  root.appendChild(make("legend", {}, "Card"));
-  root.appendChild(make("p", { class: "sim-stripe-note" },
-    "Stripe simulator \u2013 test cards only"));
+  root.appendChild(make("legend", {}, this.kinds.length > 1 ? "Payment method" : kind.label));
+  if (this.kinds.length > 1) { root.appendChild(this.drawChoice()); }
+  root.appendChild(make("p", { class: "sim-stripe-note" }, kind.note));
   var grid = make("div", { class: "sim-stripe-grid" });
   var self = this;
-  FIELDS.forEach(function (field) { grid.appendChild(self.drawField(field)); });
+  kind.fields.forEach(function (field) { grid.appendChild(self.drawField(field)); });
   this.error = make("p", { class: "sim-stripe-error", id: this.id + "-error", role: "alert" });
   grid.appendChild(this.error);
   root.appendChild(grid);
+  if (kind.terms) { root.appendChild(make("p", { class: "sim-stripe-terms" }, kind.terms)); }
   this.dress(root);
   return root;
+};
+
+PaymentElement.prototype.drawChoice = function () {
+  var self = this;
+  var box = make("div", { class: "sim-stripe-choice" });
+  this.kinds.forEach(function (kind) {
+    var label = make("label", {});
+    var radio = make("input", { type: "radio", name: self.id + "-kind", value: kind });
+    radio.checked = kind === self.kind;
+    radio.addEventListener("change", function () { self.choose(kind); });
+    label.appendChild(radio);
+    label.appendChild(document.createTextNode(" " + KINDS[kind].label));
+    box.appendChild(label);
+  });
+  return box;
+};
+
+PaymentElement.prototype.choose = function (kind) {
+  this.kind = kind;
+  this.redraw();
+  this.root.querySelector("input[value=" + kind + "]").focus();
+  this.fire("change", this.state());
 };
 
 PaymentElement.prototype.drawField = function (field) {
@@ -76,11 +128,11 @@ PaymentElement.prototype.drawField = function (field) {
   /* Without a name an input is never sent with the form of the page around it. */
   var input = make("input", {
     id: id, type: "text", autocomplete: field.autocomplete, placeholder: field.hint,
-    inputmode: field.name === "postal" ? "text" : "numeric", maxlength: field.max,
+    inputmode: field.words ? "text" : "numeric", maxlength: field.max,
     spellcheck: "false", "data-sim-stripe": field.name
   });
   /* Not `required`: the browser would stop the page's own submit before our check can speak. */
-  if (field.name !== "postal") { input.setAttribute("aria-required", "true"); }
+  if (!field.optional) { input.setAttribute("aria-required", "true"); }
   var self = this;
   input.addEventListener("input", function () { self.typed(field.name); });
   input.addEventListener("focus", function () {
@@ -111,56 +163,20 @@ PaymentElement.prototype.typed = function (name) {
   this.fire("change", this.state());
 };
 
-function shaped(name, value) {
-  var plain = digits(value);
-  if (name === "number") {
-    var groups = /^3[47]/.test(plain) ? /^(\d{0,4})(\d{0,6})(\d{0,5})/ :
-      /^(\d{0,4})(\d{0,4})(\d{0,4})(\d{0,4})/;
-    return plain.match(groups).slice(1).filter(Boolean).join(" ");
-  }
-  if (name === "expiry") {
-    if (/^[2-9]/.test(plain)) { plain = "0" + plain; }
-    /* Deleting the slash must not bring it back. */
-    if (plain.length <= 2) { return plain; }
-    return plain.slice(0, 2) + " / " + plain.slice(2, 4);
-  }
-  return name === "cvc" ? plain : value;
-}
-
 PaymentElement.prototype.state = function () {
   var inputs = this.inputs;
-  var empty = FIELDS.every(function (field) { return !inputs[field.name].value; });
+  var empty = Object.keys(inputs).every(function (name) { return !inputs[name].value; });
   return { elementType: "payment", collapsed: false, complete: !this.check(), empty: empty,
-    value: { type: "card" } };
+    value: { type: this.kind } };
 };
 
-PaymentElement.prototype.check = function () {
-  var number = digits(this.inputs.number.value);
-  var expiry = digits(this.inputs.expiry.value);
-  var cvc = digits(this.inputs.cvc.value);
-  if (number.length < 15) {
-    return { field: "number", error: problem("incomplete_number",
-      "Your card number is incomplete.") };
-  }
-  if (TEST_CARDS.indexOf(number) < 0) {
-    return { field: "number", error: problem("invalid_number", NOT_LISTED) };
-  }
-  if (expiry.length !== 4) {
-    return { field: "expiry", error: problem("incomplete_expiry",
-      "Your card's expiration date is incomplete.") };
-  }
-  if (cvc.length !== (number.length === 15 ? 4 : 3)) {
-    return { field: "cvc", error: problem("incomplete_cvc",
-      "Your card's security code is incomplete.") };
-  }
-  return null;
-};
+PaymentElement.prototype.check = function () { return KINDS[this.kind].check(this.inputs); };
 
 PaymentElement.prototype.blame = function (found) {
   var self = this;
-  FIELDS.forEach(function (field) {
-    var input = self.inputs[field.name];
-    var wrong = Boolean(found && found.field === field.name);
+  Object.keys(this.inputs).forEach(function (name) {
+    var input = self.inputs[name];
+    var wrong = Boolean(found && found.field === name);
     input.setAttribute("aria-invalid", String(wrong));
     if (wrong) { input.setAttribute("aria-describedby", self.id + "-error"); }
     else { input.removeAttribute("aria-describedby"); }
@@ -177,31 +193,18 @@ PaymentElement.prototype.validate = function () {
 };
 
 PaymentElement.prototype.methodData = function (billing) {
-  var expiry = digits(this.inputs.expiry.value);
-  var details = Object.assign({}, billing || {});
-  if (this.inputs.postal.value) {
-    details.address = Object.assign({}, details.address,
-      { postal_code: this.inputs.postal.value });
-  }
-  return {
-    type: "card",
-    card: {
-      number: digits(this.inputs.number.value),
-      exp_month: Number(expiry.slice(0, 2)),
-      exp_year: 2000 + Number(expiry.slice(2, 4)),
-      cvc: digits(this.inputs.cvc.value)
-    },
-    billing_details: Object.keys(details).length ? details : undefined
-  };
+  return KINDS[this.kind].data(this.inputs, Object.assign({}, billing || {}));
 };
 
 PaymentElement.prototype.clear = function () {
   var self = this;
-  FIELDS.forEach(function (field) { self.inputs[field.name].value = ""; });
+  Object.keys(this.inputs).forEach(function (name) { self.inputs[name].value = ""; });
   this.blame(null);
 };
 
-PaymentElement.prototype.focus = function () { this.inputs.number.focus(); };
+PaymentElement.prototype.focus = function () {
+  this.inputs[KINDS[this.kind].fields[0].name].focus();
+};
 PaymentElement.prototype.blur = function () { document.activeElement.blur(); };
 PaymentElement.prototype.collapse = function () { return this; };
 PaymentElement.prototype.update = function (options) {
@@ -215,17 +218,29 @@ PaymentElement.prototype.unmount = function () {
 };
 PaymentElement.prototype.destroy = PaymentElement.prototype.unmount;
 
-function Elements(options) {
+function Elements(options, key) {
   this.options = options || {};
+  this.key = key;
   this.element = null;
 }
+
+/* What the intent takes; without one (deferred style) what the page says. */
+Elements.prototype.kinds = function () {
+  var told = this.options.allowedPaymentMethodTypes || this.options.paymentMethodTypes;
+  var secret = this.options.clientSecret;
+  if (told || !secret) { return Promise.resolve(told || null); }
+  var family = familyOf(secret);
+  return call(this.key, "GET", family.path, { client_secret: secret }).then(
+    function (answer) { return answer.payment_method_types || null; });
+};
 
 Elements.prototype.create = function (type, options) {
   if (type !== "payment" && type !== "card") {
     throw new Error("The simulator has the payment element only, not " + type + ".");
   }
-  this.element = new PaymentElement(
-    Object.assign({ appearance: this.options.appearance }, options || {}));
+  this.element = new PaymentElement(Object.assign(
+    { appearance: this.options.appearance, lookUp: type === "card" ? null : this.kinds() },
+    options || {}));
   return this.element;
 };
 
@@ -238,5 +253,6 @@ Elements.prototype.fetchUpdates = function () { return Promise.resolve({}); };
 Elements.prototype.submit = function () {
   var error = this.element ? this.element.validate() :
     problem("not_mounted", "Create and mount a payment element first.");
-  return Promise.resolve(error ? { error: error } : { selectedPaymentMethod: "card" });
+  return Promise.resolve(
+    error ? { error: error } : { selectedPaymentMethod: this.element.kind });
 };

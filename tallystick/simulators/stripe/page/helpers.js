@@ -2,6 +2,8 @@
 var ORIGIN = new URL(document.currentScript.src).origin;
 var VERSION = "2026-10-28.endive";
 var TEST_CARDS = /* TEST_CARDS */ [];
+var TEST_ACCOUNTS = /* TEST_ACCOUNTS */ [];
+var ROUTING_NUMBER = "110000000";
 var FAMILIES = {
   seti: { path: "setup_intents", name: "setupIntent", member: "setup_intent" },
   pi: { path: "payment_intents", name: "paymentIntent", member: "payment_intent" }
@@ -17,19 +19,26 @@ var CSS = [
   "  grid-template-columns: repeat(auto-fit, minmax(min(8.5em, 100%), 1fr)); }",
   ".sim-stripe-wide { grid-column: 1 / -1; }",
   ".sim-stripe label { display: block; margin: 0 0 0.25em; }",
-  ".sim-stripe input { box-sizing: border-box; width: 100%; min-height: 44px; margin: 0;",
+  ".sim-stripe-terms { font-size: 0.9em; }",
+  ".sim-stripe-choice { display: flex; flex-wrap: wrap; gap: 0 1.5em; margin-top: 0.5em; }",
+  ".sim-stripe-choice label { display: flex; align-items: center; gap: 0.4em; min-height: 44px; }",
+  ".sim-stripe .sim-stripe-choice input { width: 1.4em; min-height: 1.4em; }",
+  ".sim-stripe input, .sim-stripe select { box-sizing: border-box; width: 100%; min-height: 44px; margin: 0;",
   "  padding: 0.5em 0.65em; font: inherit; font-size: max(16px, 1em); color: inherit;",
   "  background: transparent; border: 1px solid currentColor;",
   "  border-radius: var(--sim-stripe-radius, 6px); }",
-  ".sim-stripe input:focus-visible, .sim-stripe-dialog button:focus-visible {",
+  ".sim-stripe input:focus-visible, .sim-stripe select:focus-visible,",
+  ".sim-stripe-dialog button:focus-visible {",
   "  outline: 3px solid var(--sim-stripe-primary, currentColor); outline-offset: 2px; }",
   ".sim-stripe input[aria-invalid=true] { border-width: 2px; }",
   ".sim-stripe-error:empty { display: none; }",
   ".sim-stripe-error { grid-column: 1 / -1; font-weight: 600; }",
   ".sim-stripe-dialog { box-sizing: border-box; width: min(26em, calc(100vw - 2em));",
+  "  max-height: calc(100dvh - 2em); overflow: auto;",
   "  padding: 1.25em; color: CanvasText; background: Canvas; border: 1px solid CanvasText;",
   "  border-radius: 8px; }",
   ".sim-stripe-dialog h2 { margin: 0 0 0.5em; font-size: 1.15em; }",
+  ".sim-stripe-dialog fieldset { margin-top: 1em; }",
   ".sim-stripe-actions { display: flex; flex-wrap: wrap; gap: 0.75em; margin-top: 1em; }",
   ".sim-stripe-actions button { flex: 1 1 9em; min-height: 44px; font: inherit; }"
 ].join("\n");

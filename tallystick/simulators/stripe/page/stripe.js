@@ -41,7 +41,7 @@ function Stripe(key, options) {
 Stripe.version = VERSION;
 Stripe.isSimulator = true;
 
-Stripe.prototype.elements = function (options) { return new Elements(options); };
+Stripe.prototype.elements = function (options) { return new Elements(options, this.key); };
 
 Stripe.prototype.retrieve = function (clientSecret) {
   var family = familyOf(clientSecret);
@@ -60,13 +60,18 @@ Stripe.prototype.authenticate = function (clientSecret) {
   }).then(function (answer) { return wrapped(family, answer); });
 };
 
+/* Microdeposits wait for days: nothing that the payer could do on this page now. */
+function needsBank(intent) {
+  return Boolean(intent && intent.status === "requires_action" &&
+    intent.next_action && intent.next_action.type !== "verify_with_microdeposits");
+}
+
 Stripe.prototype.handleNextAction = function (options) {
   var self = this;
   var secret = options && options.clientSecret;
   return this.retrieve(secret).then(function (result) {
     var intent = result.setupIntent || result.paymentIntent;
-    if (!intent || intent.status !== "requires_action") { return result; }
-    return self.authenticate(secret);
+    return needsBank(intent) ? self.authenticate(secret) : result;
   });
 };
 
@@ -90,8 +95,7 @@ Stripe.prototype.confirm = function (options) {
   params.client_secret = secret;
   params.use_stripe_sdk = true;
   return call(this.key, "POST", family.path + "/confirm", params).then(function (answer) {
-    if (answer.status !== "requires_action") { return wrapped(family, answer); }
-    return self.authenticate(secret);
+    return needsBank(answer) ? self.authenticate(secret) : wrapped(family, answer);
   }).then(function (result) {
     return leave(result, family, secret, options, params.return_url);
   });
@@ -105,7 +109,9 @@ function leave(result, family, secret, options, returnUrl) {
   var url = new URL(returnUrl);
   url.searchParams.set(family.member, family.id);
   url.searchParams.set(family.member + "_client_secret", secret);
-  url.searchParams.set("redirect_status", "succeeded");
+  var intent = result[family.name];
+  url.searchParams.set("redirect_status",
+    intent && intent.status !== "succeeded" ? "pending" : "succeeded");
   window.location.assign(url);
   return new Promise(function () {});
 }
@@ -131,5 +137,3 @@ Stripe.prototype.createPaymentMethod = function (options) {
   return call(this.key, "POST", "/v1/payment_methods", element.methodData(billing)).then(
     function (answer) { return answer.error ? answer : { paymentMethod: answer }; });
 };
-
-window.Stripe = Stripe;

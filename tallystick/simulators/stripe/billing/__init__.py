@@ -1,0 +1,1 @@
+"""Stripe Billing: products, prices, subscriptions and invoices on the simulator's clock."""

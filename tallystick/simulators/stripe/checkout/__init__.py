@@ -1,0 +1,1 @@
+"""Stripe Checkout: sessions and the hosted page on which they are paid."""
