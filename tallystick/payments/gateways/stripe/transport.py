@@ -8,7 +8,7 @@ import random
 import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 import httpx
 import stripe
@@ -17,8 +17,6 @@ import structlog
 from tallystick.payments.gateways.stripe.client import CallRules
 
 log = structlog.get_logger()
-
-_QUIET: Final = frozenset({"GET"})
 
 
 class Transport(stripe.HTTPClient):
@@ -65,15 +63,18 @@ class Transport(stripe.HTTPClient):
         try:
             answer = await self._http.request(method, url, headers=dict(headers), data=post_data)
         except httpx.HTTPError as error:
-            log.warning("stripe_connection_failed", method=method, error=type(error).__name__)
+            log.warning(
+                "stripe_connection_failed", method=method.upper(), error=type(error).__name__
+            )
             message = f"No answer ({type(error).__name__})."
             raise stripe.APIConnectionError(  # type: ignore[no-untyped-call]  # the SDK's gap
                 message, should_retry=True
             ) from error
-        told = log.debug if method in _QUIET and answer.is_success else log.info
+        is_plain_read = method.upper() == "GET" and answer.is_success
+        told = log.debug if is_plain_read else log.info
         told(
             "stripe_answered",
-            method=method,
+            method=method.upper(),
             status=answer.status_code,
             stripe_request_id=answer.headers.get("Request-Id"),
         )
