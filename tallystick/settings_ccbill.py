@@ -6,14 +6,12 @@ The seed's names are kept (`CCBILL_CLIENT_ACCNUM` …). What CCBill agrees with 
 
 from collections.abc import Iterator
 from decimal import Decimal
-from ipaddress import ip_network
 from typing import Final
 
 import msgspec
 
 from tallystick.settings_readers import (
     Limits,
-    Network,
     Variable,
     read_bool,
     read_in_range,
@@ -30,7 +28,7 @@ WIDGET: Final = "https://js.ccbill.com/v1.13.1/ccbill-advanced-widget.js"
 DATALINK: Final = "https://datalink.ccbill.com"
 PRICE_LIMITS: Final[Limits] = (("USD", Decimal("2.95"), Decimal("100.00")),)
 """What a merchant may charge who has agreed nothing else (kb "Price Minimums and Maximums")."""
-SOURCES: Final = tuple(ip_network(f"64.38.{third}.0/24") for third in (212, 215, 240, 241))
+SOURCES: Final = tuple(f"64.38.{third}.0/24" for third in (212, 215, 240, 241))
 """Where CCBill's webhooks come from (ccbill.com/doc/webhooks-user-guide)."""
 
 
@@ -50,8 +48,8 @@ class CcbillSettings(msgspec.Struct, frozen=True, kw_only=True):
     subacc: int = 0
     subacc_3ds: int | None = None
     webhook_ip_enforce: bool = False
-    webhook_networks: tuple[Network, ...] = SOURCES
-    trusted_proxies: tuple[Network, ...] = ()
+    webhook_networks: tuple[str, ...] = SOURCES
+    trusted_proxies: tuple[str, ...] = ()
     widget_url: str = WIDGET
     frame_origins: tuple[str, ...] = ()
     price_limits: Limits = PRICE_LIMITS

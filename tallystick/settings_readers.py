@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,7 +13,6 @@ _FALSE: Final = frozenset({"0", "false", "no", "off", ""})
 CORRECTION_DAYS: Final = 400
 """So long closed periods are corrected when their usage changes."""
 
-Network = IPv4Network | IPv6Network
 Limits = tuple[tuple[str, Decimal, Decimal], ...]
 
 
@@ -155,11 +154,11 @@ def _in_range(text: str, least: int, most: int) -> int:
     return number
 
 
-def read_networks(text: str) -> tuple[Network, ...]:
+def read_networks(text: str) -> tuple[str, ...]:
     """Read addresses or ranges of addresses (`10.0.0.0/8`), separated by commas."""
     parts = read_list(",")(text)
     try:
-        return tuple(ip_network(part) for part in parts)
+        return tuple(str(ip_network(part)) for part in parts)
     except ValueError as error:
         raise ValueError("must be addresses or ranges like 10.0.0.0/8, with commas") from error
 
