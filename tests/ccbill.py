@@ -70,7 +70,8 @@ class CcbillSimulator:
         assert answer.status_code == 200, answer.text
 
     def advance(self, **units: float) -> None:
-        """Let simulated time pass: `advance(days=30, seconds=1)`."""
+        """Let simulated time pass: `advance(days=30, seconds=1)`; access tokens are made anew."""
+        self._bearers.clear()
         lengths = {"days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
         seconds = sum(lengths[name] * count for name, count in units.items())
         answer = self.http.post("/_sim/clock/advance", json={"seconds": seconds})

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 import structlog
 
-from tallystick.simulators.ccbill import charges, oauth, tokens
+from tallystick.simulators.ccbill import charges, datalink, management, oauth, tokens
 from tallystick.simulators.ccbill.call import MEDIA_TYPES, Answer, Call, Route
 from tallystick.simulators.ccbill.deliveries import Deliveries
 from tallystick.simulators.ccbill.errors import (
@@ -33,6 +33,12 @@ log = structlog.get_logger()
 REQUESTS_KEPT = 2000
 TIMEOUT_S = 60.0
 ROUTES: tuple[Route, ...] = (*tokens.ROUTES, *charges.ROUTES)
+# What is not of the REST API's own shape.
+RAW: Mapping[tuple[str, str], Callable[[State, Request], Reply]] = {
+    ("POST", oauth.PATH): oauth.issue,
+    ("GET", datalink.PATH): datalink.report,
+    ("GET", management.PATH): management.answer,
+}
 CORS = {"access-control-allow-origin": "*"}
 PREFLIGHT = {
     **CORS,
@@ -102,19 +108,20 @@ class Api:
         if fault and fault.action == "drop":
             raise ConnectionCut
         if fault and fault.action == "status":
-            raise CcbillError(fault.status, fault.code, "A fault of the simulator.")
+            return _failure(fault, request)
         if fault and fault.action == "delay":
             await self.hold_up((fault.delay_ms or 0) / 1000)
-        if request.path == oauth.PATH and request.method == "POST":
+        raw = RAW.get((request.method, request.path))
+        if raw:
             with self._state.change():
-                reply = oauth.issue(self._state, request)
-            return await self._spoiled(reply, fault)
+                reply = raw(self._state, request)
+            return await self._spoiled(reply, fault, request)
         route, call = self._understood(request)
         with self._state.change():
             answer = route.handler(call)
         media_type = next(name for name, number in MEDIA_TYPES.items() if number == call.version)
         reply = as_json(200, answer.value, {"content-type": media_type})
-        return await self._spoiled(await self._mishap(answer, reply), fault)
+        return await self._spoiled(await self._mishap(answer, reply), fault, request)
 
     async def _mishap(self, answer: Answer, reply: Reply) -> Reply:
         """Let happen what the amount of a charge asks for, after it was done."""
@@ -127,7 +134,7 @@ class Api:
             await self.hold_up(self._state.config.slow_reply_s)
         return reply
 
-    async def _spoiled(self, reply: Reply, fault: Fault | None) -> Reply:
+    async def _spoiled(self, reply: Reply, fault: Fault | None, request: Request) -> Reply:
         """Let happen what a fault asks for, after the request was done."""
         if fault is None:
             return reply
@@ -138,7 +145,7 @@ class Api:
         if fault.action in ("drop_reply", "timeout"):
             raise ConnectionCut
         if fault.action == "status_after":
-            raise CcbillError(fault.status, fault.code, "A fault of the simulator.")
+            return _failure(fault, request)
         if fault.action == "truncate":
             return msgspec.structs.replace(reply, body=reply.body[: len(reply.body) // 2])
         return reply
@@ -174,13 +181,20 @@ class Api:
         return as_json(401, body, headers)
 
 
+def _failure(fault: Fault, request: Request) -> Reply:
+    """Return the error of a fault; the management service answers codes below 0 itself."""
+    if request.path == management.PATH and fault.code < 0:
+        return management.written(fault.code, as_xml="returnXML=1" in request.query)
+    raise CcbillError(fault.status, fault.code, "A fault of the simulator.")
+
+
 def _route(request: Request) -> tuple[Route, dict[str, str]]:
     matches = [(route, route.match(request.path)) for route in ROUTES]
     fitting = [(route, ids) for route, ids in matches if ids is not None]
     for route, ids in fitting:
         if route.method == request.method:
             return route, ids
-    if fitting or request.path == oauth.PATH:
+    if fitting or any(request.path == path for _, path in RAW):
         raise CcbillError(405, 130000, "Method not allowed.")
     raise not_found()
 

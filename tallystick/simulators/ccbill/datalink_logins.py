@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from tallystick.simulators.ccbill.config import DataLinkUser
 from tallystick.simulators.ccbill.errors import failed
 from tallystick.simulators.ccbill.model import Failures
 from tallystick.simulators.ccbill.state import State
@@ -31,6 +32,33 @@ def note_failure(state: State, username: str) -> None:
     """Count a failed login."""
     at = (*_recent(state, username), state.now())[-FAILURES_MAX:]
     state.put("logins", username, Failures(at))
+
+
+def login(
+    state: State, query: Mapping[str, str], headers: Mapping[str, str], subacc: str | None
+) -> DataLinkUser | int:
+    """Return the user, or the code of the refusal.
+
+    -1 wrong or missing login, -8 address, -9 deactivated, -10 nobody is set up, -12 locked. A user
+    of one sub-account has to name it in `clientSubacc`, which is given here as `subacc`.
+    """
+    if not peer_allowed(state, headers):
+        return -8
+    if not state.config.datalink_users:
+        return -10
+    username = query.get("username", "")
+    if locked(state, username):
+        return -12
+    user = next((one for one in state.config.datalink_users if one.username == username), None)
+    accnum = query.get("clientAccnum", "")
+    is_ours = accnum.isdecimal() and int(accnum) in state.config.accounts
+    wanted = None if user is None or user.client_subacc is None else f"{user.client_subacc:04d}"
+    named = subacc.rjust(4, "0") if subacc else None
+    is_right = user is not None and user.password == query.get("password") and is_ours
+    if user is None or not is_right or wanted not in (None, named):
+        note_failure(state, username)
+        return -1
+    return user if user.active else -9
 
 
 def check_for_charge(state: State, headers: Mapping[str, str]) -> None:

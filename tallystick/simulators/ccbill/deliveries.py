@@ -112,7 +112,8 @@ class Deliveries:
             await self._send(delivery)
 
     async def _send(self, delivery: Delivery) -> None:
-        fault = None if delivery.attempts else self._faults.on_webhook(delivery.kind)
+        is_first = not delivery.attempts and not delivery.strayed
+        fault = self._faults.on_webhook(delivery.kind) if is_first else None
         if fault and fault.action != "duplicate":
             self._put_off(delivery, fault)
             return
@@ -125,10 +126,10 @@ class Deliveries:
             self._note(delivery, status="lost")
         elif fault.action == "late":
             later = self._state.now() + timedelta(milliseconds=fault.delay_ms or 0)
-            self._note(delivery, due_at=later)
+            self._note(delivery, due_at=later, strayed=True)
         else:
             waits_for = "next" if fault.action == "reorder" else "release"
-            self._note(delivery, status="held", waits_for=waits_for)
+            self._note(delivery, status="held", waits_for=waits_for, strayed=True)
 
     def _release_reordered(self, sent: Delivery) -> None:
         held = [

@@ -155,7 +155,10 @@ class Attempt(msgspec.Struct, frozen=True):
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """One event on its way to one URL; deliveries that are due go out by `place`."""
+    """One event on its way to one URL; deliveries that are due go out by `place`.
+
+    `strayed` says that a fault has met it: no other one will.
+    """
 
     n: int
     event: int
@@ -166,6 +169,7 @@ class Delivery(msgspec.Struct, frozen=True):
     due_at: datetime
     status: Literal["pending", "held", "delivered", "given_up", "lost"] = "pending"
     waits_for: Literal["", "release", "next", "rebill"] = ""
+    strayed: bool = False
     attempts: tuple[Attempt, ...] = ()
 
 

@@ -152,7 +152,6 @@ def test_a_token_is_over_after_its_uses(ccbill: CcbillSimulator) -> None:
 
 def test_a_token_is_over_after_its_hours(ccbill: CcbillSimulator) -> None:
     token = ccbill.token(timeToLive=2)
-    ccbill.configure(token_lifetime_s=10**7)
     ccbill.advance(hours=1.9)
     assert ccbill.charge(token).status_code == 200
     ccbill.advance(hours=0.2)
