@@ -4,6 +4,8 @@ A route of ours alone runs inside one transaction with its claim and its answer:
 A route that calls a gateway (`opt={"gateway": True}`) can not hold a transaction open, so its
 claim is committed first and its answer afterwards; its effects carry keys of their own. A route
 whose every effect carries the key (`opt={"own_key": True}`: deductions of credits) is left alone.
+A secret that is told once (`opt={"told_once": "secret"}`) is in the first answer and not in the
+one that is kept: a repeat gets the rest.
 """
 
 import hashlib
@@ -11,6 +13,7 @@ import re
 from http import HTTPStatus
 from typing import Final, cast
 
+import msgspec
 from litestar.enums import ScopeType
 from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import ASGIMiddleware
@@ -80,8 +83,11 @@ class Idempotent(ASGIMiddleware):
                 return _replay(kept)
             answer = await self._effects(db_scope, app, scope, receive)
             if _is_kept(answer):
-                headers = _headers(answer)
-                await idempotency.answer(conn, intent, answer.status, headers, answer.body)
+                kept_answer = _kept(answer, scope)
+                headers = _headers(kept_answer)
+                await idempotency.answer(
+                    conn, intent, kept_answer.status, headers, kept_answer.body
+                )
             else:
                 await idempotency.forget(conn, intent)
         return answer
@@ -107,8 +113,11 @@ class Idempotent(ASGIMiddleware):
         answer = await capture(app, scope, receive)
         async with self._db.transaction(db_scope) as conn:
             if _is_kept(answer):
-                headers = _headers(answer)
-                await idempotency.answer(conn, intent, answer.status, headers, answer.body)
+                kept_answer = _kept(answer, scope)
+                headers = _headers(kept_answer)
+                await idempotency.answer(
+                    conn, intent, kept_answer.status, headers, kept_answer.body
+                )
             else:
                 await idempotency.forget(conn, intent)
         return answer
@@ -133,6 +142,21 @@ def _succeeded(answer: Captured) -> Captured:
 
 def _is_kept(answer: Captured) -> bool:
     return answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.status not in _NOT_KEPT
+
+
+def _kept(answer: Captured, scope: Scope) -> Captured:
+    """Return the answer as it may be stored: without a secret that is told only once."""
+    name = cast("HTTPRouteHandler", scope["route_handler"]).opt.get("told_once")
+    if name is None or not _is_kept(answer) or answer.status >= HTTPStatus.BAD_REQUEST:
+        return answer
+    fields = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
+    fields.pop(name, None)
+    body = msgspec.json.encode(fields)
+    headers = [
+        (key, str(len(body)).encode() if key == b"content-length" else value)
+        for key, value in answer.headers
+    ]
+    return Captured(status=answer.status, headers=headers, body=body)
 
 
 def _headers(answer: Captured) -> dict[str, str]:

@@ -25,6 +25,7 @@ from tallystick.api import (
     admin_prepaid,
     admin_taxes,
     admin_usage_events,
+    admin_webhook_endpoints,
     admin_what_ifs,
     ahead,
     audit,
@@ -58,6 +59,7 @@ from tallystick.api import (
     usage_check,
     usage_forecast,
     usage_overview,
+    webhook_endpoints,
     webhooks,
 )
 
@@ -88,6 +90,7 @@ ACCOUNT_ROUTES: Final = (
     *credit_settings.ACCOUNT_ROUTES,
     *credit_use.ACCOUNT_ROUTES,
     *credit_packages.ACCOUNT_ROUTES,
+    *webhook_endpoints.ACCOUNT_ROUTES,
 )
 OTHER_ROUTES: Final = (
     *events.ROUTES,
@@ -119,6 +122,7 @@ OTHER_ROUTES: Final = (
     *admin_payments.ROUTES,
     *admin_method_configs.ROUTES,
     *admin_usage_events.ROUTES,
+    *admin_webhook_endpoints.ROUTES,
     *admin_corrections.ROUTES,
     *admin_what_ifs.ROUTES,
     *admin_plan_migrations.ROUTES,

@@ -56,6 +56,7 @@ schemathesis.openapi.format("invoice-number-format", st.just("F-{year}{mm}-{numb
 schemathesis.openapi.format("credit-note-number-format", st.just("N{year}/{mm}/{number}"))
 schemathesis.openapi.format("iban", st.just("DE89370400440532013000"))
 schemathesis.openapi.format("base64-picture", st.just(PICTURE))
+schemathesis.openapi.format("webhook-url", st.just("https://hooks.invalid/billing"))
 schemathesis.openapi.format("bcp-47", st.sampled_from(["en-US", "de", "fr-FR"]))
 schemathesis.openapi.format(
     "date-time",
@@ -135,6 +136,8 @@ async def known(shop: "Shop", live: str) -> Known:
     await admin.post("/api/v1/admin/features", json={"code": "fuzzed", "kind": "text"})
     budget = {"name": "b", "watch": "spend", "amount_cents": 1, "actual_percents": ["80"]}
     made_budget = await owner.post("/api/v1/billing/budgets", json=budget)
+    hook = {"url": "https://hooks.invalid/"}
+    endpoint = (await owner.post("/api/v1/billing/webhook-endpoints", json=hook)).json()["id"]
     clock = {"name": "c", "now": "2026-01-01T00:00:00Z"}
     made = (await admin.post("/api/v1/admin/test-clocks", json=clock)).json()
     return Known(
@@ -161,6 +164,7 @@ async def known(shop: "Shop", live: str) -> Known:
             "subscription_id": invoice["subscription"],
             "test_clock_id": made["id"],
             "rule_id": watch.json()["id"],
+            "webhook_endpoint_id": endpoint,
             "budget_id": made_budget.json()["id"],
         },
     )
@@ -431,6 +435,11 @@ def keep_budget_rules(body: Json, _: Known) -> Json:
     return {**body, **fixed, **({"watch": "spend", "meter": None} if "watch" in body else {})}
 
 
+def keep_replay_rules(body: Json, _: Known) -> Json:
+    """A range ends after it begins."""
+    return {**body, "since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"}
+
+
 def keep_preview_rules(_: Json, __: Known) -> Json:
     """What a change would do depends on what is there; nothing is always possible."""
     return {"do": "nothing"}
@@ -481,6 +490,8 @@ RULES: Mapping[str, Callable[[Any, Known], Any]] = {
     "/api/v1/billing/credits/reserve": keep_use_rules,
     "/api/v1/admin/unmatched-events": keep_settle_rules,
     "/api/v1/billing/usage/alerts": keep_alert_rules,
+    "/api/v1/billing/webhook-endpoints/{webhook_endpoint_id}/replay": keep_replay_rules,
+    "/api/v1/admin/webhooks/endpoints/{webhook_endpoint_id}/replay": keep_replay_rules,
     "/api/v1/billing/budgets": keep_budget_rules,
     "/api/v1/billing/budgets/{budget_id}": keep_budget_rules,
     "/api/v1/events": keep_event_rules,

@@ -24,6 +24,7 @@ METHODS = ("get", "post", "patch", "put", "delete")
 DESCRIPTION: Json = msgspec.json.decode(api_description())
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0"/></svg>'
 WORK: Json = {"description": "Work", "amount_cents": 100}
+SINCE: Json = {"since": "2026-01-01T00:00:00Z", "until": "2100-01-01T00:00:00Z"}
 LOGO = base64.b64encode(SVG).decode()
 BODIES: Mapping[str, Json] = {
     "/cancel": {"at_period_end": True},
@@ -47,6 +48,8 @@ BODIES: Mapping[str, Json] = {
     "/limits/{meter_code}/{per}": {"limit": "5", "reason": "as agreed"},
     "/usage/alerts/{rule_id}": {"name": "Renamed"},
     "/budgets/{budget_id}": {"name": "Renamed"},
+    "{webhook_endpoint_id}": {"description": "Renamed"},
+    "{webhook_endpoint_id}/replay": SINCE,
     "/features/{feature_code}": {"name": "Renamed"},
     "/entitlements/{feature_code}": {"value": True, "reason": "as agreed"},
     "/accounts/{account_id}/invoices": {"lines": [WORK]},
@@ -159,6 +162,7 @@ async def own(shop: "Shop") -> Owned:
             "method_id": await saved_card(shop, tenant),
             "conflict_id": await contradicted(shop, tenant),
             **await watched(owner),
+            **await told(owner),
             **await of_the_business(shop),
             **await offered(shop, tenant),
             **await taxed(shop, tenant),
@@ -202,6 +206,15 @@ async def watched(owner: httpx.AsyncClient) -> dict[str, str]:
             ("budget_id", "/budgets", budget),
         )
     }
+
+
+async def told(owner: httpx.AsyncClient) -> dict[str, str]:
+    """Make a webhook endpoint, and let it be told of what has happened."""
+    new = {"url": "https://hooks.invalid/"}
+    endpoint = (await owner.post(f"{BILLING}/webhook-endpoints", json=new)).json()["id"]
+    await owner.post(f"{BILLING}/webhook-endpoints/{endpoint}/replay", json=SINCE)
+    listed = (await owner.get(f"{BILLING}/webhook-deliveries")).json()["webhook_deliveries"]
+    return {"webhook_endpoint_id": endpoint, "webhook_delivery_id": listed[0]["id"]}
 
 
 async def granted(shop: "Shop", tenant: "Tenant") -> str:
