@@ -121,7 +121,7 @@ async def test_a_secret_is_told_once_and_not_to_a_repeat(shop: "Shop") -> None:
     assert again.headers["idempotent-replayed"] == "true"
     assert again.json() == made
     one = f"{BILLING}/webhook-endpoints/{made['id']}"
-    rotated = await owner.post(f"{one}/rotate-secret", headers=key)
+    rotated = await owner.post(f"{one}/rotate-secret", headers={"Idempotency-Key": "2"})
     assert rotated.json()["secret"] not in {secret, None}
     for answer in (await owner.get(one), await owner.get(f"{BILLING}/webhook-endpoints")):
         assert "whsec_" not in answer.text
