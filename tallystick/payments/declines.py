@@ -11,7 +11,7 @@ GENERIC: Final = "card_declined"
 
 DECLINES: Final[Mapping[str, str]] = {
     GENERIC: "The card was declined. Use another card, or ask your bank.",
-    "insufficient_funds": "The card has insufficient funds. Use another card.",
+    "insufficient_funds": "There are insufficient funds. Use another payment method.",
     "limit_exceeded": "The card's limit is exceeded. Use another card, or ask your bank.",
     "expired_card": "The card has expired. Save a new card.",
     "incorrect_number": "The card's number is not right. Save the card again.",
@@ -25,6 +25,12 @@ DECLINES: Final[Mapping[str, str]] = {
     "amount_too_large": "The amount is above what this way of paying allows.",
     "amount_not_chargeable": "This way of paying can not take exactly this amount.",
     "currency_not_supported": "This way of paying does not take this currency.",
+    "duplicate_payment": "The bank took this for a payment made twice. Ask your bank, or wait.",
+    "bank_debit_refused": "The bank refused the debit. Use another method, or ask your bank.",
+    "bank_debit_not_authorized": "Your bank says that you did not allow it. Save a new method.",
+    "bank_account_closed": "The bank account is closed or not known. Save another one.",
+    "bank_account_restricted": "The bank account does not take debits. Use another method.",
+    "bank_account_unverified": "The bank account could not be verified. Save it again.",
     "payment_method_missing": "The payment method is no longer there. Save a new one.",
     "payment_request_invalid": "The payment could not be made. We have been told; please wait.",
     "never_charged": "The payment did not reach the bank. Nothing was taken; try again.",

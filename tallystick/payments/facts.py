@@ -31,6 +31,28 @@ class MethodRemoved(msgspec.Struct, frozen=True, tag=True):
     method: MethodDescription
 
 
+class MethodRevoked(msgspec.Struct, frozen=True, tag=True):
+    """A method may not be charged any more; whose it is has to be known here."""
+
+    method_token: str
+
+
+class CustomerRemoved(msgspec.Struct, frozen=True, tag=True):
+    """A customer was deleted at the gateway, and all its methods with it."""
+
+    customer_token: str
+
+
+class ObjectChanged(msgspec.Struct, frozen=True, tag=True):
+    """Something happened to an object; the facts have to be asked with `read_changed`.
+
+    `kind` is the gateway's word for what happened, `reference` its name of the object.
+    """
+
+    kind: str
+    reference: str
+
+
 class ChargeReported(msgspec.Struct, frozen=True, tag=True):
     """How a charge of ours stands; the ids are those that went with it as metadata."""
 
@@ -80,7 +102,11 @@ class DisputeReported(msgspec.Struct, frozen=True, tag=True):
 
 
 class ChargeReturned(msgspec.Struct, frozen=True, tag=True):
-    """A charge that had succeeded came back for good: a late return of a bank debit, a void."""
+    """A charge that had succeeded came back for good: a late return of a bank debit, a void.
+
+    One return may be told several times, with one `reference`. Of a charge that never succeeded
+    it says nothing new: no money came, so none went back.
+    """
 
     reference: str
     charge_reference: str
@@ -151,6 +177,9 @@ class Ignored(msgspec.Struct, frozen=True, tag=True):
 Fact = (
     MethodSaved
     | MethodRemoved
+    | MethodRevoked
+    | CustomerRemoved
+    | ObjectChanged
     | ChargeReported
     | ChargeSeen
     | RefundReported

@@ -9,7 +9,15 @@ from typing import ClassVar
 from tallystick.kernel.errors import BadInput, Conflict, NotFound, Unavailable
 from tallystick.money.amount import Money
 from tallystick.payments.breaker import Breaker, CircuitState
-from tallystick.payments.facts import BadSignature, Delivery, GatewayEvent, Receipt, ReceiptPage
+from tallystick.payments.facts import (
+    BadSignature,
+    Delivery,
+    Fact,
+    GatewayEvent,
+    ObjectChanged,
+    Receipt,
+    ReceiptPage,
+)
 from tallystick.payments.outcomes import Outcome
 from tallystick.payments.requests import (
     Capabilities,
@@ -53,8 +61,13 @@ class Gateway:
         """Begin to save a method of this type for charges without the payer."""
         raise self.can_not("save a method in its own form")
 
-    async def verify_setup(self, reference: str, proof: Microdeposits, key: str) -> SetupResult:
-        """Prove a bank account by what arrived on it; raises BadInput for a wrong proof."""
+    async def verify_setup(
+        self, customer_token: str, reference: str, proof: Microdeposits, key: str
+    ) -> SetupResult:
+        """Prove a bank account of this customer by what arrived on it.
+
+        Raises BadInput for a wrong proof, Conflict when no more can be given, NotFound.
+        """
         raise self.can_not("verify bank accounts")
 
     async def save_token(self, customer_token: str, token: str) -> MethodDescription:
@@ -118,6 +131,10 @@ class Gateway:
     def read_event(self, body: bytes) -> GatewayEvent:
         """Read a receipt's body. Raises BadInput `invalid_payload`."""
         raise BadInput("invalid_payload", f"The gateway {self.name} sends no webhooks.")
+
+    async def read_changed(self, changed: ObjectChanged) -> tuple[Fact, ...]:
+        """Ask how an object is now that an event only named; () when it is there no more."""
+        raise self.can_not("tell more of its events")
 
     async def list_events(self, since: datetime, cursor: str | None) -> ReceiptPage:
         """List what was told since then, as webhooks would have brought it."""

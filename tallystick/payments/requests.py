@@ -47,6 +47,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """Takes a token that its script made on our page."""
     method_types: frozenset[str] = frozenset()
     """What is taken up when it tells of a saved method."""
+    method_currencies: Mapping[str, frozenset[str]] = {}
+    """What a type of method is charged in; one that is not named here: in any currency."""
     keeps_keys: timedelta | None = None
     """For how long a repeat with the same key is the same charge; None: it knows no keys."""
     captures: bool = False
@@ -61,6 +63,10 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     lists_transactions: bool = False
     amount_limits: Mapping[str, tuple[int, int]] = {}
     """The least and the most of one charge, in minor units, by currency; others have no limit."""
+
+    def charges_in(self, method_type: str, currency: str) -> bool:
+        """Tell whether a method of this type can be charged in this currency."""
+        return currency in self.method_currencies.get(method_type, {currency})
 
 
 class CustomerDetails(msgspec.Struct, frozen=True):
@@ -77,6 +83,8 @@ class PageSecret(msgspec.Struct, frozen=True):
     client_secret: str
     publishable_key: str
     script_url: str
+    reference: str = ""
+    """The gateway's name of what is begun: a setup that has to be verified later is named by it."""
 
 
 class Microdeposits(msgspec.Struct, frozen=True):

@@ -2,48 +2,60 @@
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from tallystick.kernel.errors import NotFound, Unavailable
 from tallystick.payments.breaker import Breaker
-from tallystick.payments.facts import BadSignature, Delivery, GatewayEvent, Receipt
+from tallystick.payments.facts import (
+    BadSignature,
+    Delivery,
+    Fact,
+    GatewayEvent,
+    ObjectChanged,
+    Receipt,
+    ReceiptPage,
+)
 from tallystick.payments.gateway import Gateway, no_answer, not_configured
-from tallystick.payments.gateways.stripe import events, wire
-from tallystick.payments.gateways.stripe.amounts import refusal, to_stripe
+from tallystick.payments.gateways.stripe import charges, events, listing, readers, setups, wire
+from tallystick.payments.gateways.stripe.amounts import to_stripe
 from tallystick.payments.gateways.stripe.client import StripeCalls, StripeSettings
-from tallystick.payments.gateways.stripe.outcomes import outcome_of_intent, outcome_of_refund
+from tallystick.payments.gateways.stripe.outcomes import outcome_of_refund
 from tallystick.payments.gateways.stripe.signature import check
-from tallystick.payments.outcomes import Declined, Outcome, Unknown
+from tallystick.payments.outcomes import Outcome, Unknown
 from tallystick.payments.requests import (
     Capabilities,
     Charge,
     CustomerDetails,
     MethodDescription,
+    Microdeposits,
     PageSecret,
     Refund,
+    SetupResult,
+    TransactionPage,
 )
-
-if TYPE_CHECKING:
-    import stripe
 
 KEYS_KEPT: Final = timedelta(hours=23)
 """Stripe keeps idempotency keys for 24 hours at least; an hour is left for clocks that differ."""
-CLOCKS_DIFFER: Final = timedelta(hours=1)
-LIST_LIMIT: Final = 100
-LIST_PAGES_MAX: Final = 10
+METHOD_TYPES: Final = frozenset({"card", charges.BANK})
+EVENTS_KEPT: Final = timedelta(days=30)
 
 
 class StripeGateway(Gateway):
-    """Cards through Stripe. Every POST carries a key of ours, so a repeat changes nothing."""
+    """Cards and US bank accounts through Stripe.
+
+    Every POST carries a key of ours, so a repeat changes nothing.
+    """
 
     name = "stripe"
     capabilities = Capabilities(
         charges_saved_methods=True,
-        setups=frozenset({"card"}),
-        method_types=frozenset({"card"}),
+        setups=METHOD_TYPES,
+        method_types=METHOD_TYPES,
+        method_currencies={charges.BANK: frozenset({charges.BANK_CURRENCY})},
         keeps_keys=KEYS_KEPT,
         refunds=True,
         refunds_in_part=True,
+        lists_events=EVENTS_KEPT,
+        lists_transactions=True,
     )
 
     def __init__(self, settings: StripeSettings, breaker: Breaker | None = None) -> None:
@@ -79,53 +91,26 @@ class StripeGateway(Gateway):
         """Begin a SetupIntent for a method that is charged without the payer."""
         if method_type not in self.capabilities.setups:
             raise self.can_not(f"save a {method_type}")
-        intent = await self._calls.fetch(
-            lambda client: client.v1.setup_intents.create_async(
-                {
-                    "customer": customer_token,
-                    "usage": "off_session",
-                    "allowed_payment_method_types": [method_type],
-                },
-                {"idempotency_key": key},
-            ),
-            wire.SetupIntent,
-        )
-        return self._page_secret(intent.client_secret)
+        intent = await setups.start(self._calls, customer_token, key, method_type)
+        return self._page_secret(intent.id, intent.client_secret)
+
+    async def verify_setup(
+        self, customer_token: str, reference: str, proof: Microdeposits, key: str
+    ) -> SetupResult:
+        """Verify microdeposits, whose right answer may be given again."""
+        return await setups.verify(self._calls, customer_token, reference, proof, key)
 
     async def charge(self, charge: Charge) -> Outcome:
         """Make and confirm a PaymentIntent off session, in one call."""
-        refused = refusal(charge.amount)
-        if refused is not None:
-            return Declined(refused)
-        return await self._calls.outcome(
-            lambda client: client.v1.payment_intents.create_async(
-                {
-                    "amount": to_stripe(charge.amount),
-                    "currency": charge.amount.currency.lower(),
-                    "customer": charge.customer_token,
-                    "payment_method": charge.method_token,
-                    "allowed_payment_method_types": [charge.method_type],
-                    "confirm": True,
-                    "off_session": True,
-                    "metadata": {
-                        "tallystick_account": str(charge.account_id),
-                        "tallystick_payment": str(charge.payment_id),
-                        "tallystick_attempt": str(charge.attempt_id),
-                    },
-                },
-                {"idempotency_key": charge.key},
-            ),
-            wire.PaymentIntent,
-            outcome_of_intent,
-        )
+        return await charges.charge(self._calls, charge)
 
     async def look_up(self, charge: Charge, reference: str | None, now: datetime) -> Outcome:
         """Read it by its id; else repeat its key while Stripe knows it; else search for it."""
         key_is_kept = now - charge.started_at < KEYS_KEPT
         if reference is None:
-            outcome = await self._repeat_or_search(charge, key_is_kept=key_is_kept)
+            outcome = await charges.repeat_or_search(self._calls, charge, key_is_kept=key_is_kept)
         else:
-            outcome = await self._read(reference)
+            outcome = await charges.read(self._calls, reference)
         stuck = isinstance(outcome, Unknown) and outcome.code == "unexpected_status"
         if stuck and outcome.reference is not None and not key_is_kept:
             # Made but never confirmed: nothing can be under way any more, so it is put away.
@@ -134,22 +119,14 @@ class StripeGateway(Gateway):
 
     async def cancel(self, reference: str, key: str) -> Outcome:
         """Cancel the PaymentIntent; when that is refused, its own state says why."""
-        outcome = await self._calls.outcome(
-            lambda client: client.v1.payment_intents.cancel_async(
-                reference, None, {"idempotency_key": key}
-            ),
-            wire.PaymentIntent,
-            outcome_of_intent,
-        )
-        cancelled = isinstance(outcome, Declined) and outcome.code == "cancelled"
-        return outcome if cancelled else await self._read(reference)
+        return await charges.cancel(self._calls, reference, key)
 
     async def start_action(self, reference: str) -> PageSecret:
         """Return the client secret of the PaymentIntent, asked for anew each time."""
         intent = await self._calls.fetch(
             lambda client: client.v1.payment_intents.retrieve_async(reference), wire.PaymentIntent
         )
-        return self._page_secret(intent.client_secret)
+        return self._page_secret(reference, intent.client_secret)
 
     async def refund(self, refund: Refund) -> Outcome:
         """Refund a PaymentIntent, in part or whole."""
@@ -186,7 +163,7 @@ class StripeGateway(Gateway):
         method = await self._calls.fetch(
             lambda client: client.v1.payment_methods.retrieve_async(token), wire.PaymentMethod
         )
-        return events.describe(method)
+        return readers.describe(method)
 
     async def detach(self, token: str, key: str) -> None:
         """Detach the method, unless it is detached already: Stripe would refuse that."""
@@ -214,57 +191,27 @@ class StripeGateway(Gateway):
         """Read a stored event."""
         return events.read_event(body, livemode=self._settings.livemode)
 
+    async def read_changed(self, changed: ObjectChanged) -> tuple[Fact, ...]:
+        """Retrieve the object of a thin event; list the refunds of a charge."""
+        return await listing.read_changed(self._calls, changed)
+
+    async def list_events(self, since: datetime, cursor: str | None) -> ReceiptPage:
+        """List events, which Stripe keeps for 30 days."""
+        return await listing.list_events(self._calls, since, cursor)
+
+    async def list_transactions(
+        self, start: datetime, end: datetime, cursor: str | None
+    ) -> TransactionPage:
+        """List balance transactions with their fees."""
+        return await listing.list_transactions(self._calls, start, end, cursor)
+
     async def close(self) -> None:
         """Close the SDK's connections."""
         await self._calls.close()
 
-    async def _read(self, reference: str) -> Outcome:
-        return await self._calls.outcome(
-            lambda client: client.v1.payment_intents.retrieve_async(reference),
-            wire.PaymentIntent,
-            outcome_of_intent,
-        )
-
-    async def _repeat_or_search(self, charge: Charge, *, key_is_kept: bool) -> Outcome:
-        """Repeat the call; what Stripe kept may be a 500 of its own, so then search too."""
-        repeated = await self.charge(charge) if key_is_kept else Declined("never_charged")
-        if key_is_kept and not isinstance(repeated, Unknown):
-            return repeated
-        try:
-            return await self._search(charge) or repeated
-        except (Unavailable, NotFound):
-            return Unknown("no_answer")
-
-    async def _search(self, charge: Charge) -> Outcome | None:
-        """Find a charge among its customer's by our id.
-
-        In the list, not by Stripe's search: that one knows a new object only after a while.
-        """
-        last: str | None = None
-        for _ in range(LIST_PAGES_MAX):
-            page = await self._list(charge, last)
-            for intent in page.data:
-                ids = events.our_ids(intent.metadata)
-                if ids is not None and ids.tallystick_attempt == charge.attempt_id:
-                    return outcome_of_intent(intent)
-            if not page.has_more:
-                return None
-            last = page.data[-1].id
-        return Unknown("not_found")
-
-    async def _list(self, charge: Charge, last: str | None) -> wire.Page:
-        params: stripe.params.PaymentIntentListParams = {
-            "customer": charge.customer_token,
-            "created": {"gte": int((charge.started_at - CLOCKS_DIFFER).timestamp())},
-            "limit": LIST_LIMIT,
-        }
-        if last is not None:
-            params["starting_after"] = last
-        return await self._calls.fetch(
-            lambda client: client.v1.payment_intents.list_async(params), wire.Page
-        )
-
-    def _page_secret(self, client_secret: str | None) -> PageSecret:
+    def _page_secret(self, reference: str, client_secret: str | None) -> PageSecret:
         if client_secret is None:
             raise no_answer(self.name)
-        return PageSecret(client_secret, self._settings.publishable_key, self._settings.js_url)
+        return PageSecret(
+            client_secret, self._settings.publishable_key, self._settings.js_url, reference
+        )

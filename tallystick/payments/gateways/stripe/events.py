@@ -1,44 +1,24 @@
-"""Stripe's webhooks in our words."""
+"""Stripe's webhooks in our words: snapshot events, which bring an object, and thin ones.
+
+Which kinds are read, and which are known and ignored for a reason, stands in two tables here. An
+object comes in the version of the webhook endpoint, so readers take older shapes too.
+"""
 
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final, TypeVar
-from uuid import UUID
+from typing import Final
 
-import msgspec
-
-from tallystick.kernel.errors import BadInput
-from tallystick.payments.facts import (
-    ChargeReported,
-    DisputeReported,
-    DisputeState,
-    Fact,
-    GatewayEvent,
-    Ignored,
-    MethodRemoved,
-    MethodSaved,
-    Receipt,
-    RefundReported,
-)
-from tallystick.payments.gateways.stripe.amounts import from_stripe
-from tallystick.payments.gateways.stripe.outcomes import outcome_of_intent, outcome_of_refund
-from tallystick.payments.gateways.stripe.wire import (
-    Dispute,
-    Event,
-    EventData,
-    Head,
-    OurIds,
-    PaymentIntent,
-    PaymentMethod,
-    Refund,
-    SetupIntent,
-    id_of,
-)
-from tallystick.payments.requests import Bank, Card, MethodDescription
+from tallystick.payments.facts import Fact, GatewayEvent, Ignored, ObjectChanged, Receipt
+from tallystick.payments.gateways.stripe import readers
+from tallystick.payments.gateways.stripe.readers import read
+from tallystick.payments.gateways.stripe.wire import Event, EventData, Head, Named, ThinEvent
 
 _CLIENT_SECRET: Final = re.compile(rb'("client_secret"\s*:\s*)"(?:[^"\\]|\\.)*"')
-T = TypeVar("T")
+THIN: Final = "v2.core.event"
+_V1: Final = "v1."
+
+Reader = Callable[[EventData], Fact]
 
 
 def receipt(body: bytes) -> Receipt:
@@ -47,149 +27,112 @@ def receipt(body: bytes) -> Receipt:
     With a client secret a page may act on the intent, so it has no place in a table that staff
     read; the bytes around it stay as they came.
     """
-    head = _read(body, Head)
+    head = read(body, Head)
     return Receipt(head.id, head.type, _CLIENT_SECRET.sub(rb"\1null", body))
 
 
 def read_event(body: bytes, *, livemode: bool) -> GatewayEvent:
     """Read an event for an account of ours in this mode; raises BadInput `invalid_payload`."""
-    head = _read(body, Head)
-    if head.object != "event":
-        at = datetime.fromtimestamp(0, UTC)
-        return GatewayEvent(head.id, head.type, at, livemode, Ignored("thin_event"))
-    event = _read(body, Event)
+    if read(body, Head).object == THIN:
+        return _thin(read(body, ThinEvent), livemode=livemode)
+    event = read(body, Event)
     return GatewayEvent(
         event_id=event.id,
         kind=event.type,
         created_at=datetime.fromtimestamp(event.created, UTC),
         livemode=event.livemode,
-        fact=_fact(event, livemode=livemode),
+        fact=_elsewhere(event.livemode, livemode, event.account) or _fact(event),
     )
 
 
-def _fact(event: Event, *, livemode: bool) -> Fact:
-    if event.livemode != livemode:
+def read_object(kind: str, data: EventData) -> Fact:
+    """Read what an object says that was asked for because of an event of this kind."""
+    return READERS[kind](data)
+
+
+def _thin(event: ThinEvent, *, livemode: bool) -> GatewayEvent:
+    """Read a thin event: what happened is named as in the snapshot's type, after `v1.`."""
+    kind = event.type.removeprefix(_V1)
+    fact: Fact
+    if kind not in READERS or event.related_object is None:
+        fact = Ignored(_reason(kind))
+    else:
+        fact = ObjectChanged(kind, event.related_object.id)
+    fact = _elsewhere(event.livemode, livemode, event.context) or fact
+    return GatewayEvent(event.id, event.type, event.created, event.livemode, fact)
+
+
+def _elsewhere(told: bool, ours: bool, account: str | None) -> Ignored | None:  # noqa: FBT001 - two modes, side by side
+    if told != ours:
         return Ignored("other_mode")
-    if event.account is not None:
-        return Ignored("other_account")
-    for prefix, read in _READERS.items():
-        if event.type.startswith(prefix):
-            return read(event.data)
-    return Ignored("unknown_kind")
+    return Ignored("other_account") if account is not None else None
 
 
-def _charge(data: EventData) -> Fact:
-    intent = _read(data.object, PaymentIntent)
-    ids = our_ids(intent.metadata)
-    if ids is None:
-        return Ignored("not_ours")
-    return ChargeReported(
-        account_id=ids.tallystick_account,
-        attempt_id=ids.tallystick_attempt,
-        customer_token=id_of(intent.customer),
-        outcome=outcome_of_intent(intent),
-    )
+def _fact(event: Event) -> Fact:
+    reader = READERS.get(event.type)
+    return reader(event.data) if reader else Ignored(_reason(event.type))
 
 
-def _set_up(data: EventData) -> Fact:
-    intent = _read(data.object, SetupIntent)
-    return _saved(id_of(intent.customer), id_of(intent.payment_method))
+def _reason(kind: str) -> str:
+    for prefix, reason in IGNORED.items():
+        if kind.startswith(prefix):
+            return reason
+    return "unknown_kind"
 
 
-def _kept(data: EventData) -> Fact:
-    method = _read(data.object, PaymentMethod)
-    return _saved(id_of(method.customer), method.id)
+def _refunds_of(data: EventData) -> Fact:
+    """Take a charge's refunds from its list: since 2022-11-15 the charge does not bring them."""
+    return ObjectChanged(CHARGE_REFUNDED, read(data.object, Named).id)
 
 
-def _saved(customer_token: str | None, method_token: str | None) -> Fact:
-    if customer_token is None or method_token is None:
-        return Ignored("no_customer")
-    return MethodSaved(customer_token, method_token)
-
-
-def _removed(data: EventData) -> Fact:
-    """Read a detachment: the former owner stands in what changed, the method has none any more."""
-    owner = (data.previous_attributes or {}).get("customer")
-    if not isinstance(owner, str):
-        return Ignored("no_customer")
-    return MethodRemoved(owner, describe(_read(data.object, PaymentMethod)))
-
-
-def _refunded(data: EventData) -> Fact:
-    refund = _read(data.object, Refund)
-    charge = id_of(refund.payment_intent) or id_of(refund.charge)
-    if charge is None:
-        return Ignored("no_charge")
-    amount = from_stripe(refund.amount, refund.currency)
-    return RefundReported(
-        refund.id, charge, amount, outcome_of_refund(refund), our_refund(refund.metadata)
-    )
-
-
-def _disputed(data: EventData) -> Fact:
-    dispute = _read(data.object, Dispute)
-    charge = id_of(dispute.payment_intent) or id_of(dispute.charge)
-    state = DISPUTE_STATES.get(dispute.status)
-    if charge is None or state is None:
-        return Ignored("no_charge" if charge is None else "unknown_status")
-    amount = from_stripe(dispute.amount, dispute.currency)
-    return DisputeReported(dispute.id, charge, amount, state, dispute.reason)
-
-
-DISPUTE_STATES: Final[Mapping[str, DisputeState]] = {
-    "warning_needs_response": DisputeState.WARNING,
-    "warning_under_review": DisputeState.WARNING,
-    "warning_closed": DisputeState.WARNING,
-    "needs_response": DisputeState.OPENED,
-    "under_review": DisputeState.OPENED,
-    "won": DisputeState.WON,
-    "lost": DisputeState.LOST,
+CHARGE_REFUNDED: Final = "charge.refunded"
+READERS: Final[Mapping[str, Reader]] = {
+    "setup_intent.succeeded": readers.set_up,
+    "payment_method.attached": readers.kept,
+    "payment_method.updated": readers.kept,
+    "payment_method.automatically_updated": readers.kept,
+    "payment_method.card_automatically_updated": readers.kept,  # its name before 2019
+    "payment_method.detached": readers.removed,
+    "mandate.updated": readers.mandate,
+    "customer.deleted": readers.customer_deleted,
+    "payment_intent.created": readers.charge,
+    "payment_intent.processing": readers.charge,
+    "payment_intent.requires_action": readers.charge,
+    "payment_intent.amount_capturable_updated": readers.charge,
+    "payment_intent.partially_funded": readers.charge,
+    "payment_intent.succeeded": readers.charge,
+    "payment_intent.payment_failed": readers.charge,
+    "payment_intent.canceled": readers.charge,
+    "charge.failed": readers.failed,
+    CHARGE_REFUNDED: _refunds_of,
+    "charge.refund.updated": readers.refunded,
+    "refund.created": readers.refunded,
+    "refund.updated": readers.refunded,
+    "refund.failed": readers.refunded,
+    "charge.dispute.created": readers.disputed,
+    "charge.dispute.updated": readers.disputed,
+    "charge.dispute.closed": readers.disputed,
+    "charge.dispute.funds_withdrawn": readers.disputed,
+    "charge.dispute.funds_reinstated": readers.disputed,
+    "checkout.session.completed": readers.page_ended,
+    "checkout.session.expired": readers.page_ended,
+    "checkout.session.async_payment_succeeded": readers.page_ended,
+    "checkout.session.async_payment_failed": readers.page_refused,
 }
+"""What is read, by the exact type of the event."""
 
-
-_READERS: Final[Mapping[str, Callable[[EventData], Fact]]] = {
-    "payment_intent.": _charge,
-    "setup_intent.succeeded": _set_up,
-    "payment_method.attached": _kept,
-    "payment_method.updated": _kept,
-    "payment_method.automatically_updated": _kept,
-    "payment_method.detached": _removed,
-    "charge.refund.": _refunded,
-    "charge.dispute.": _disputed,
-    "refund.": _refunded,
+IGNORED: Final[Mapping[str, str]] = {
+    # The page or the customer's next visit shows what is to be done; nothing is saved yet.
+    "setup_intent.": "nothing_saved",
+    # The payment intent of the charge, its refunds and its disputes tell the same.
+    "charge.": "charge_tells",
+    # Invoices and subscriptions that Stripe bills; ours are billed here, and so are their payments.
+    "invoice.": "billed_at_stripe",
+    "invoice_payment.": "billed_at_stripe",
+    "invoiceitem.": "billed_at_stripe",
+    "customer.subscription.": "billed_at_stripe",
+    # Name and address are the account's own, here.
+    "customer.": "kept_here",
+    "payment_method.": "kept_here",
 }
-
-
-def our_ids(metadata: Mapping[str, str]) -> OurIds | None:
-    """Return our ids of a charge; None when it is not one of ours."""
-    try:
-        return msgspec.convert(dict(metadata), OurIds)
-    except msgspec.ValidationError:
-        return None
-
-
-def our_refund(metadata: Mapping[str, str]) -> UUID | None:
-    """Return our id of a refund; None when it was made at Stripe."""
-    try:
-        return UUID(metadata.get("tallystick_refund", ""))
-    except ValueError:
-        return None
-
-
-def describe(method: PaymentMethod) -> MethodDescription:
-    """Return a method in our words."""
-    card, bank = method.card, method.us_bank_account
-    return MethodDescription(
-        token=method.id,
-        customer_token=id_of(method.customer),
-        type=method.type,
-        card=Card(card.brand, card.last4, card.exp_month, card.exp_year) if card else None,
-        bank=Bank(bank.bank_name, bank.last4) if bank else None,
-    )
-
-
-def _read(body: bytes | msgspec.Raw, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadInput("invalid_payload", "The webhook can not be read.") from error
+"""What is known and changes nothing, by the beginning of its type, and why."""

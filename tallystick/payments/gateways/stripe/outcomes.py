@@ -3,7 +3,6 @@
 An answer that is missing, broken or a failure of the server says nothing about the money: Unknown.
 """
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -12,8 +11,21 @@ import structlog
 from tallystick.kernel.errors import NotFound, TallystickError, Unavailable
 from tallystick.payments.declines import GENERIC
 from tallystick.payments.gateway import no_answer
+from tallystick.payments.gateways.stripe import proofs
 from tallystick.payments.gateways.stripe.amounts import from_stripe
-from tallystick.payments.gateways.stripe.wire import LastError, PaymentIntent, Refund
+from tallystick.payments.gateways.stripe.codes import (
+    AUTHENTICATION_REQUIRED,
+    CODES,
+    HARD,
+    HARD_ADVICE,
+)
+from tallystick.payments.gateways.stripe.wire import (
+    CheckoutSession,
+    LastError,
+    PaymentIntent,
+    Refund,
+    id_of,
+)
 from tallystick.payments.outcomes import Declined, NeedsAction, Outcome, Pending, Succeeded, Unknown
 
 if TYPE_CHECKING:
@@ -24,44 +36,6 @@ log = structlog.get_logger()
 _BAD_REQUEST: Final = 400
 _CONFLICT: Final = 409
 _NOT_FOUND: Final = 404
-
-_AUTHENTICATION_REQUIRED: Final = "authentication_required"
-# Stripe's code -> ours (https://docs.stripe.com/declines/codes). What is missing is a plain
-# decline; so are lost_card, stolen_card, fraudulent and the like, on purpose.
-_CODES: Final[Mapping[str, str]] = {
-    "insufficient_funds": "insufficient_funds",
-    "card_velocity_exceeded": "limit_exceeded",
-    "withdrawal_count_limit_exceeded": "limit_exceeded",
-    "expired_card": "expired_card",
-    "invalid_expiry_month": "expired_card",
-    "invalid_expiry_year": "expired_card",
-    "incorrect_number": "incorrect_number",
-    "invalid_number": "incorrect_number",
-    "incorrect_cvc": "incorrect_cvc",
-    "invalid_cvc": "incorrect_cvc",
-    "incorrect_zip": "incorrect_address",
-    "incorrect_address": "incorrect_address",
-    "card_not_supported": "card_not_supported",
-    "currency_not_supported": "card_not_supported",
-    "transaction_not_allowed": "card_not_supported",
-    "processing_error": "processing_error",
-    "issuer_not_available": "processing_error",
-    "reenter_transaction": "processing_error",
-    "try_again_later": "processing_error",
-    _AUTHENTICATION_REQUIRED: _AUTHENTICATION_REQUIRED,
-    "payment_intent_authentication_failure": "authentication_failed",
-    "amount_too_small": "amount_too_small",
-    "amount_too_large": "amount_too_large",
-    "resource_missing": "payment_method_missing",
-}
-_HARD: Final = frozenset({
-    "lost_card", "stolen_card", "pickup_card", "restricted_card", "fraudulent",
-    "merchant_blacklist", "expired_card", "invalid_expiry_month", "invalid_expiry_year",
-    "incorrect_number", "invalid_number", "invalid_account", "card_not_supported",
-    "currency_not_supported", "transaction_not_allowed", "revocation_of_all_authorizations",
-    "revocation_of_authorization", "stop_payment_order", "do_not_try_again", "resource_missing",
-    "no_action_taken", "not_permitted", "service_not_allowed", "security_violation",
-})  # fmt: skip
 
 
 def outcome_of_intent(intent: PaymentIntent) -> Outcome:
@@ -95,11 +69,32 @@ def _received(reference: str, units: int, currency: str) -> Outcome:
 def declined(error: LastError, reference: str | None) -> Outcome:
     """Return what a card error means; off session a bank's wish to authenticate is one too."""
     codes = {code for code in (error.code, error.decline_code) if code}
-    if _AUTHENTICATION_REQUIRED in codes and reference is not None:
+    if AUTHENTICATION_REQUIRED in codes and reference is not None:
         return NeedsAction(reference)
-    hard = bool(codes & _HARD) or error.advice_code == "do_not_try_again"
-    ours = _CODES.get(error.decline_code or "") or _CODES.get(error.code or "", GENERIC)
+    hard = bool(codes & HARD) or error.advice_code == HARD_ADVICE
+    ours = CODES.get(error.decline_code or "") or code_of(error.code)
     return Declined(ours, hard=hard, reference=reference)
+
+
+def code_of(code: str | None) -> str:
+    """Return our code for one of Stripe's; an unknown one is a plain decline."""
+    return CODES.get(code or "", GENERIC)
+
+
+def outcome_of_session(session: CheckoutSession) -> Outcome:
+    """Return how the money of a Checkout page stands; the page itself proves nothing.
+
+    https://docs.stripe.com/checkout/fulfillment: only `payment_status` says that it was paid.
+    """
+    charge = id_of(session.payment_intent)
+    if session.status == "expired":
+        return Declined("cancelled", reference=charge)
+    if session.status == "open":
+        return NeedsAction(charge or session.id)
+    if session.payment_status != "paid" or charge is None:
+        # Nothing to pay, or a bank debit that takes days.
+        return Pending(charge)
+    return _received(charge, session.amount_total or 0, session.currency or "")
 
 
 def outcome_of_refund(refund: Refund) -> Outcome:
@@ -135,7 +130,7 @@ def outcome_of_error(error: "stripe.StripeError") -> Outcome:
 def _refused(said: LastError, error: "stripe.StripeError") -> Outcome:
     """Return what a request means that Stripe did not take: nothing was charged."""
     if said.code in {"amount_too_small", "amount_too_large", "resource_missing"}:
-        return Declined(_CODES[said.code], hard=said.code == "resource_missing")
+        return Declined(CODES[said.code], hard=said.code == "resource_missing")
     log.error("stripe_request_invalid", code=said.code, request_id=error.request_id)
     return Declined("payment_request_invalid", hard=True)
 
@@ -150,6 +145,9 @@ def ours(error: "stripe.StripeError") -> TallystickError:
         code=said.code,
         request_id=error.request_id,
     )
+    refused = proofs.refused(said.code)
+    if refused is not None:
+        return refused
     if error.http_status == _NOT_FOUND or said.code == "resource_missing":
         return NotFound("gateway_object_missing", "Stripe does not have this object.")
     # 401 has that type too, yet it means our key, not our request.

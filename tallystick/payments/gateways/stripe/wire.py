@@ -4,7 +4,8 @@ Fields that Stripe may leave out or expand have a default or a second type: payl
 API version of the webhook endpoint, not of the SDK.
 """
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -47,21 +48,34 @@ class PaymentIntent(msgspec.Struct, frozen=True):
     client_secret: str | None = None
 
 
-class Page(msgspec.Struct, frozen=True):
-    """One page of a list of payment intents."""
+T = TypeVar("T")
 
-    data: list[PaymentIntent]
-    has_more: bool
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """One page of a list, newest first."""
+
+    data: list[T]
+    has_more: bool = False
 
 
 class SetupIntent(msgspec.Struct, frozen=True):
-    """The saving of a card."""
+    """The saving of a method."""
 
     id: str
     status: str
     customer: Expandable = None
     payment_method: Expandable = None
     client_secret: str | None = None
+    last_setup_error: LastError | None = None
+
+
+class Mandate(msgspec.Struct, frozen=True):
+    """The payer's permission for debits; one of a single use ends with its use."""
+
+    id: str
+    status: str
+    type: str = "multi_use"
+    payment_method: Expandable = None
 
 
 class CardDetails(msgspec.Struct, frozen=True):
@@ -88,6 +102,48 @@ class PaymentMethod(msgspec.Struct, frozen=True):
     customer: Expandable = None
     card: CardDetails | None = None
     us_bank_account: BankDetails | None = None
+
+
+class Charge(msgspec.Struct, frozen=True):
+    """What one try of a payment intent took; of it only what tells of its end."""
+
+    id: str
+    amount: int
+    currency: str
+    status: str = ""
+    payment_intent: Expandable = None
+    failure_code: str | None = None
+    failure_balance_transaction: Expandable = None
+
+
+class CheckoutSession(msgspec.Struct, frozen=True):
+    """A page of Stripe's; `payment_status`: paid, unpaid or no_payment_required."""
+
+    id: str
+    mode: str
+    status: str | None = None
+    payment_status: str = "unpaid"
+    url: str | None = None
+    expires_at: int = 0
+    amount_total: int | None = None
+    currency: str | None = None
+    payment_intent: Expandable = None
+    setup_intent: Expandable = None
+    metadata: dict[str, str] | None = None
+
+
+class BalanceTransaction(msgspec.Struct, frozen=True):
+    """One movement of the balance; amounts are in the currency of the settlement."""
+
+    id: str
+    amount: int
+    fee: int
+    net: int
+    currency: str
+    created: int
+    type: str
+    reporting_category: str = ""
+    source: Expandable = None
 
 
 class Refund(msgspec.Struct, frozen=True):
@@ -130,6 +186,24 @@ class Head(msgspec.Struct, frozen=True):
     object: str = "event"
 
 
+class RelatedObject(msgspec.Struct, frozen=True):
+    """What a thin event is about."""
+
+    id: str
+    type: str
+
+
+class ThinEvent(msgspec.Struct, frozen=True):
+    """An event that names its object alone; `context` is set for another account's."""
+
+    id: str
+    type: str
+    created: datetime
+    livemode: bool = True
+    context: str | None = None
+    related_object: RelatedObject | None = None
+
+
 class Event(msgspec.Struct, frozen=True):
     """A snapshot event."""
 
@@ -147,3 +221,11 @@ class OurIds(msgspec.Struct, frozen=True):
     tallystick_account: UUID
     tallystick_payment: UUID
     tallystick_attempt: UUID
+
+
+class OurPage(msgspec.Struct, frozen=True):
+    """Our ids, as they went with a page as metadata; without an attempt it takes no money."""
+
+    tallystick_account: UUID
+    tallystick_checkout: UUID
+    tallystick_attempt: UUID | None = None
