@@ -1,4 +1,4 @@
-"""Saved payment methods, how a card is saved, and what a page needs to know for it."""
+"""Saved payment methods, and what a page needs to know for them."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ from tallystick.accounts.model import Account
 from tallystick.api import fields
 from tallystick.api.answers import major
 from tallystick.api.services import Services
+from tallystick.api.setups import Nothing
 from tallystick.api.strict import Body
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
@@ -67,23 +68,16 @@ class Named(Body, frozen=True, kw_only=True):
     payment_method_id: fields.Token
 
 
-class Nothing(Body, frozen=True, kw_only=True):
-    """An empty object."""
-
-
-class SetupAnswer(msgspec.Struct, frozen=True):
-    """What the page's card form needs; the secret is for this one form."""
-
-    client_secret: str
-    publishable_key: str
-    script_url: str
-
-
 class GatewayConfig(msgspec.Struct, frozen=True):
-    """Stripe's part of the page's configuration."""
+    """Stripe's part of the page's configuration.
+
+    `method_types`: what its form saves. `checkout`: what its own pages are for.
+    """
 
     publishable_key: str
     script_url: str
+    method_types: list[str]
+    checkout: list[str]
 
 
 class ConfigAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,11 +96,7 @@ async def read_config(services: Services) -> ConfigAnswer:
     """Return enabled gateways and their public keys."""
     settings = services.settings
     price = settings.default_monthly_price_cents
-    stripe = (
-        GatewayConfig(settings.stripe_publishable_key, settings.stripe_js_url)
-        if settings.stripe_configured and settings.stripe_publishable_key
-        else None
-    )
+    stripe = _stripe(services)
     return ConfigAnswer(
         gateways=list(services.gateways.names()),
         stripe=stripe,
@@ -114,6 +104,20 @@ async def read_config(services: Services) -> ConfigAnswer:
         default_monthly_price=None if price is None else major(price, settings.default_currency),
         default_monthly_price_cents=price,
         features={"billing": settings.billing_enabled, "stripe": stripe is not None},
+    )
+
+
+def _stripe(services: Services) -> GatewayConfig | None:
+    """Return what a page needs for Stripe's form; None without a key for pages."""
+    settings = services.settings
+    if not (settings.stripe_configured and settings.stripe_publishable_key):
+        return None
+    can = services.gateways.get("stripe").capabilities
+    return GatewayConfig(
+        settings.stripe_publishable_key,
+        settings.stripe_js_url,
+        sorted(can.setups),
+        sorted(can.checkout),
     )
 
 
@@ -140,21 +144,6 @@ async def list_methods(services: Services, account: Account) -> MethodList:
     async with services.db.transaction(account_scope(account.account_id)) as conn:
         found = await methods.list_methods(conn, account.account_id)
     return MethodList([method_answer(method) for method in found], len(found))
-
-
-@post(
-    "/setup-intent/card",
-    opt={**WRITE, "gateway": True},
-    tags=TAGS,
-    summary="Begin to save a card",
-)
-async def start_card_setup(
-    services: Services, account: Account, data: Nothing | None = None
-) -> SetupAnswer:
-    """Return what the page's form needs; the card is stored when the gateway's webhook comes."""
-    del data
-    secret = await services.card_setup.start_card_setup(account.account_id)
-    return SetupAnswer(secret.client_secret, secret.publishable_key, secret.script_url)
 
 
 @post("/payment-methods/default", opt=WRITE, tags=TAGS, status_code=200, summary="Choose default")
@@ -220,7 +209,6 @@ ACCOUNT_ROUTES: Final = (
     read_settings,
     set_autopay,
     list_methods,
-    start_card_setup,
     choose_default,
     set_default,
     remove_method,

@@ -3,8 +3,12 @@ CREATE TABLE gateway_customers (
     gateway text NOT NULL,
     token text NOT NULL,
     created_at timestamptz NOT NULL,
-    PRIMARY KEY (account_id, gateway)
+    -- When it was deleted at the gateway; late news of it are still the account's.
+    removed_at timestamptz,
+    PRIMARY KEY (account_id, gateway, token)
 );
+CREATE UNIQUE INDEX gateway_customers_live ON gateway_customers (account_id, gateway)
+    WHERE removed_at IS NULL;
 -- A gateway's customer is one account's; its events find the account by this.
 CREATE UNIQUE INDEX gateway_customers_by_token ON gateway_customers (gateway, token);
 CALL protect_tenant_table('gateway_customers');
@@ -30,6 +34,8 @@ CREATE TABLE payment_methods (
 );
 CREATE UNIQUE INDEX payment_methods_default ON payment_methods (account_id)
     WHERE is_default AND status = 'active';
+-- A mandate names its method alone; whose that is stands here.
+CREATE INDEX payment_methods_by_token ON payment_methods (gateway, token) WHERE status = 'active';
 CALL protect_tenant_table('payment_methods');
 CALL audit_table('payment_methods');
 

@@ -60,7 +60,26 @@ UPDATE payment_methods SET is_default = true WHERE account_id = $1 AND payment_m
 SET_PRIORITY: Final = """
 UPDATE payment_methods SET priority = $3 WHERE account_id = $1 AND payment_method_id = $2
 """
-CUSTOMER: Final = "SELECT token FROM gateway_customers WHERE account_id = $1 AND gateway = $2"
+CUSTOMER: Final = """
+SELECT token FROM gateway_customers
+WHERE account_id = $1 AND gateway = $2 AND removed_at IS NULL
+"""
+# News of what a deleted customer did before may still come.
+WAS_CUSTOMER: Final = """
+SELECT EXISTS (SELECT FROM gateway_customers
+               WHERE account_id = $1 AND gateway = $2 AND token = $3)
+"""
+REMOVED_COUNT: Final = """
+SELECT count(*) FROM gateway_customers
+WHERE account_id = $1 AND gateway = $2 AND removed_at IS NOT NULL
+"""
+UNLINK: Final = """
+UPDATE gateway_customers SET removed_at = $4
+WHERE account_id = $1 AND gateway = $2 AND token = $3 AND removed_at IS NULL RETURNING token
+"""
+OWNER_OF_ACTIVE: Final = """
+SELECT account_id FROM payment_methods WHERE gateway = $1 AND token = $2 AND status = 'active'
+"""
 # Whom an event is about: its gateway names the customer, and only that.
 ACCOUNT_OF: Final = "SELECT account_id FROM gateway_customers WHERE gateway = $1 AND token = $2"
 LINK: Final = """
@@ -147,6 +166,29 @@ async def customer(conn: Connection, account_id: UUID, gateway: str) -> str | No
     """Return the token of the account's customer at a gateway."""
     token: str | None = await conn.fetchval(CUSTOMER, account_id, gateway)
     return token
+
+
+async def was_customer(conn: Connection, account_id: UUID, gateway: str, token: str | None) -> bool:
+    """Tell whether this is, or was, the account's customer at the gateway."""
+    return bool(await conn.fetchval(WAS_CUSTOMER, account_id, gateway, token))
+
+
+async def removed_count(conn: Connection, account_id: UUID, gateway: str) -> int:
+    """Return how many customers of the account were deleted at the gateway."""
+    return int(await conn.fetchval(REMOVED_COUNT, account_id, gateway))
+
+
+async def unlink(
+    conn: Connection, account_id: UUID, gateway: str, token: str, at: datetime
+) -> bool:
+    """Note that a customer was deleted at the gateway; False if that was known."""
+    return await conn.fetchval(UNLINK, account_id, gateway, token, at) is not None
+
+
+async def owner_of_active(conn: Connection, gateway: str, token: str) -> UUID | None:
+    """Return whose active method it is, under the writer's scope."""
+    account_id: UUID | None = await conn.fetchval(OWNER_OF_ACTIVE, gateway, token)
+    return account_id
 
 
 async def account_of(conn: Connection, gateway: str, token: str) -> UUID | None:

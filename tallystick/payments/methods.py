@@ -119,6 +119,21 @@ async def drop_detached(conn: Connection, account_id: UUID, gateway: str, token:
     return True
 
 
+async def drop_customer(
+    conn: Connection, account_id: UUID, gateway: str, token: str, now: datetime
+) -> None:
+    """Follow a gateway that deleted the account's customer, and all its methods with it.
+
+    The next method that is saved there makes a new customer.
+    """
+    await store.lock_methods(conn, account_id)
+    if not await store.unlink(conn, account_id, gateway, token, now):
+        return
+    for method in await store.active(conn, account_id):
+        if method.gateway == gateway:
+            await _remove(conn, method)
+
+
 async def remove(conn: Connection, account_id: UUID, method_id: UUID) -> None:
     """Remove a method; the gateway is told through the outbox. Raises NotFound."""
     await store.lock_methods(conn, account_id)

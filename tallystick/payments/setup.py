@@ -1,4 +1,4 @@
-"""Saving a card: the account's customer at the gateway, made once, and a form for the page."""
+"""Saving a method: the account's customer at the gateway, made once, and a form for the page."""
 
 from uuid import UUID
 
@@ -15,11 +15,11 @@ from tallystick.payments.events import (
     PaymentMethodRemoved,
 )
 from tallystick.payments.gateway import Gateways
-from tallystick.payments.requests import CustomerDetails, PageSecret
+from tallystick.payments.requests import CustomerDetails, Microdeposits, PageSecret, SetupResult
 
 
 class CardSetup:
-    """Lets a customer save a card."""
+    """Lets a customer save a card or a bank account."""
 
     def __init__(self, db: Database, gateways: Gateways, clock: Clock) -> None:
         self._db = db
@@ -38,6 +38,18 @@ class CardSetup:
         customer = await self.ensure_customer(account_id, gateway_name)
         return await gateway.start_setup(customer, f"setup:{new_id()}", method_type)
 
+    async def verify_setup(
+        self, account_id: UUID, reference: str, proof: Microdeposits, gateway_name: str = "stripe"
+    ) -> SetupResult:
+        """Prove a bank account of the account by what arrived on it.
+
+        Call it outside any transaction. Raises NotFound for what is not the account's, BadInput
+        for a wrong proof, Conflict when no more can be given, Unavailable.
+        """
+        gateway = self._gateways.get(gateway_name)
+        customer = await self.ensure_customer(account_id, gateway_name)
+        return await gateway.verify_setup(customer, reference, proof, f"verify:{new_id()}")
+
     async def ensure_customer(self, account_id: UUID, gateway_name: str) -> str:
         """Return the account's customer at the gateway, made on first need and once.
 
@@ -47,10 +59,13 @@ class CardSetup:
         async with self._db.own_transaction(account_scope(account_id)) as conn:
             account = await accounts.get_account(conn, account_id)
             known = await store.customer(conn, account_id, gateway_name)
+            deleted = await store.removed_count(conn, account_id, gateway_name)
         if known is not None:
             return known
         details = CustomerDetails(account_id, account.name, account.email)
-        token = await gateway.ensure_customer(details, f"cus:{account_id}")
+        # With the first key the gateway would give the deleted customer back, as it was made.
+        key = f"cus:{account_id}:{deleted}" if deleted else f"cus:{account_id}"
+        token = await gateway.ensure_customer(details, key)
         async with self._db.own_transaction(account_scope(account_id)) as conn:
             return await self._link(conn, account_id, gateway_name, token)
 

@@ -9,7 +9,8 @@ from tallystick.kernel.db import WRITER, Actor, Database, acting
 from tallystick.kernel.due import WallKind, retry_after
 from tallystick.kernel.errors import BadInput
 from tallystick.payments.gateway import Gateways
-from tallystick.payments.news import GatewayNews, Handled, Parked, Skipped, Verdict
+from tallystick.payments.news import GatewayNews
+from tallystick.payments.verdicts import Handled, Parked, Skipped, Verdict
 from tallystick.webhooks import store
 from tallystick.webhooks.model import InboxRow, InboxStatus
 

@@ -89,13 +89,17 @@ async def test_the_page_is_told_what_its_form_needs(shop: "Shop", gateway: "Stri
     assert config["stripe"] == {
         "publishable_key": "pk_test_tallystick",
         "script_url": f"{gateway.url}/stripe.js",
+        "method_types": ["card", "us_bank_account"],
+        "checkout": [],
     }
     bodies: tuple[Json | None, ...] = ({}, None)
     for body in bodies:
         begun = await owner.post(f"{BILLING}/setup-intent/card", json=body)
         assert begun.status_code == 201
-        assert set(begun.json()) == {"client_secret", "publishable_key", "script_url"}
-        assert begun.json()["client_secret"].startswith("seti_")
+        assert set(begun.json()) == {
+            "setup_intent_id", "client_secret", "publishable_key", "script_url",
+        }  # fmt: skip
+        assert begun.json()["client_secret"].startswith(begun.json()["setup_intent_id"])
     answer = await owner.post(f"{BILLING}/setup-intent/card", json={"card": "4242"})
     problem = shop.refused(answer, 422, "validation_failed")
     assert shop.fields(problem) == [("card", "unknown_field")]

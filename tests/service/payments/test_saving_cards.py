@@ -10,8 +10,8 @@ from tallystick.kernel.errors import NotFound, Unavailable
 from tallystick.payments import methods
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.gateways.manual import ManualGateway
-from tallystick.payments.news import Handled, Skipped
 from tallystick.payments.requests import Card
+from tallystick.payments.verdicts import Handled, Skipped
 
 if TYPE_CHECKING:
     from tests.service.payments.conftest import World
