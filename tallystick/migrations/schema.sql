@@ -1437,7 +1437,8 @@ CREATE TABLE public.gateway_customers (
     account_id uuid NOT NULL,
     gateway text NOT NULL,
     token text NOT NULL,
-    created_at timestamp with time zone NOT NULL
+    created_at timestamp with time zone NOT NULL,
+    removed_at timestamp with time zone
 );
 CREATE TABLE public.gateway_renewals (
     account_id uuid NOT NULL,
@@ -2725,7 +2726,7 @@ ALTER TABLE ONLY public.features
 ALTER TABLE ONLY public.features
     ADD CONSTRAINT features_pkey PRIMARY KEY (feature_id);
 ALTER TABLE ONLY public.gateway_customers
-    ADD CONSTRAINT gateway_customers_pkey PRIMARY KEY (account_id, gateway);
+    ADD CONSTRAINT gateway_customers_pkey PRIMARY KEY (account_id, gateway, token);
 ALTER TABLE ONLY public.gateway_renewals
     ADD CONSTRAINT gateway_renewals_pkey PRIMARY KEY (account_id, gateway, event_id);
 ALTER TABLE ONLY public.idempotency_keys
@@ -2967,6 +2968,7 @@ CREATE INDEX credit_reservations_due ON public.credit_reservations USING btree (
 CREATE INDEX credit_usage_log_by_time ON public.credit_usage_log USING btree (account_id, at, ledger_entry_id);
 CREATE INDEX customer_credits_open ON public.customer_credits USING btree (account_id, currency) WHERE (left_minor > 0);
 CREATE UNIQUE INDEX gateway_customers_by_token ON public.gateway_customers USING btree (gateway, token);
+CREATE UNIQUE INDEX gateway_customers_live ON public.gateway_customers USING btree (account_id, gateway) WHERE (removed_at IS NULL);
 CREATE INDEX gateway_renewals_by_period ON public.gateway_renewals USING btree (account_id, subscription_id, period_start);
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (claimed_at);
 CREATE INDEX invoice_adjustments_open ON public.invoice_adjustments USING btree (account_id, currency) WHERE (left_minor > 0);
@@ -2993,6 +2995,7 @@ CREATE UNIQUE INDEX payment_attempts_live ON public.payment_attempts USING btree
 CREATE INDEX payment_invoices_by_invoice ON public.payment_invoices USING btree (account_id, invoice_id);
 CREATE UNIQUE INDEX payment_invoices_live ON public.payment_invoices USING btree (account_id, invoice_id) WHERE live;
 CREATE INDEX payment_method_config_accounts_by_code ON public.payment_method_config_accounts USING btree (code);
+CREATE INDEX payment_methods_by_token ON public.payment_methods USING btree (gateway, token) WHERE (status = 'active'::text);
 CREATE UNIQUE INDEX payment_methods_default ON public.payment_methods USING btree (account_id) WHERE (is_default AND (status = 'active'::text));
 CREATE INDEX payments_by_time ON public.payments USING btree (account_id, created_at DESC, payment_id DESC);
 CREATE INDEX payments_due ON public.payments USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
