@@ -143,7 +143,7 @@ async def test_an_event_sent_three_times_is_kept_once(world: "World") -> None:
         ({"livemode": True}, "other_mode"),
         ({"account": "acct_other"}, "other_account"),
         ({"type": "unheard.of"}, "unknown_kind"),
-        ({"object": "v2.core.event", "created": "2026-11-01T00:00:00Z"}, "thin_event"),
+        ({"object": "v2.core.event", "created": "2026-11-01T00:00:00Z"}, "no_object"),
     ],
 )
 async def test_what_is_not_for_us_is_kept_and_ignored(

@@ -54,8 +54,10 @@ def _thin(event: ThinEvent, *, livemode: bool) -> GatewayEvent:
     """Read a thin event: what happened is named as in the snapshot's type, after `v1.`."""
     kind = event.type.removeprefix(_V1)
     fact: Fact
-    if kind not in READERS or event.related_object is None:
+    if kind not in READERS:
         fact = Ignored(_reason(kind))
+    elif event.related_object is None:
+        fact = Ignored("no_object")
     else:
         fact = ObjectChanged(kind, event.related_object.id)
     fact = _elsewhere(event.livemode, livemode, event.context) or fact
@@ -85,7 +87,7 @@ def _refunds_of(data: EventData) -> Fact:
     return ObjectChanged(CHARGE_REFUNDED, read(data.object, Named).id)
 
 
-CHARGE_REFUNDED: Final = "charge.refunded"
+CHARGE_REFUNDED: Final[str] = "charge.refunded"
 READERS: Final[Mapping[str, Reader]] = {
     "setup_intent.succeeded": readers.set_up,
     "payment_method.attached": readers.kept,
