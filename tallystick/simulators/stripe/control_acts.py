@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from tallystick.simulators.stripe import refunds
 from tallystick.simulators.stripe.bank import debits, microdeposits
 from tallystick.simulators.stripe.bank.accounts import FAILURES
 from tallystick.simulators.stripe.books import disputes
@@ -49,6 +50,14 @@ class EndDispute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     dispute: str
     action: Literal["submit", "win", "lose"]
+
+
+class EndRefund(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """End a refund now: a pending one succeeds, or any one fails."""
+
+    refund: str
+    outcome: Literal["succeeded", "failed"] = "failed"
+    failure_reason: str = "lost_or_stolen_card"
 
 
 Act = Callable[[Call, Any], object]
@@ -99,10 +108,20 @@ def _end(call: Call, wish: EndDispute) -> Json:
     return disputes.close(call, dispute, "won" if wish.action == "win" else "lost")
 
 
+def _end_refund(call: Call, wish: EndRefund) -> Json:
+    refund = call.found("refund", wish.refund)
+    if wish.outcome == "failed":
+        return refunds.fail(call, refund, wish.failure_reason)
+    if refund["status"] != "pending":
+        raise invalid(f"This refund is {refund['status']}: only a pending one can succeed.")
+    return refunds.succeed(call, refund)
+
+
 ACTS: Mapping[str, tuple[type[Any], Act]] = {
     "/_sim/ach/settle": (SettleDebit, _settle),
     "/_sim/ach/return": (ReturnDebit, _return),
     "/_sim/ach/microdeposits": (Deposits, _deposits),
     "/_sim/disputes/open": (OpenDispute, _dispute),
     "/_sim/disputes/end": (EndDispute, _end),
+    "/_sim/refunds/end": (EndRefund, _end_refund),
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from tallystick.simulators.stripe import refunds
 from tallystick.simulators.stripe.bank import debits, microdeposits
 from tallystick.simulators.stripe.checkout import sessions
 from tallystick.simulators.stripe.timers import Duty
@@ -10,5 +11,6 @@ DUTIES: Mapping[str, Duty] = {
     debits.SETTLE: debits.settle,
     microdeposits.FAILED: microdeposits.on_failed,
     microdeposits.TIMEOUT: microdeposits.on_timeout,
+    refunds.SETTLE: refunds.settle,
     sessions.EXPIRE: sessions.on_time_up,
 }
