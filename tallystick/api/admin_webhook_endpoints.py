@@ -26,7 +26,7 @@ DELIVERY: Final = f"{BASE}/deliveries/{{webhook_delivery_id:str}}"
 
 @get(ENDPOINTS, opt=READ, tags=TAGS, summary="Webhook endpoints of all")
 async def list_all_endpoints(
-    services: Services, paging: PageRequest, account_id: str | None = None
+    services: Services, paging: PageRequest, account_id: answers.AccountQuery = None
 ) -> answers.EndpointList:
     """List endpoints, newest first: of one account, or of all with the business's own."""
     owner = ids.parse("account", account_id) if account_id else None
@@ -115,7 +115,7 @@ async def replay_any_range(
 async def list_all_deliveries(
     services: Services,
     paging: PageRequest,
-    endpoint: str | None = None,
+    endpoint: answers.EndpointQuery = None,
     status: answers.StatusQuery = None,
     type: answers.TypeQuery = None,  # noqa: A002 - the parameter's name
 ) -> answers.DeliveryList:

@@ -58,7 +58,15 @@ Description = Annotated[
 StatusQuery = Annotated[
     Literal["waiting", "delivered", "failed"] | None, Parameter(description="none: all")
 ]
-TypeQuery = Annotated[str | None, Parameter(description="a type of event")]
+EndpointQuery = Annotated[
+    str | None, Parameter(description="an endpoint's id", pattern=r"^we_[0-9a-z]{26}$")
+]
+AccountQuery = Annotated[
+    str | None, Parameter(description="an account's id", pattern=r"^acct_[0-9a-z]{26}$")
+]
+TypeQuery = Annotated[
+    str | None, Parameter(description="a type of event", pattern=r"^[a-z_]+\.[a-z_]+$")
+]
 EXAMPLE: Final = {
     "url": "https://example.com/hooks/tallystick",
     "event_types": ["invoice.paid", "payment.failed"],

@@ -133,7 +133,7 @@ async def list_deliveries(
     account: Account,
     paging: PageRequest,
     *,
-    endpoint: str | None = None,
+    endpoint: answers.EndpointQuery = None,
     status: answers.StatusQuery = None,
     type: answers.TypeQuery = None,  # noqa: A002 - the parameter's name
 ) -> answers.DeliveryList:
