@@ -26,6 +26,15 @@ class Reason(Body, frozen=True, kw_only=True):
     reason: fields.Reason
 
 
+class Approval(Reason, frozen=True, kw_only=True):
+    """Why, and what came where that is not what the payer told.
+
+    Less pays a part of the invoice; what is beyond it is prepaid money of the account.
+    """
+
+    amount_cents: fields.Minor | None = None
+
+
 class ApprovalList(msgspec.Struct, frozen=True):
     """The oldest hundred payments that wait for a person."""
 
@@ -44,14 +53,15 @@ async def list_pending(services: Services) -> ApprovalList:
 @post(
     f"{BASE}/{{payment_id:str}}/approve", opt=FINANCE, tags=TAGS, status_code=200, summary="Approve"
 )
-async def approve(payment_id: str, data: Reason, services: Services) -> PaymentAnswer:
+async def approve(payment_id: str, data: Approval, services: Services) -> PaymentAnswer:
     """Book a payment that has come."""
     wanted = ids.parse("payment", payment_id)
     with acting(because(data.reason)):
         async with services.db.transaction(WRITER) as conn:
             account_id = await service.account_of_payment(conn, wanted)
             now = await account_now(conn, account_id, services.clock())
-            return payment_answer(await approvals.approve(conn, account_id, wanted, now))
+            done = await approvals.approve(conn, account_id, wanted, now, data.amount_cents)
+            return payment_answer(done)
 
 
 @post(

@@ -7,19 +7,17 @@ from typing import Any, Final
 import msgspec
 from litestar import Request, get, post
 
-from tallystick.accounts.model import Account, Principal
+from tallystick.accounts.model import Account
 from tallystick.api import fields
 from tallystick.api.answers import Pagination, major, pagination
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
-from tallystick.invoices import service as invoices
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
-from tallystick.kernel.errors import BadInput, FieldError, PaymentRequired
+from tallystick.kernel.errors import PaymentRequired
 from tallystick.kernel.ids import new_id
 from tallystick.kernel.paging import PageRequest
-from tallystick.money.amount import Money
-from tallystick.payments import approvals, methods, service
+from tallystick.payments import methods, service
 from tallystick.payments.declines import words
 from tallystick.payments.model import Part, Payment, PaymentStatus
 
@@ -43,7 +41,8 @@ class PaymentAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The wish to collect an amount; `failure_message` is in words for the customer.
 
     `invoice` is null when it is for several; `invoices` has them all, due first before others.
-    `amount_received` is what came, `amount_over` what no invoice took of it: prepaid money.
+    `method_code` and `proof_note` are of payments by hand. `amount_received` is what came,
+    `amount_over` what no invoice took of it: prepaid money.
     """
 
     id: str
@@ -59,7 +58,9 @@ class PaymentAnswer(msgspec.Struct, frozen=True, kw_only=True):
     amount_received_cents: int
     amount_over: Decimal
     amount_over_cents: int
+    method_code: str | None
     transaction_reference: str | None
+    proof_note: str | None
     failure_code: str | None
     failure_message: str | None
     note: str | None
@@ -79,16 +80,6 @@ class Pay(Body, frozen=True, kw_only=True):
     """Charge the invoice to this method, or to the default one."""
 
     payment_method_id: fields.Token | None = None
-
-
-class ManualPayment(Body, frozen=True, kw_only=True):
-    """A payment made by hand; the amount is what is due where it is left out."""
-
-    invoice_id: fields.InvoiceId | None = None
-    payment_method: fields.Line | None = None
-    transaction_reference: fields.Reference | None = None
-    amount_cents: fields.Minor | None = None
-    currency: fields.Currency | None = None
 
 
 @get("/payments", opt=READ, tags=TAGS, summary="Payments")
@@ -131,38 +122,10 @@ async def pay_invoice(
             named = await methods.find_method(conn, account.account_id, data.payment_method_id)
             method_id = named.payment_method_id
     view = await services.collector.pay_invoice(
-        account.account_id, wanted, request_key=_request_key(request), method_id=method_id
+        account.account_id, wanted, request_key=request_key(request), method_id=method_id
     )
     need_not_declined(view.payment)
     return payment_answer(view.payment)
-
-
-@post("/payments/manual", opt=WRITE, tags=TAGS, summary="A payment made by hand")
-async def record_manual_payment(
-    data: ManualPayment,
-    request: Request[Any, Any, Any],
-    services: Services,
-    account: Account,
-    principal: Principal,
-) -> PaymentAnswer:
-    """Tell of a transfer; it waits as `pending_approval` until finance has seen the money."""
-    wanted = ids.parse("invoice", _required(data))
-    async with services.db.transaction(account_scope(account.account_id)) as conn:
-        invoice = await invoices.get_invoice(conn, account.account_id, wanted)
-        amount = Money(
-            invoice.due.minor if data.amount_cents is None else data.amount_cents,
-            invoice.currency if data.currency is None else data.currency.upper(),
-        )
-        payment = await approvals.record_manual_payment(
-            conn,
-            account.account_id,
-            wanted,
-            amount,
-            data.transaction_reference or "",
-            request_key=_request_key(request),
-            at=principal.now(services.clock()),
-        )
-    return payment_answer(payment)
 
 
 def need_not_declined(payment: Payment) -> None:
@@ -195,7 +158,9 @@ def payment_answer(payment: Payment) -> PaymentAnswer:
         amount_received_cents=received,
         amount_over=major(over, payment.currency),
         amount_over_cents=over,
+        method_code=payment.method_code,
         transaction_reference=payment.reference,
+        proof_note=payment.proof_note,
         failure_code=payment.failure_code,
         failure_message=words(payment.failure_code) if payment.failure_code else None,
         note=payment.note,
@@ -214,19 +179,9 @@ def _part(part: Part, currency: str) -> PaymentPart:
     )
 
 
-def _request_key(request: Request[Any, Any, Any]) -> str:
+def request_key(request: Request[Any, Any, Any]) -> str:
     """Return the caller's key: a retry after a crash meets the payment that it made before."""
     return request.headers.get(_IDEMPOTENCY_KEY) or str(new_id())
 
 
-def _required(data: ManualPayment) -> str:
-    """Return the invoice's id; a missing field is 400 here, as the IGNY8 seed has it."""
-    needed = ("invoice_id", "payment_method", "transaction_reference")
-    missing = [name for name in needed if not getattr(data, name)]
-    if missing or data.invoice_id is None:
-        errors = [FieldError(name, "missing", "is required") for name in missing]
-        raise BadInput("manual_payment_incomplete", f"{missing[0]} is required.", errors=errors)
-    return data.invoice_id
-
-
-ACCOUNT_ROUTES: Final = (list_payments, read_payment, pay_invoice, record_manual_payment)
+ACCOUNT_ROUTES: Final = (list_payments, read_payment, pay_invoice)

@@ -60,10 +60,18 @@ CREATE TABLE payments (
     next_attempt_at timestamptz,
     created_at timestamptz NOT NULL,
     settled_at timestamptz,
+    -- Of a payment by hand: which way of paying, the payer's proof, and the reference without
+    -- spaces and capitals.
+    method_code text,
+    proof_note text,
+    reference_key text,
     PRIMARY KEY (account_id, payment_id),
     UNIQUE (account_id, request_key),
     FOREIGN KEY (account_id, payment_method_id) REFERENCES payment_methods
 );
+-- One transfer told of twice would be booked twice.
+CREATE UNIQUE INDEX payments_reference ON payments (account_id, reference_key)
+    WHERE reference_key IS NOT NULL AND status NOT IN ('failed', 'cancelled');
 CREATE INDEX payments_due ON payments (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX payments_by_time ON payments (account_id, created_at DESC, payment_id DESC);
 CALL protect_tenant_table('payments');

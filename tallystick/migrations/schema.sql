@@ -1898,6 +1898,9 @@ CREATE TABLE public.payments (
     next_attempt_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     settled_at timestamp with time zone,
+    method_code text,
+    proof_note text,
+    reference_key text,
     CONSTRAINT payments_amount_minor_check CHECK ((amount_minor > 0)),
     CONSTRAINT payments_received_minor_check CHECK ((received_minor >= 0)),
     CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'pending_approval'::text, 'processing'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'refunded'::text, 'partially_refunded'::text, 'disputed'::text])))
@@ -2999,6 +3002,7 @@ CREATE INDEX payment_methods_by_token ON public.payment_methods USING btree (gat
 CREATE UNIQUE INDEX payment_methods_default ON public.payment_methods USING btree (account_id) WHERE (is_default AND (status = 'active'::text));
 CREATE INDEX payments_by_time ON public.payments USING btree (account_id, created_at DESC, payment_id DESC);
 CREATE INDEX payments_due ON public.payments USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
+CREATE UNIQUE INDEX payments_reference ON public.payments USING btree (account_id, reference_key) WHERE ((reference_key IS NOT NULL) AND (status <> ALL (ARRAY['failed'::text, 'cancelled'::text])));
 CREATE INDEX plan_migration_rows_late ON public.plan_migration_rows USING btree (check_at) WHERE (state = 'scheduled'::text);
 CREATE INDEX plan_migration_rows_newest ON public.plan_migration_rows USING btree (plan_migration_id, subscription_id DESC);
 CREATE INDEX plan_migration_rows_state ON public.plan_migration_rows USING btree (plan_migration_id, state, account_id, subscription_id);

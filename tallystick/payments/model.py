@@ -53,6 +53,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
 
     `parts` sum to the amount, the invoice that was due first before others. What was received may
     be another amount than wished for; what no invoice took of it is prepaid money of the account.
+    `method_code`, `proof_note` and `reference_key` (`approvals.reference_key`) are of payments by
+    hand.
     """
 
     account_id: UUID
@@ -70,6 +72,9 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     settled_at: datetime | None
     received_minor: int = 0
+    method_code: str | None = None
+    proof_note: str | None = None
+    reference_key: str | None = None
     parts: tuple[Part, ...]
 
     @property

@@ -9,7 +9,7 @@ from uuid import UUID
 from tallystick.accounts.checks import check_name, is_country
 from tallystick.accounts.model import Account
 from tallystick.kernel.db import Connection
-from tallystick.kernel.errors import BadInput, NotFound
+from tallystick.kernel.errors import BadInput, FieldError, NotFound
 from tallystick.kernel.ids import unknown
 from tallystick.money.currency import currency
 from tallystick.money.errors import UnknownCurrency
@@ -66,6 +66,23 @@ async def available(
     configs = await store.configs_of(conn, account.account_id)
     where, money = country or account.country, currency_code or account.currency
     return method_configs.available(configs, abilities, where, money)
+
+
+async def need_by_hand(
+    conn: Connection, account: Account, method_code: str, currency_code: str
+) -> None:
+    """Raise BadInput unless the account may pay by hand this way in this currency.
+
+    Where no way by hand is set up, any name will do.
+    """
+    everything = await store.configs_of(conn, account.account_id)
+    configs = [one for one in method_configs.by_hand(everything) if one.is_active]
+    fitting = [one.code for one in configs if one.serves(account.country, currency_code)]
+    if configs and method_code not in fitting:
+        ways = ", ".join(fitting) or "another way of paying: none by hand is offered here"
+        errors = [FieldError("payment_method", "not_available", f"must be {ways}")]
+        detail = f"payment_method: must be {ways}"
+        raise BadInput("payment_method_not_available", detail, errors=errors)
 
 
 def check_config(config: MethodConfig) -> None:

@@ -25,14 +25,14 @@ INSERT: Final = """
 WITH made AS (
     INSERT INTO payments (account_id, payment_id, request_key, gateway, payment_method_id,
         currency, amount_minor, status, reference, failure_code, note, next_attempt_at, created_at,
-        settled_at, received_minor)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        settled_at, received_minor, method_code, proof_note, reference_key)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
     ON CONFLICT (account_id, request_key) DO NOTHING RETURNING account_id, payment_id
 ), parts AS (
     INSERT INTO payment_invoices (account_id, payment_id, invoice_id, place, amount_minor,
         paid_minor, live)
-    SELECT m.account_id, m.payment_id, n.invoice_id, n.place, n.amount_minor, n.paid_minor, $19
-    FROM made m, unnest($16::uuid[], $17::bigint[], $18::bigint[]) WITH ORDINALITY
+    SELECT m.account_id, m.payment_id, n.invoice_id, n.place, n.amount_minor, n.paid_minor, $22
+    FROM made m, unnest($19::uuid[], $20::bigint[], $21::bigint[]) WITH ORDINALITY
         AS n (invoice_id, amount_minor, paid_minor, place)
     ORDER BY n.invoice_id
 )
@@ -121,6 +121,9 @@ async def insert(conn: Connection, payment: Payment) -> bool:
         async with conn.transaction():
             made = await conn.fetchval(INSERT, *fields.values(), *_columns(payment.parts), live)
     except asyncpg.UniqueViolationError as error:
+        if error.constraint_name == "payments_reference":
+            detail = "A payment with this transaction reference is there already; look at it first."
+            raise Conflict("transaction_reference_used", detail) from error
         if error.constraint_name != "payment_invoices_live":
             raise
         return False
