@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from tallystick.simulators.ccbill import flexforms, pages
 from tallystick.simulators.ccbill.api import Api
 from tallystick.simulators.ccbill.config import DEFAULT_RETRIES, Config, Webhook
 from tallystick.simulators.ccbill.control import Control
@@ -112,4 +113,7 @@ class App:
         advance(self.state, 0)
         if request.path.startswith("/_sim/"):
             return self._control.answer(request)
+        page = pages.answer(request) or flexforms.answer(self.state, request)
+        if page:
+            return page
         return await self._api.answer(request)

@@ -42,6 +42,7 @@ def _charge(call: Call, *, authenticated: bool) -> Answer:
     if token.accnum != accnum:
         raise bad_account()
     datalink_logins.check_for_charge(call.state, call.headers)
+    authenticated = authenticated or token.authenticated
     mishap = _mishap(token, wanted)
     used = msgspec.structs.replace(token, uses=token.uses + 1)
     call.state.put("tokens", token.id, used)

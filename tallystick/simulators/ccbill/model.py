@@ -63,8 +63,17 @@ class StoredCard(msgspec.Struct, frozen=True):
     unique_id: str
 
 
+class Check(msgspec.Struct, frozen=True):
+    """How the bank's check of a payer went."""
+
+    passed: bool
+
+
 class PaymentToken(msgspec.Struct, frozen=True):
-    """A token: a card and its holder, for so many hours and so many charges."""
+    """A token: a card and its holder, for so many hours and so many charges.
+
+    `authenticated` says that the bank's check was passed when it was made.
+    """
 
     id: str
     accnum: int
@@ -77,6 +86,7 @@ class PaymentToken(msgspec.Struct, frozen=True):
     uses: int = 0
     subscription_id: str = "0"
     original_id: str | None = None
+    authenticated: bool = False
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -188,6 +198,7 @@ class Asked(msgspec.Struct, frozen=True):
 FAMILIES: Mapping[str, type] = {
     "meta": Meta,
     "bearers": Bearer,
+    "checks": Check,
     "tokens": PaymentToken,
     "subscriptions": Subscription,
     "moves": Move,

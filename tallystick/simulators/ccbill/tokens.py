@@ -16,6 +16,7 @@ from tallystick.simulators.ccbill.errors import (
 from tallystick.simulators.ccbill.fields import VALUES, Fields
 from tallystick.simulators.ccbill.model import (
     UNLIMITED,
+    Check,
     ClientKind,
     Customer,
     PaymentToken,
@@ -115,9 +116,16 @@ def _create(call: Call) -> PaymentToken:
         time_to_live=time_to_live,
         uses_max=uses_max,
         subscription_id=subscription_id,
+        authenticated=_was_authenticated(call),
     )
     call.state.put("tokens", token.id, token)
     return token
+
+
+def _was_authenticated(call: Call) -> bool:
+    """Tell whether the widget's `createPaymentToken3DS` made it (how CCBill tells is unknown)."""
+    check = call.state.get("checks", str(call.body.get("threedsClientTransactionId")))
+    return isinstance(check, Check) and check.passed
 
 
 def _holder(call: Call) -> tuple[Customer, StoredCard]:
@@ -213,6 +221,8 @@ def authenticate(call: Call) -> Answer:
         raise no_such_token()
     passed = outcome == "complete"
     made = call.state.new_token_id()
+    check_id = f"id-{made[16:27]}"
+    call.state.put("checks", check_id, Check(passed))
     return Answer(
         {
             "eci": "05" if passed else "07",
@@ -222,7 +232,8 @@ def authenticate(call: Call) -> Answer:
             "dsTransId": made[:8] + "-ds",
             "acsTransId": made[8:16] + "-acs",
             "authenticationValue": made[:28] if passed else "",
-            "clientTransactionId": "id-" + made[16:27],
+            "authenticationType": "02",
+            "clientTransactionId": check_id,
             "cardToken": made[:16],
             "sdkTransId": "",
             "amount": call.body.get("amount"),
