@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from tallystick.credit_notes.model import CreditNote, Dispute, Refund
+from tallystick.credit_notes.model import CreditNote, Dispute, RefundPart
 from tallystick.kernel.ids import show
 from tallystick.ledger.model import (
     BAD_DEBT,
@@ -52,26 +52,38 @@ def issued_entry(note: CreditNote) -> Entry:
     )
 
 
-def refunded_entry(refund: Refund, through: str, at: datetime) -> Entry:
+def refunded_entry(part: RefundPart) -> Entry:
     """Return the entry of money that was paid back: debit refunds, credit clearing."""
-    amount = refund.amount
+    minor = part.amount.minor
+    moves = {REFUNDS: minor, clearing(part.through): -minor}
+    return _of_part(part, "made", f"Paid back through {part.through}", moves, part.made_at)
+
+
+def came_back_entry(part: RefundPart, at: datetime) -> Entry:
+    """Return the entry of a refund that failed after all: the mirror of `refunded_entry`."""
+    minor = part.amount.minor
+    moves = {clearing(part.through): minor, REFUNDS: -minor}
+    return _of_part(part, "failed", f"The refund through {part.through} came back", moves, at)
+
+
+def _of_part(
+    part: RefundPart, what: str, reason: str, moves: Mapping[str, int], at: datetime
+) -> Entry:
     return Entry(
-        idempotency_key=f"refund:{refund.refund_id}:made",
-        kind="refund_made",
-        reference=show("refund", refund.refund_id),
-        reason=f"Paid back through {through}",
+        idempotency_key=f"refund_part:{part.refund_part_id}:{what}",
+        kind=f"refund_{what}",
+        reference=show("refund", part.refund_id),
+        reason=reason,
         at=at,
-        postings=_postings(
-            amount.currency, {REFUNDS: amount.minor, clearing(through): -amount.minor}
-        ),
+        postings=_postings(part.amount.currency, moves),
     )
 
 
-def opened_entry(dispute: Dispute) -> Entry:
+def opened_entry(dispute: Dispute, at: datetime) -> Entry:
     """Return the entry of money that a bank took: debit chargebacks, credit clearing."""
     minor = dispute.amount.minor
     moves = {CHARGEBACKS: minor, clearing(dispute.gateway): -minor}
-    return _of_dispute(dispute, "opened", moves, dispute.opened_at)
+    return _of_dispute(dispute, "opened", moves, at)
 
 
 def won_entry(dispute: Dispute, at: datetime) -> Entry:

@@ -55,7 +55,8 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
 class NewNote(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for. `takes` None: all that is left of the invoice.
 
-    `split` None: first what is due, then `rest`. `request_key` names the intent within the
+    `total_minor` in place of `takes`: so much of the total, tax included, of all lines in
+    proportion. `split` None: first what is due, then `rest`. `request_key` names the intent within the
     account, so that it is done once.
     """
 
@@ -63,6 +64,7 @@ class NewNote(msgspec.Struct, frozen=True, kw_only=True):
     reason: Reason
     text: str = ""
     takes: tuple[Take, ...] | None = None
+    total_minor: int | None = None
     split: Split | None = None
     rest: Rest = "credit"
     request_key: str | None = None
@@ -120,15 +122,21 @@ class CreditNote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefundStatus(StrEnum):
-    """The wish to pay back, done, or taken back with its note."""
+    """The wish to pay back, under way at a gateway, done, or taken back with its note."""
 
     REQUESTED = "requested"
+    PROCESSING = "processing"
     MADE = "made"
     CANCELED = "canceled"
 
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True):
-    """Money of an invoice that is to be paid back; `made_through`: the gateway, or `manual`."""
+    """Money of an invoice that is to be paid back.
+
+    `made` is how much of it was; `made_through`: the gateway of the last part, or `manual`.
+    `problem` says why a person has to see to it: `by_hand` (nothing can be done at a gateway), or
+    the code with which a gateway refused.
+    """
 
     account_id: UUID
     refund_id: UUID
@@ -136,16 +144,37 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     invoice_id: UUID
     currency: str
     amount: Money
+    made: Money
     status: RefundStatus
+    problem: str | None
     made_through: str | None
     reference: str | None
     requested_at: datetime
     made_at: datetime | None
 
+    @property
+    def left(self) -> Money:
+        """What is still to be paid back."""
+        return self.amount - self.made
+
+
+class RefundPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What was paid back of a wish at once; with `failed_at` it came back and counts no longer."""
+
+    account_id: UUID
+    refund_part_id: UUID
+    refund_id: UUID
+    amount: Money
+    through: str
+    reference: str
+    made_at: datetime
+    failed_at: datetime | None = None
+
 
 class DisputeStatus(StrEnum):
-    """Money that a bank took back, and who has it in the end."""
+    """Money that a bank asks about, or took back, and who has it in the end."""
 
+    WARNING = "warning"
     OPENED = "opened"
     WON = "won"
     LOST = "lost"
@@ -153,6 +182,17 @@ class DisputeStatus(StrEnum):
 
 AfterLoss = Literal["reopen", "write_off"]
 """A lost dispute lets the invoice be due again, or gives the money up."""
+DisputeKind = Literal["dispute", "return"]
+"""A return (of a bank debit, or a void) is for good: nobody can contest it."""
+
+
+class Grounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What else is known of a dispute: its payment, the bank's reason, until when to answer."""
+
+    kind: DisputeKind = "dispute"
+    payment_id: UUID | None = None
+    code: str | None = None
+    respond_by: datetime | None = None
 
 
 class Dispute(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,10 +201,14 @@ class Dispute(msgspec.Struct, frozen=True, kw_only=True):
     account_id: UUID
     dispute_id: UUID
     invoice_id: UUID
+    payment_id: UUID | None
     gateway: str
     reference: str
+    kind: DisputeKind
+    code: str | None
     currency: str
     amount: Money
     status: DisputeStatus
+    respond_by: datetime | None
     opened_at: datetime
     ended_at: datetime | None

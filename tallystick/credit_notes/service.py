@@ -9,6 +9,7 @@ import structlog
 from msgspec.structs import replace
 
 from tallystick.credit_notes import refund_store, store
+from tallystick.credit_notes.amounts import shares_of_total
 from tallystick.credit_notes.entries import issued_entry, issued_key
 from tallystick.credit_notes.events import (
     CREDIT_NOTE_ISSUED,
@@ -111,7 +112,7 @@ async def void(
     note = await get_note(conn, account_id, credit_note_id)
     if note.status is Status.VOID:
         return note
-    if _is_purchase(invoice):
+    if is_purchase(invoice):
         raise Conflict("credit_note_used", "Credits were taken back with it; it can not be voided.")
     voided = replace(note, status=Status.VOID, voided_at=at)
     await crediting.uncredit(conn, invoice, note.total, note.offset)
@@ -186,7 +187,7 @@ async def _plan(conn: Connection, invoice: Invoice, new: NewNote, at: datetime) 
         raise BadInput.field("text", "length", f"has at most {TEXT_LENGTH_MAX} characters")
     document = await crediting.frozen_document(conn, account_id, invoice_id)
     left = await what_is_left(conn, invoice)
-    shares = shares_of(left, all_left(left) if new.takes is None else new.takes)
+    shares = _shares(left, new)
     total = shares.subtotal + shares.tax
     if total <= 0:
         raise Conflict("credit_note_empty", "Nothing is left of this to be credited.")
@@ -204,9 +205,15 @@ async def _plan(conn: Connection, invoice: Invoice, new: NewNote, at: datetime) 
         refund=Money(split.refund, note.currency),
     )
     credited(invoice, note.total, note.offset, at)
-    if note.offset.minor and _is_purchase(invoice):
+    if note.offset.minor and is_purchase(invoice):
         raise Conflict("credit_purchase_unpaid", "The credits are not paid; void the invoice.")
     return _Plan(note, document, left, shares)
+
+
+def _shares(left: Left, new: NewNote) -> Shares:
+    if new.total_minor is not None:
+        return shares_of_total(left, new.total_minor)
+    return shares_of(left, all_left(left) if new.takes is None else new.takes)
 
 
 def _note(invoice: Invoice, new: NewNote, shares: Shares, at: datetime) -> CreditNote:
@@ -258,7 +265,9 @@ def _wish(note: CreditNote) -> Refund:
         invoice_id=note.invoice_id,
         currency=note.currency,
         amount=note.refund,
+        made=Money.zero(note.currency),
         status=RefundStatus.REQUESTED,
+        problem=None,
         made_through=None,
         reference=None,
         requested_at=note.issued_at,
@@ -268,7 +277,7 @@ def _wish(note: CreditNote) -> Refund:
 
 async def _take_credits_back(conn: Connection, invoice: Invoice, note: CreditNote) -> None:
     """Take back what is unspent of credits whose price a note gives back, in proportion."""
-    if not _is_purchase(invoice):
+    if not is_purchase(invoice):
         return
     key = f"credit_note:{note.credit_note_id}"
     await credit_purchase.reverse(
@@ -277,7 +286,8 @@ async def _take_credits_back(conn: Connection, invoice: Invoice, note: CreditNot
     )  # fmt: skip
 
 
-def _is_purchase(invoice: Invoice) -> bool:
+def is_purchase(invoice: Invoice) -> bool:
+    """Whether credits were bought with an invoice."""
     return any(line.kind == "credit_purchase" for line in invoice.lines)
 
 
@@ -288,4 +298,5 @@ async def _take_back(conn: Connection, note: CreditNote) -> None:
     if note.refund.minor and not await refund_store.cancel(
         conn, note.account_id, note.credit_note_id
     ):
-        raise Conflict("refund_made", "The refund of this note was made; it can not be voided.")
+        text = "The refund of this note is made or under way; it can not be voided."
+        raise Conflict("refund_made", text)

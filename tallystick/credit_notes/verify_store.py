@@ -13,8 +13,8 @@ FROM credit_notes ORDER BY account_id, credit_note_id
 """
 REFUNDS_WAITING: Final = """
 SELECT account_id, 'refunds' AS ledger_account, currency::text AS unit,
-    sum(amount_minor)::bigint AS amount
-FROM refunds WHERE status = 'requested'
+    sum(amount_minor - made_minor)::bigint AS amount
+FROM refunds WHERE status IN ('requested', 'processing')
 GROUP BY account_id, currency ORDER BY account_id, currency COLLATE "C"
 """
 COUNT: Final = "SELECT count(*) FROM credit_notes"

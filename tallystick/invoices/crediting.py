@@ -9,7 +9,12 @@ from tallystick.accounts import service as accounts
 from tallystick.documents.document import InvoiceDocument, decode
 from tallystick.invoices import adjustment_store, store
 from tallystick.invoices.adjustments import Adjustment
-from tallystick.invoices.events import INVOICE_PAID, InvoicePaid
+from tallystick.invoices.events import (
+    INVOICE_PAID,
+    INVOICE_REOPENED,
+    InvoiceClosed,
+    InvoicePaid,
+)
 from tallystick.invoices.lifecycle import credited, uncredited, unsettled
 from tallystick.invoices.model import Invoice, Status
 from tallystick.issuers import service as issuers
@@ -99,6 +104,9 @@ async def unsettle(conn: Connection, was: Invoice, amount: Money) -> Invoice:
     """Take off a locked invoice what a bank took back; raises what `lifecycle.unsettled` does."""
     after = unsettled(was, amount)
     await _save(conn, was, after)
+    if after.status is not was.status:
+        told = InvoiceClosed(was.invoice_id)
+        await outbox.append(conn, was.account_id, INVOICE_REOPENED, told)
     return after
 
 

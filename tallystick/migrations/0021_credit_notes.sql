@@ -165,7 +165,11 @@ CREATE TABLE refunds (
     invoice_id uuid NOT NULL,
     currency char(3) NOT NULL,
     amount_minor bigint NOT NULL CHECK (amount_minor > 0),
-    status text NOT NULL CHECK (status IN ('requested', 'made', 'canceled')),
+    -- What of it was paid back so far, in one part or several.
+    made_minor bigint NOT NULL DEFAULT 0 CHECK (made_minor BETWEEN 0 AND amount_minor),
+    status text NOT NULL CHECK (status IN ('requested', 'processing', 'made', 'canceled')),
+    -- Why a person has to see to it; NULL: nobody looked at it yet, or it is under way or done.
+    problem text,
     made_through text,
     reference text,
     requested_at timestamptz NOT NULL,
@@ -174,29 +178,65 @@ CREATE TABLE refunds (
     UNIQUE (account_id, credit_note_id),
     FOREIGN KEY (account_id, credit_note_id) REFERENCES credit_notes,
     FOREIGN KEY (account_id, invoice_id) REFERENCES invoices,
-    CHECK ((status = 'made') = (made_at IS NOT NULL AND made_through IS NOT NULL))
+    CHECK ((status = 'made') = (made_at IS NOT NULL AND made_through IS NOT NULL)),
+    CHECK ((status = 'made') = (made_minor = amount_minor)),
+    CHECK (status <> 'canceled' OR made_minor = 0),
+    CHECK (problem IS NULL OR status = 'requested')
 );
 CREATE INDEX refunds_of_invoice ON refunds (account_id, invoice_id);
-CREATE INDEX refunds_requested ON refunds (requested_at) WHERE status = 'requested';
+CREATE INDEX refunds_requested ON refunds (requested_at)
+    WHERE status IN ('requested', 'processing');
+CREATE INDEX refunds_due ON refunds (requested_at)
+    WHERE status = 'requested' AND problem IS NULL;
 CALL protect_tenant_table('refunds');
 CALL audit_table('refunds');
+CREATE TRIGGER wakes_worker AFTER INSERT ON refunds
+    FOR EACH STATEMENT EXECUTE FUNCTION wake_worker();
 
--- Money of an invoice that a bank took back.
+-- What was paid back, by hand or through a gateway; one that came back counts no longer.
+CREATE TABLE refund_parts (
+    account_id uuid NOT NULL,
+    refund_part_id uuid NOT NULL,
+    refund_id uuid NOT NULL,
+    amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+    through text NOT NULL,
+    reference text NOT NULL,
+    made_at timestamptz NOT NULL,
+    failed_at timestamptz,
+    PRIMARY KEY (account_id, refund_part_id),
+    FOREIGN KEY (account_id, refund_id) REFERENCES refunds
+);
+CREATE INDEX refund_parts_of_refund ON refund_parts (account_id, refund_id);
+CALL protect_tenant_table('refund_parts');
+CALL audit_table('refund_parts');
+
+-- Money of an invoice that a bank took back, or asks about; a payment of several invoices has one
+-- row for each, with one reference.
 CREATE TABLE disputes (
     account_id uuid NOT NULL,
     dispute_id uuid NOT NULL,
     invoice_id uuid NOT NULL,
+    -- Of which payment it is, as who told of it says.
+    payment_id uuid,
     gateway text NOT NULL,
     reference text NOT NULL,
+    -- A return can not be contested: it is lost as soon as it is told.
+    kind text NOT NULL CHECK (kind IN ('dispute', 'return')),
+    -- The reason that the bank gave.
+    code text,
     currency char(3) NOT NULL,
     amount_minor bigint NOT NULL CHECK (amount_minor > 0),
-    status text NOT NULL CHECK (status IN ('opened', 'won', 'lost')),
+    status text NOT NULL CHECK (status IN ('warning', 'opened', 'won', 'lost')),
+    -- Until when the bank wants an answer.
+    respond_by timestamptz,
     opened_at timestamptz NOT NULL,
     ended_at timestamptz,
     PRIMARY KEY (account_id, dispute_id),
-    UNIQUE (account_id, gateway, reference),
+    UNIQUE (account_id, gateway, reference, invoice_id),
     FOREIGN KEY (account_id, invoice_id) REFERENCES invoices,
-    CHECK ((status = 'opened') = (ended_at IS NULL))
+    CHECK ((status IN ('warning', 'opened')) = (ended_at IS NULL))
 );
+CREATE INDEX disputes_by_time ON disputes (account_id, opened_at DESC, dispute_id DESC);
+CREATE INDEX disputes_of_payment ON disputes (account_id, payment_id);
 CALL protect_tenant_table('disputes');
 CALL audit_table('disputes');
