@@ -52,6 +52,8 @@ from tallystick.payments.collect import Collector
 from tallystick.payments.gateway import Gateway, Gateways
 from tallystick.payments.gateways.manual import ManualGateway
 from tallystick.payments.gateways.stripe import StripeGateway, StripeSettings
+from tallystick.payments.refund_payment import PaymentRefunds
+from tallystick.payments.refunds import Refunds
 from tallystick.payments.setup import CardSetup
 from tallystick.settings import Settings, problems, read_settings
 from tallystick.subscriptions.access_lookup import AccessLookup
@@ -175,6 +177,7 @@ def _services(
 ) -> Services:
     passwords = Passwords(cost)
     tries = Attempts(db, gateways, clock)
+    refunds = Refunds(db, gateways, clock)
     reach = Reach(settings.webhook_allow_private, settings.webhook_allow_http)
     return Services(
         settings=settings,
@@ -204,6 +207,8 @@ def _services(
         card_setup=CardSetup(db, gateways, clock),
         tries=tries,
         collector=Collector(db, gateways, tries, clock),
+        refunds=refunds,
+        payment_refunds=PaymentRefunds(db, refunds, clock),
         ledger=Ledger(db),
         credits=CreditService(db),
         exports=Exports(db),

@@ -53,7 +53,7 @@ from tallystick.payments.events import (
     GatewayReferenceLinked,
     PaymentMethodRemoved,
 )
-from tallystick.payments.jobs import Resolver, attempts_kind, payments_kind
+from tallystick.payments.jobs import Resolver, attempts_kind, payments_kind, refund_kinds
 from tallystick.payments.news import GatewayNews
 from tallystick.plan_migrations.jobs import PlanMigrations
 from tallystick.subscription_events import SubscriptionEvents
@@ -122,6 +122,7 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
         WallKind("outbox", teller.run_due),
         InboxWorker(db, gateways, news).kind(),
         attempts_kind(Resolver(db, gateways, tries)),
+        *refund_kinds(services.refunds),
         Fold(db).kind(),
         LateEvents(db).kind(),
         Aside(db, timedelta(days=services.settings.event_parked_days_max)).kind(),

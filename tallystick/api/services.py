@@ -24,6 +24,8 @@ from tallystick.outgoing_webhooks.posting import Post
 from tallystick.payments.attempts import Attempts
 from tallystick.payments.collect import Collector
 from tallystick.payments.gateway import Gateways
+from tallystick.payments.refund_payment import PaymentRefunds
+from tallystick.payments.refunds import Refunds
 from tallystick.payments.setup import CardSetup
 from tallystick.settings import Settings
 from tallystick.subscriptions.access_lookup import AccessLookup
@@ -57,6 +59,8 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     card_setup: CardSetup
     tries: Attempts
     collector: Collector
+    refunds: Refunds
+    payment_refunds: PaymentRefunds
     ledger: Ledger
     credits: CreditService
     exports: Exports

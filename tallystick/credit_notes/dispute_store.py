@@ -14,12 +14,12 @@ from tallystick.money.amount import Money
 
 _DISPUTE: Final = """
 account_id, dispute_id, invoice_id, payment_id, gateway, reference, kind, code,
-currency::text AS currency, amount_minor, status, respond_by, opened_at, ended_at
+currency::text AS currency, amount_minor, paid_minor, status, respond_by, opened_at, ended_at
 """
 INSERT: Final = """
 INSERT INTO disputes (account_id, dispute_id, invoice_id, payment_id, gateway, reference, kind,
-    code, currency, amount_minor, status, respond_by, opened_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    code, currency, amount_minor, paid_minor, status, respond_by, opened_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (account_id, gateway, reference, invoice_id) DO NOTHING RETURNING dispute_id
 """
 # One reference may stand for several invoices; always locked in the order of their ids.
@@ -58,7 +58,8 @@ async def insert(conn: Connection, dispute: Dispute) -> bool:
     written = await conn.fetchval(
         INSERT, dispute.account_id, dispute.dispute_id, dispute.invoice_id, dispute.payment_id,
         dispute.gateway, dispute.reference, dispute.kind, dispute.code, dispute.currency,
-        dispute.amount.minor, dispute.status, dispute.respond_by, dispute.opened_at,
+        dispute.amount.minor, dispute.paid.minor, dispute.status, dispute.respond_by,
+        dispute.opened_at,
     )  # fmt: skip
     return written is not None
 
@@ -120,5 +121,6 @@ def _disputes(rows: Iterable[asyncpg.Record]) -> tuple[Dispute, ...]:
 
 def _dispute(row: asyncpg.Record) -> Dispute:
     fields = dict(row)
-    fields["amount"] = Money(fields.pop("amount_minor"), fields["currency"])
+    for name in ("amount", "paid"):
+        fields[name] = Money(fields.pop(f"{name}_minor"), fields["currency"])
     return msgspec.convert(fields, Dispute)

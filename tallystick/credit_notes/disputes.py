@@ -174,7 +174,7 @@ async def _lose(conn: Connection, dispute: Dispute, after: AfterLoss, at: dateti
     if dispute.status is DisputeStatus.WARNING:
         await ledger.post(conn, dispute.account_id, opened_entry(dispute, at))
     invoice = await crediting.lock_invoice(conn, dispute.account_id, dispute.invoice_id)
-    back = min(dispute.amount, max(invoice.returnable, Money.zero(dispute.currency)))
+    back = min(dispute.paid, max(invoice.returnable, Money.zero(dispute.currency)))
     await crediting.unsettle(conn, invoice, back)
     ended = replace(dispute, status=status, ended_at=at)
     await store.save(conn, ended)
@@ -252,6 +252,7 @@ def _first(
         code=grounds.code,
         currency=amount.currency,
         amount=amount,
+        paid=amount if grounds.paid_minor is None else Money(grounds.paid_minor, amount.currency),
         status=DisputeStatus.WARNING,
         respond_by=grounds.respond_by,
         opened_at=at,

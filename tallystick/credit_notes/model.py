@@ -56,8 +56,8 @@ class NewNote(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for. `takes` None: all that is left of the invoice.
 
     `total_minor` in place of `takes`: so much of the total, tax included, of all lines in
-    proportion. `split` None: first what is due, then `rest`. `request_key` names the intent within the
-    account, so that it is done once.
+    proportion. `split` None: first what is due, then `rest`. `request_key` names the intent within
+    the account, so that it is done once.
     """
 
     invoice_id: UUID
@@ -187,10 +187,14 @@ DisputeKind = Literal["dispute", "return"]
 
 
 class Grounds(msgspec.Struct, frozen=True, kw_only=True):
-    """What else is known of a dispute: its payment, the bank's reason, until when to answer."""
+    """What else is known of a dispute: its payment, the bank's reason, until when to answer.
+
+    `paid_minor` is what of the amount the invoice got; None: all of it.
+    """
 
     kind: DisputeKind = "dispute"
     payment_id: UUID | None = None
+    paid_minor: int | None = None
     code: str | None = None
     respond_by: datetime | None = None
 
@@ -208,6 +212,7 @@ class Dispute(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None
     currency: str
     amount: Money
+    paid: Money
     status: DisputeStatus
     respond_by: datetime | None
     opened_at: datetime

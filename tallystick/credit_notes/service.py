@@ -136,6 +136,13 @@ async def get_note(conn: Connection, account_id: UUID, credit_note_id: UUID) -> 
     return found
 
 
+async def note_of_request(
+    conn: Connection, account_id: UUID, request_key: str
+) -> CreditNote | None:
+    """Return the note that `issue` made for this key, None before that."""
+    return await store.find_by_key(conn, account_id, request_key)
+
+
 async def account_of_note(conn: Connection, credit_note_id: UUID) -> UUID:
     """Return whose note it is, for staff who name it alone; raises NotFound."""
     account_id = await store.owner(conn, credit_note_id)

@@ -50,6 +50,8 @@ CREATE TABLE payments (
     amount_minor bigint NOT NULL CHECK (amount_minor > 0),
     -- What came, which may be less or more than was wished for; 0 before that.
     received_minor bigint NOT NULL DEFAULT 0 CHECK (received_minor >= 0),
+    -- What refunds gave back of it, or may have: never more than came.
+    refunded_minor bigint NOT NULL DEFAULT 0 CHECK (refunded_minor BETWEEN 0 AND received_minor),
     status text NOT NULL CHECK (status IN ('pending', 'pending_approval', 'processing', 'succeeded',
         'failed', 'cancelled', 'refunded', 'partially_refunded', 'disputed')),
     -- The gateway's name for the money that came, or what the customer wrote on a transfer.
@@ -73,6 +75,7 @@ CREATE TABLE payments (
 CREATE UNIQUE INDEX payments_reference ON payments (account_id, reference_key)
     WHERE reference_key IS NOT NULL AND status NOT IN ('failed', 'cancelled');
 CREATE INDEX payments_due ON payments (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX payments_by_reference ON payments (gateway, reference);
 CREATE INDEX payments_by_time ON payments (account_id, created_at DESC, payment_id DESC);
 CALL protect_tenant_table('payments');
 CALL audit_table('payments');

@@ -226,6 +226,8 @@ CREATE TABLE disputes (
     code text,
     currency char(3) NOT NULL,
     amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+    -- What of it the invoice got: never more than that is due again.
+    paid_minor bigint NOT NULL CHECK (paid_minor BETWEEN 0 AND amount_minor),
     status text NOT NULL CHECK (status IN ('warning', 'opened', 'won', 'lost')),
     -- Until when the bank wants an answer.
     respond_by timestamptz,

@@ -1392,16 +1392,23 @@ CREATE TABLE public.disputes (
     account_id uuid NOT NULL,
     dispute_id uuid NOT NULL,
     invoice_id uuid NOT NULL,
+    payment_id uuid,
     gateway text NOT NULL,
     reference text NOT NULL,
+    kind text NOT NULL,
+    code text,
     currency character(3) NOT NULL,
     amount_minor bigint NOT NULL,
+    paid_minor bigint NOT NULL,
     status text NOT NULL,
+    respond_by timestamp with time zone,
     opened_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
     CONSTRAINT disputes_amount_minor_check CHECK ((amount_minor > 0)),
-    CONSTRAINT disputes_check CHECK (((status = 'opened'::text) = (ended_at IS NULL))),
-    CONSTRAINT disputes_status_check CHECK ((status = ANY (ARRAY['opened'::text, 'won'::text, 'lost'::text])))
+    CONSTRAINT disputes_check CHECK (((paid_minor >= 0) AND (paid_minor <= amount_minor))),
+    CONSTRAINT disputes_check1 CHECK (((status = ANY (ARRAY['warning'::text, 'opened'::text])) = (ended_at IS NULL))),
+    CONSTRAINT disputes_kind_check CHECK ((kind = ANY (ARRAY['dispute'::text, 'return'::text]))),
+    CONSTRAINT disputes_status_check CHECK ((status = ANY (ARRAY['warning'::text, 'opened'::text, 'won'::text, 'lost'::text])))
 );
 CREATE TABLE public.exchange_rates (
     base character(3) NOT NULL,
@@ -1891,6 +1898,7 @@ CREATE TABLE public.payments (
     currency character(3) NOT NULL,
     amount_minor bigint NOT NULL,
     received_minor bigint DEFAULT 0 NOT NULL,
+    refunded_minor bigint DEFAULT 0 NOT NULL,
     status text NOT NULL,
     reference text,
     failure_code text,
@@ -1902,6 +1910,7 @@ CREATE TABLE public.payments (
     proof_note text,
     reference_key text,
     CONSTRAINT payments_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT payments_check CHECK (((refunded_minor >= 0) AND (refunded_minor <= received_minor))),
     CONSTRAINT payments_received_minor_check CHECK ((received_minor >= 0)),
     CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'pending_approval'::text, 'processing'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'refunded'::text, 'partially_refunded'::text, 'disputed'::text])))
 );
@@ -1988,6 +1997,40 @@ CREATE TABLE public.plans (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT plans_code_check CHECK ((code ~ '^[a-z][a-z0-9_-]{0,62}$'::text))
 );
+CREATE TABLE public.refund_attempts (
+    account_id uuid NOT NULL,
+    refund_attempt_id uuid NOT NULL,
+    refund_id uuid NOT NULL,
+    invoice_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    number integer NOT NULL,
+    idempotency_key text,
+    gateway text NOT NULL,
+    charge_reference text NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    outcome text NOT NULL,
+    gateway_reference text,
+    code text,
+    resolve_after timestamp with time zone,
+    resolve_count integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT refund_attempts_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT refund_attempts_number_check CHECK ((number >= 1)),
+    CONSTRAINT refund_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['created'::text, 'succeeded'::text, 'declined'::text, 'pending'::text, 'unknown'::text])))
+);
+CREATE TABLE public.refund_parts (
+    account_id uuid NOT NULL,
+    refund_part_id uuid NOT NULL,
+    refund_id uuid NOT NULL,
+    amount_minor bigint NOT NULL,
+    through text NOT NULL,
+    reference text NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    failed_at timestamp with time zone,
+    CONSTRAINT refund_parts_amount_minor_check CHECK ((amount_minor > 0))
+);
 CREATE TABLE public.refunds (
     account_id uuid NOT NULL,
     refund_id uuid NOT NULL,
@@ -1995,14 +2038,20 @@ CREATE TABLE public.refunds (
     invoice_id uuid NOT NULL,
     currency character(3) NOT NULL,
     amount_minor bigint NOT NULL,
+    made_minor bigint DEFAULT 0 NOT NULL,
     status text NOT NULL,
+    problem text,
     made_through text,
     reference text,
     requested_at timestamp with time zone NOT NULL,
     made_at timestamp with time zone,
     CONSTRAINT refunds_amount_minor_check CHECK ((amount_minor > 0)),
-    CONSTRAINT refunds_check CHECK (((status = 'made'::text) = ((made_at IS NOT NULL) AND (made_through IS NOT NULL)))),
-    CONSTRAINT refunds_status_check CHECK ((status = ANY (ARRAY['requested'::text, 'made'::text, 'canceled'::text])))
+    CONSTRAINT refunds_check CHECK (((made_minor >= 0) AND (made_minor <= amount_minor))),
+    CONSTRAINT refunds_check1 CHECK (((status = 'made'::text) = ((made_at IS NOT NULL) AND (made_through IS NOT NULL)))),
+    CONSTRAINT refunds_check2 CHECK (((status = 'made'::text) = (made_minor = amount_minor))),
+    CONSTRAINT refunds_check3 CHECK (((status <> 'canceled'::text) OR (made_minor = 0))),
+    CONSTRAINT refunds_check4 CHECK (((problem IS NULL) OR (status = 'requested'::text))),
+    CONSTRAINT refunds_status_check CHECK ((status = ANY (ARRAY['requested'::text, 'processing'::text, 'made'::text, 'canceled'::text])))
 );
 CREATE TABLE public.schema_migrations (
     number integer NOT NULL,
@@ -2717,7 +2766,7 @@ ALTER TABLE ONLY public.customer_credit_uses
 ALTER TABLE ONLY public.customer_credits
     ADD CONSTRAINT customer_credits_pkey PRIMARY KEY (account_id, customer_credit_id);
 ALTER TABLE ONLY public.disputes
-    ADD CONSTRAINT disputes_account_id_gateway_reference_key UNIQUE (account_id, gateway, reference);
+    ADD CONSTRAINT disputes_account_id_gateway_reference_invoice_id_key UNIQUE (account_id, gateway, reference, invoice_id);
 ALTER TABLE ONLY public.disputes
     ADD CONSTRAINT disputes_pkey PRIMARY KEY (account_id, dispute_id);
 ALTER TABLE ONLY public.exchange_rates
@@ -2828,6 +2877,14 @@ ALTER TABLE ONLY public.plans
     ADD CONSTRAINT plans_code_key UNIQUE (code);
 ALTER TABLE ONLY public.plans
     ADD CONSTRAINT plans_pkey PRIMARY KEY (plan_id);
+ALTER TABLE ONLY public.refund_attempts
+    ADD CONSTRAINT refund_attempts_account_id_idempotency_key_key UNIQUE (account_id, idempotency_key);
+ALTER TABLE ONLY public.refund_attempts
+    ADD CONSTRAINT refund_attempts_account_id_refund_id_number_key UNIQUE (account_id, refund_id, number);
+ALTER TABLE ONLY public.refund_attempts
+    ADD CONSTRAINT refund_attempts_pkey PRIMARY KEY (account_id, refund_attempt_id);
+ALTER TABLE ONLY public.refund_parts
+    ADD CONSTRAINT refund_parts_pkey PRIMARY KEY (account_id, refund_part_id);
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_account_id_credit_note_id_key UNIQUE (account_id, credit_note_id);
 ALTER TABLE ONLY public.refunds
@@ -2970,6 +3027,8 @@ CREATE INDEX credit_reservations_active ON public.credit_reservations USING btre
 CREATE INDEX credit_reservations_due ON public.credit_reservations USING btree (expires_at) WHERE (status = 'active'::text);
 CREATE INDEX credit_usage_log_by_time ON public.credit_usage_log USING btree (account_id, at, ledger_entry_id);
 CREATE INDEX customer_credits_open ON public.customer_credits USING btree (account_id, currency) WHERE (left_minor > 0);
+CREATE INDEX disputes_by_time ON public.disputes USING btree (account_id, opened_at DESC, dispute_id DESC);
+CREATE INDEX disputes_of_payment ON public.disputes USING btree (account_id, payment_id);
 CREATE UNIQUE INDEX gateway_customers_by_token ON public.gateway_customers USING btree (gateway, token);
 CREATE UNIQUE INDEX gateway_customers_live ON public.gateway_customers USING btree (account_id, gateway) WHERE (removed_at IS NULL);
 CREATE INDEX gateway_renewals_by_period ON public.gateway_renewals USING btree (account_id, subscription_id, period_start);
@@ -3000,6 +3059,7 @@ CREATE UNIQUE INDEX payment_invoices_live ON public.payment_invoices USING btree
 CREATE INDEX payment_method_config_accounts_by_code ON public.payment_method_config_accounts USING btree (code);
 CREATE INDEX payment_methods_by_token ON public.payment_methods USING btree (gateway, token) WHERE (status = 'active'::text);
 CREATE UNIQUE INDEX payment_methods_default ON public.payment_methods USING btree (account_id) WHERE (is_default AND (status = 'active'::text));
+CREATE INDEX payments_by_reference ON public.payments USING btree (gateway, reference);
 CREATE INDEX payments_by_time ON public.payments USING btree (account_id, created_at DESC, payment_id DESC);
 CREATE INDEX payments_due ON public.payments USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 CREATE UNIQUE INDEX payments_reference ON public.payments USING btree (account_id, reference_key) WHERE ((reference_key IS NOT NULL) AND (status <> ALL (ARRAY['failed'::text, 'cancelled'::text])));
@@ -3009,8 +3069,14 @@ CREATE INDEX plan_migration_rows_state ON public.plan_migration_rows USING btree
 CREATE INDEX plan_migrations_newest ON public.plan_migrations USING btree (created_at DESC, plan_migration_id DESC);
 CREATE INDEX plan_migrations_working ON public.plan_migrations USING btree (created_at) WHERE (finished_at IS NULL);
 CREATE UNIQUE INDEX plan_versions_active ON public.plan_versions USING btree (plan_id) WHERE (status = 'active'::text);
+CREATE INDEX refund_attempts_by_reference ON public.refund_attempts USING btree (gateway, gateway_reference);
+CREATE INDEX refund_attempts_due ON public.refund_attempts USING btree (resolve_after) WHERE (outcome = ANY (ARRAY['created'::text, 'pending'::text, 'unknown'::text]));
+CREATE UNIQUE INDEX refund_attempts_live ON public.refund_attempts USING btree (account_id, refund_id, payment_id) WHERE (outcome = ANY (ARRAY['created'::text, 'pending'::text, 'unknown'::text]));
+CREATE INDEX refund_attempts_of_payment ON public.refund_attempts USING btree (account_id, payment_id, invoice_id);
+CREATE INDEX refund_parts_of_refund ON public.refund_parts USING btree (account_id, refund_id);
+CREATE INDEX refunds_due ON public.refunds USING btree (requested_at) WHERE ((status = 'requested'::text) AND (problem IS NULL));
 CREATE INDEX refunds_of_invoice ON public.refunds USING btree (account_id, invoice_id);
-CREATE INDEX refunds_requested ON public.refunds USING btree (requested_at) WHERE (status = 'requested'::text);
+CREATE INDEX refunds_requested ON public.refunds USING btree (requested_at) WHERE (status = ANY (ARRAY['requested'::text, 'processing'::text]));
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
 CREATE INDEX subscription_add_ons_by_subscription ON public.subscription_add_ons USING btree (account_id, subscription_id);
 CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, account_id, subscription_id) WHERE (next_bill_at IS NOT NULL);
@@ -3189,6 +3255,8 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.payments FOR E
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plan_migrations FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plan_versions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.plans FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.refund_attempts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.refund_parts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.refunds FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.write_audit('token_hash');
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.subscription_add_ons FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -3232,6 +3300,7 @@ CREATE TRIGGER tells_webhook_endpoints AFTER INSERT ON public.outbox REFERENCING
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.outbox FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.payments FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT OR UPDATE ON public.plan_migrations FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
+CREATE TRIGGER wakes_worker AFTER INSERT ON public.refunds FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT OR UPDATE ON public.test_clocks FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.webhook_inbox FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
 CREATE TRIGGER wakes_worker AFTER INSERT ON public.what_ifs FOR EACH STATEMENT EXECUTE FUNCTION public.wake_worker();
@@ -3361,6 +3430,14 @@ ALTER TABLE ONLY public.plan_migration_rows
     ADD CONSTRAINT plan_migration_rows_plan_version_id_fkey FOREIGN KEY (plan_version_id) REFERENCES public.plan_versions(plan_version_id);
 ALTER TABLE ONLY public.plan_versions
     ADD CONSTRAINT plan_versions_plan_id_fkey FOREIGN KEY (plan_id) REFERENCES public.plans(plan_id);
+ALTER TABLE ONLY public.refund_attempts
+    ADD CONSTRAINT refund_attempts_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
+ALTER TABLE ONLY public.refund_attempts
+    ADD CONSTRAINT refund_attempts_account_id_payment_id_fkey FOREIGN KEY (account_id, payment_id) REFERENCES public.payments(account_id, payment_id);
+ALTER TABLE ONLY public.refund_attempts
+    ADD CONSTRAINT refund_attempts_account_id_refund_id_fkey FOREIGN KEY (account_id, refund_id) REFERENCES public.refunds(account_id, refund_id);
+ALTER TABLE ONLY public.refund_parts
+    ADD CONSTRAINT refund_parts_account_id_refund_id_fkey FOREIGN KEY (account_id, refund_id) REFERENCES public.refunds(account_id, refund_id);
 ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_account_id_credit_note_id_fkey FOREIGN KEY (account_id, credit_note_id) REFERENCES public.credit_notes(account_id, credit_note_id);
 ALTER TABLE ONLY public.refunds
@@ -3507,6 +3584,8 @@ CREATE POLICY own_rows ON public.payment_method_config_accounts TO tallystick_ac
 CREATE POLICY own_rows ON public.payment_methods TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.plan_migration_rows TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.refund_attempts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.refund_parts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.refunds TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscription_add_ons TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscription_terms TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3543,6 +3622,8 @@ ALTER TABLE public.payment_method_config_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_methods ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.plan_migration_rows ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.refund_attempts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.refund_parts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscription_add_ons ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscription_terms ENABLE ROW LEVEL SECURITY;
@@ -3790,6 +3871,12 @@ GRANT UPDATE(retired_at) ON TABLE public.plan_versions TO tallystick_writer;
 GRANT SELECT ON TABLE public.plans TO tallystick_account;
 GRANT SELECT ON TABLE public.plans TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plans TO tallystick_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refund_attempts TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refund_attempts TO tallystick_writer;
+GRANT SELECT ON TABLE public.refund_attempts TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refund_parts TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refund_parts TO tallystick_writer;
+GRANT SELECT ON TABLE public.refund_parts TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refunds TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.refunds TO tallystick_writer;
 GRANT SELECT ON TABLE public.refunds TO tallystick_staff;

@@ -7,6 +7,7 @@ import msgspec
 
 PAYMENT_SUCCEEDED: Final = "payment.succeeded"
 PAYMENT_FAILED: Final = "payment.failed"
+PAYMENT_RETURNED: Final = "payment.returned"
 PAYMENT_ACTION_NEEDED: Final = "payment.action_needed"
 PAYMENT_METHOD_SAVED: Final = "payment_method.saved"
 PAYMENT_METHOD_REMOVED: Final = "payment_method.removed"
@@ -30,6 +31,14 @@ class PaymentFailed(msgspec.Struct, frozen=True):
     code: str
     hard: bool
     invoice_ids: tuple[UUID, ...] = ()
+
+
+class PaymentReturned(msgspec.Struct, frozen=True):
+    """What had come went back for good; its invoices are due again. `code`: the bank's reason."""
+
+    payment_id: UUID
+    invoice_ids: tuple[UUID, ...]
+    code: str
 
 
 class PaymentActionNeeded(msgspec.Struct, frozen=True):

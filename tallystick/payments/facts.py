@@ -91,13 +91,17 @@ class DisputeState(StrEnum):
 
 
 class DisputeReported(msgspec.Struct, frozen=True, tag=True):
-    """A payer's bank takes a charge back, or gave it again; `code`: the reason that it gave."""
+    """A payer's bank takes a charge back, or gave it again; `code`: the reason that it gave.
+
+    `respond_by` is the last instant (UTC) to contest it, where that is known.
+    """
 
     reference: str
     charge_reference: str
     amount: Money
     state: DisputeState
     code: str | None = None
+    respond_by: datetime | None = None
     subscription_reference: str | None = None
 
 

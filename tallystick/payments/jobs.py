@@ -13,6 +13,7 @@ from tallystick.payments.attempts import Attempts
 from tallystick.payments.collect import Collector
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.lifecycle import LEASE
+from tallystick.payments.refunds import Refunds
 
 log = structlog.get_logger()
 
@@ -27,6 +28,14 @@ def payments_kind(collector: Collector) -> AccountKind:
 def attempts_kind(resolver: "Resolver") -> WallKind:
     """Return the kind that finds out about open attempts, on wall time."""
     return WallKind("attempts", resolver.run_due)
+
+
+def refund_kinds(refunds: Refunds) -> tuple[WallKind, WallKind]:
+    """Return the kinds that carry refunds out and find out about them, on wall time."""
+    return (
+        WallKind("refunds", refunds.begin_due),
+        WallKind("refund_attempts", refunds.look_due),
+    )
 
 
 class Resolver:

@@ -8,16 +8,20 @@ from tallystick.payments import attempt_store, method_store
 from tallystick.payments.attempts import Attempts, Recorded
 from tallystick.payments.facts import (
     ChargeReported,
+    ChargeReturned,
     ChargeSeen,
     CheckoutEnded,
+    DisputeReported,
     Fact,
     GatewayEvent,
     Ignored,
     ObjectChanged,
+    RefundReported,
 )
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.method_news import MethodFact, MethodNews
 from tallystick.payments.outcomes import Outcome, Unknown
+from tallystick.payments.returned_news import ReturnedNews
 from tallystick.payments.verdicts import Handled, Parked, Skipped, Verdict, together
 
 
@@ -29,6 +33,7 @@ class GatewayNews:
         self._gateways = gateways
         self._tries = tries
         self._methods = MethodNews(db, gateways, clock)
+        self._returned = ReturnedNews(db, gateways, clock)
 
     async def apply(self, gateway: str, event: GatewayEvent) -> Verdict:
         """Apply an event. Raises Unavailable when the gateway has to be asked and is away."""
@@ -47,6 +52,8 @@ class GatewayNews:
             return await self._methods.apply(gateway, fact)
         if isinstance(fact, CheckoutEnded):
             return Skipped("told_by_the_charge")
+        if isinstance(fact, RefundReported | DisputeReported | ChargeReturned):
+            return await self._returned.apply(gateway, fact)
         # Nobody books it yet; it must not be lost, so it waits.
         return Parked("money_returned")
 

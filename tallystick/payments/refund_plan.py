@@ -32,10 +32,11 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """So much of what goes back is of this invoice."""
+    """So much of what goes back is of this invoice, `paid_minor` of it at most from its price."""
 
     invoice_id: UUID
     amount_minor: int
+    paid_minor: int
 
 
 def plan(
@@ -122,11 +123,11 @@ def _left(giver: Giver, invoice_id: UUID) -> int:
 
 def _shares(giver: Giver, amount: int, weights: Sequence[int]) -> tuple[Share, ...]:
     there = [(one, weight) for one, weight in zip(giver.gave, weights, strict=True) if weight > 0]
-    if not there:
-        return ()
+    # One that gave nothing to any invoice brought prepaid money; its first invoice stands for it.
+    there = there or [(giver.gave[0], 1)]
     parts = allocate(Money(amount, giver.currency), [weight for _, weight in there])
     return tuple(
-        Share(one.invoice_id, part.minor)
+        Share(one.invoice_id, part.minor, min(part.minor, one.paid_minor))
         for (one, _), part in zip(there, parts, strict=True)
         if part.minor
     )

@@ -67,23 +67,23 @@ WHERE account_id = $1 AND payment_id = $2 AND outcome = 'succeeded'
 # Always in the order of the ids, so that two who lock the same ones never wait for each other.
 LOCK_GIVERS: Final = """
 SELECT account_id, payment_id, gateway, coalesce(reference, '') AS charge_reference, status,
-    currency::text AS currency, amount_minor AS received_minor, settled_at
+    currency::text AS currency, received_minor, settled_at
 FROM payments
-WHERE account_id = $1 AND invoice_id = ANY($2::uuid[]) AND settled_at IS NOT NULL
+WHERE account_id = $1 AND settled_at IS NOT NULL AND payment_id IN (
+    SELECT payment_id FROM payment_invoices
+    WHERE account_id = $1 AND invoice_id = ANY($2::uuid[]))
 ORDER BY payment_id FOR NO KEY UPDATE
 """
 INVOICES_OF: Final = """
-SELECT invoice_id FROM payments
-WHERE account_id = $1 AND payment_id = $2 AND invoice_id IS NOT NULL
+SELECT invoice_id FROM payment_invoices WHERE account_id = $1 AND payment_id = $2 ORDER BY place
 """
 GAVE: Final = f"""
-SELECT p.payment_id, p.invoice_id, p.amount_minor AS paid_minor, (
+SELECT p.payment_id, p.invoice_id, p.paid_minor, (
         SELECT coalesce(sum(r.amount_minor), 0)::bigint FROM refund_attempts AS r
         WHERE r.account_id = p.account_id AND r.payment_id = p.payment_id
             AND r.invoice_id = p.invoice_id AND r.outcome IN {_COUNTS}) AS refunded_minor
-FROM payments AS p
-WHERE p.account_id = $1 AND p.payment_id = ANY($2::uuid[]) AND p.invoice_id IS NOT NULL
-ORDER BY p.payment_id
+FROM payment_invoices AS p WHERE p.account_id = $1 AND p.payment_id = ANY($2::uuid[])
+ORDER BY p.payment_id, p.place
 """  # noqa: S608 - our own words
 SET_REFUNDED: Final = f"""
 UPDATE payments SET refunded_minor = (
@@ -96,7 +96,7 @@ UPDATE payments SET status = $3, failure_code = $4
 WHERE account_id = $1 AND payment_id = $2 AND status <> $3
 """
 RECEIVED: Final = """
-SELECT amount_minor AS minor, currency::text AS currency FROM payments
+SELECT received_minor AS minor, currency::text AS currency FROM payments
 WHERE account_id = $1 AND payment_id = $2
 """
 BY_CHARGE: Final = """

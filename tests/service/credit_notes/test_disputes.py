@@ -28,8 +28,10 @@ async def opened(world: World, invoice: Invoice, minor: int) -> Dispute:
 async def ended(world: World, account_id: UUID, after: AfterLoss | None) -> Dispute:
     async with world.db.transaction(WRITER) as conn:
         if after is None:
-            return await disputes.win_dispute(conn, account_id, *KEY, LATER)
-        return await disputes.lose_dispute(conn, account_id, *KEY, after=after, at=LATER)
+            (only,) = await disputes.win_dispute(conn, account_id, *KEY, LATER)
+            return only
+        (only,) = await disputes.lose_dispute(conn, account_id, *KEY, after=after, at=LATER)
+        return only
 
 
 async def paid_invoice(world: World) -> Invoice:
