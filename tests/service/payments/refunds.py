@@ -8,9 +8,8 @@ from tallystick.accounts import service as accounts
 from tallystick.credit_notes import disputes
 from tallystick.credit_notes import refunds as wishes
 from tallystick.credit_notes import service as notes
-from tallystick.credit_notes.model import CreditNote, Dispute
+from tallystick.credit_notes.model import CreditNote, Dispute, NewNote, Split
 from tallystick.credit_notes.model import Refund as Wish
-from tallystick.credit_notes.model import NewNote, Split
 from tallystick.invoices.one_off import issue_one_off, one_off_draft
 from tallystick.kernel.db import WRITER
 from tallystick.money.amount import Money

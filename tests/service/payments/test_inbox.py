@@ -272,7 +272,7 @@ async def test_money_that_went_back_waits_instead_of_being_lost(world: "World") 
     await receive(world, body, signed(body))
     await world.settle_down()
     row = await only_row(world)
-    assert (row["status"], row["error"]) == ("parked", "money_returned")
+    assert (row["status"], row["error"]) == ("parked", "charge_unknown")
 
 
 async def test_staff_see_events_and_have_one_tried_again(world: "World") -> None:

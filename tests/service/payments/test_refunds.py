@@ -11,8 +11,8 @@ from tallystick.credit_notes.model import RefundStatus
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.errors import BadInput, Conflict, NotFound
 from tallystick.kernel.ids import new_id
-from tallystick.payments.gateways.stripe import StripeGateway
 from tallystick.payments.gateway import Gateways
+from tallystick.payments.gateways.stripe import StripeGateway
 from tallystick.payments.model import AttemptOutcome, PaymentStatus
 from tallystick.payments.outcomes import Declined, Outcome, Pending, Succeeded
 from tallystick.payments.refund_payment import make_by_hand

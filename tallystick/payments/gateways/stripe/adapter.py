@@ -15,10 +15,16 @@ from tallystick.payments.facts import (
     ReceiptPage,
 )
 from tallystick.payments.gateway import Gateway, no_answer, not_configured
-from tallystick.payments.gateways.stripe import charges, events, listing, readers, setups, wire
-from tallystick.payments.gateways.stripe.amounts import to_stripe
+from tallystick.payments.gateways.stripe import (
+    charges,
+    events,
+    listing,
+    readers,
+    refunds,
+    setups,
+    wire,
+)
 from tallystick.payments.gateways.stripe.client import StripeCalls, StripeSettings
-from tallystick.payments.gateways.stripe.outcomes import outcome_of_refund
 from tallystick.payments.gateways.stripe.signature import check
 from tallystick.payments.outcomes import Outcome, Unknown
 from tallystick.payments.requests import (
@@ -130,33 +136,12 @@ class StripeGateway(Gateway):
 
     async def refund(self, refund: Refund) -> Outcome:
         """Refund a PaymentIntent, in part or whole."""
-        return await self._calls.outcome(
-            lambda client: client.v1.refunds.create_async(
-                {
-                    "payment_intent": refund.reference,
-                    "amount": to_stripe(refund.amount),
-                    "metadata": {
-                        "tallystick_account": str(refund.account_id),
-                        "tallystick_refund": str(refund.refund_id),
-                    },
-                },
-                {"idempotency_key": refund.key},
-            ),
-            wire.Refund,
-            outcome_of_refund,
-        )
+        return await refunds.refund(self._calls, refund)
 
     async def look_up_refund(self, refund: Refund, reference: str | None, now: datetime) -> Outcome:
-        """Read it by its id; else repeat its key while Stripe knows it."""
-        if reference is not None:
-            return await self._calls.outcome(
-                lambda client: client.v1.refunds.retrieve_async(reference),
-                wire.Refund,
-                outcome_of_refund,
-            )
-        if now - refund.started_at < KEYS_KEPT:
-            return await self.refund(refund)
-        return Unknown("not_found")
+        """Read it by its id; else repeat its key while Stripe knows it; else find it by our id."""
+        key_is_kept = now - refund.started_at < KEYS_KEPT
+        return await refunds.look_up(self._calls, refund, reference, key_is_kept=key_is_kept)
 
     async def describe_method(self, token: str) -> MethodDescription:
         """Retrieve the method."""

@@ -1,6 +1,7 @@
 """What Stripe's objects say when an event brings them, in our words; one function per object."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -126,7 +127,14 @@ def disputed(data: wire.EventData) -> Fact:
     lost = state in {DisputeState.OPENED, DisputeState.LOST}
     if lost and dispute.reason in _RETURN_REASONS:
         return ChargeReturned(dispute.id, of, amount, code_of(dispute.reason))
-    return DisputeReported(dispute.id, of, amount, state, dispute.reason)
+    return DisputeReported(
+        dispute.id, of, amount, state, dispute.reason, _due_by(dispute.evidence_details)
+    )
+
+
+def _due_by(evidence: wire.EvidenceDetails | None) -> datetime | None:
+    due_by = evidence.due_by if evidence else None
+    return datetime.fromtimestamp(due_by, UTC) if due_by else None
 
 
 def failed(data: wire.EventData) -> Fact:

@@ -159,6 +159,12 @@ class Refund(msgspec.Struct, frozen=True):
     failure_reason: str | None = None
 
 
+class EvidenceDetails(msgspec.Struct, frozen=True):
+    """Until when Stripe takes evidence, in seconds; None or 0: not at all."""
+
+    due_by: int | None = None
+
+
 class Dispute(msgspec.Struct, frozen=True):
     """A charge that the payer's bank takes back."""
 
@@ -169,6 +175,7 @@ class Dispute(msgspec.Struct, frozen=True):
     reason: str | None = None
     payment_intent: str | dict[str, Any] | None = None
     charge: str | dict[str, Any] | None = None
+    evidence_details: EvidenceDetails | None = None
 
 
 class EventData(msgspec.Struct, frozen=True):
