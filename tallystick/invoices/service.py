@@ -71,6 +71,11 @@ async def open_bills(
     return await store.open_bills(conn, account_id, subscription_id)
 
 
+async def open_invoices(conn: Connection, account_id: UUID, limit: int) -> tuple[Invoice, ...]:
+    """Return open invoices on which something is due, without their lines, oldest due first."""
+    return await store.open_ones(conn, account_id, limit)
+
+
 async def open_credit(
     conn: Connection, account_id: UUID, currency: str | None = None
 ) -> tuple[Adjustment, ...]:

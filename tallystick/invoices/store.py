@@ -81,6 +81,11 @@ OPEN_BILLS: Final = """
 SELECT invoice_id, due_at FROM invoices
 WHERE account_id = $1 AND status = 'open' AND $2::uuid = ANY (subscription_ids) ORDER BY due_at
 """
+OPEN_ONES: Final = """
+SELECT * FROM invoices
+WHERE account_id = $1 AND status = 'open' AND total_minor > paid_minor + offset_minor
+ORDER BY due_at, invoice_id LIMIT $2
+"""
 DRAFT_SUMS: Final = """
 SELECT currency::text AS currency, sum(total_minor)::bigint AS minor FROM invoices
 WHERE account_id = $1 AND status = 'draft' GROUP BY currency
@@ -250,6 +255,11 @@ async def open_bills(
     """Return the open invoices of a subscription, the one that is due first before others."""
     rows = await conn.fetch(OPEN_BILLS, account_id, subscription_id)
     return tuple(OpenBill(row["invoice_id"], row["due_at"]) for row in rows)
+
+
+async def open_ones(conn: Connection, account_id: UUID, limit: int) -> tuple[Invoice, ...]:
+    """Return the open invoices on which something is due, without their lines, oldest due first."""
+    return tuple(_invoice(row) for row in await conn.fetch(OPEN_ONES, account_id, limit))
 
 
 async def draft_sums(conn: Connection, account_id: UUID) -> Mapping[str, int]:

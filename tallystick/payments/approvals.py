@@ -13,8 +13,8 @@ from tallystick.kernel.errors import BadInput, Conflict, FieldError
 from tallystick.kernel.ids import new_id, unknown
 from tallystick.money.amount import Money
 from tallystick.payments import booking, store
-from tallystick.payments.collect import need_payable
 from tallystick.payments.model import Part, Payment, PaymentStatus
+from tallystick.payments.wishes import need_payable
 
 GATEWAY: Final = "manual"
 REFERENCE_LENGTH_MAX: Final = 200

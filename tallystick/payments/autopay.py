@@ -12,10 +12,11 @@ from tallystick.kernel.clock import Clock, account_now
 from tallystick.kernel.db import Connection, Database, account_scope
 from tallystick.kernel.outbox import Event
 from tallystick.kernel.paging import LIMIT_MAX, PageRequest
-from tallystick.payments import collect, method_store, store
+from tallystick.payments import method_store, store
 from tallystick.payments.events import PaymentMethodSaved
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.model import PaymentMethod
+from tallystick.payments.wishes import wish
 from tallystick.subscriptions import service as subscriptions
 
 
@@ -68,7 +69,7 @@ class Autopay:
         if await _is_collected_elsewhere(conn, invoice):
             return
         now = await account_now(conn, invoice.account_id, self._clock())
-        payment = collect.wish([invoice], method, key, created_at=now, next_attempt_at=now)
+        payment = wish([invoice], method, key, created_at=now, next_attempt_at=now)
         await store.insert(conn, payment)
 
 

@@ -10,22 +10,23 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import msgspec
 import structlog
 from msgspec.structs import replace
 
 from tallystick.invoices import service as invoices
-from tallystick.invoices.model import Invoice, Status
+from tallystick.invoices.model import Invoice
 from tallystick.kernel.clock import Clock, account_now
 from tallystick.kernel.db import WRITER, Connection, Database, account_scope
-from tallystick.kernel.errors import Conflict
-from tallystick.kernel.ids import new_id, unknown
+from tallystick.kernel.errors import BadInput, Conflict
 from tallystick.payments import attempt_store, attempts, booking, methods, service, store
 from tallystick.payments.attempts import Attempts, Started
 from tallystick.payments.gateway import Gateways
-from tallystick.payments.lifecycle import LIVE_ATTEMPTS
+from tallystick.payments.lifecycle import LIVE_ATTEMPTS, LIVE_PAYMENTS
 from tallystick.payments.model import (
     Attempt,
     AttemptOutcome,
+    Part,
     Payment,
     PaymentMethod,
     PaymentStatus,
@@ -33,12 +34,30 @@ from tallystick.payments.model import (
 from tallystick.payments.requests import PageSecret
 from tallystick.payments.service import PaymentView
 from tallystick.payments.shares import parts_of, total_of
+from tallystick.payments.store import balance_key
+from tallystick.payments.wishes import in_progress, need_payable, need_within_limits, part_of, wish
 
 log = structlog.get_logger()
 
 BATCH_MAX: Final = 10
 SOON: Final = timedelta(minutes=1)
-PAYABLE: Final = frozenset({Status.OPEN, Status.UNCOLLECTIBLE})
+INVOICES_MAX: Final = 500
+"""So many invoices are settled by one payment; the others by the next one."""
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person pays: an invoice, or a part of it, or all that is due in a currency."""
+
+    key: str
+    invoice_id: UUID | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+
+    def parts(self, asking: Sequence[Invoice]) -> tuple[Part, ...]:
+        """Return what of these invoices is to be paid; raises BadInput for a part of no size."""
+        if self.amount_minor is None:
+            return parts_of(asking)
+        return (part_of(asking[0], self.amount_minor),)
 
 
 class Collector:
@@ -51,27 +70,64 @@ class Collector:
         self._clock = clock
 
     async def pay_invoice(
-        self, account_id: UUID, invoice_id: UUID, *, request_key: str, method_id: UUID | None = None
+        self,
+        account_id: UUID,
+        invoice_id: UUID,
+        *,
+        request_key: str,
+        method_id: UUID | None = None,
+        amount_minor: int | None = None,
     ) -> PaymentView:
-        """Charge what is due on an invoice now, through the named or the default method.
+        """Charge what is due on an invoice now, or a part of it, through the named or the default
+        method.
 
         Call it outside any transaction. The same `request_key` returns the same payment, never a
         second charge. A payment of the invoice that was not tried yet, or waits for its payer, is
-        put away first. Raises NotFound; Conflict `invoice_not_open`, `already_paid`,
+        put away first. Raises NotFound; BadInput for another amount than 1 to what is due, or one
+        that the gateway does not charge; Conflict `invoice_not_open`, `already_paid`,
         `payment_in_progress`, `payment_method_missing`; Unavailable without the gateway.
         """
         key = f"request:{request_key}"
         async with self._db.own_transaction(account_scope(account_id)) as conn:
             known = await store.find_by_key(conn, account_id, key)
-        if known is None:
-            await self._make_room(account_id, invoice_id)
-            payment_id, started = await self._wish(account_id, invoice_id, key, method_id)
-            if started is not None:
-                await self._tries.run(started)
-        else:
-            payment_id = known.payment_id
+        if known is not None:
+            return await self._view(account_id, known.payment_id)
+        await self._make_room(account_id, [invoice_id])
+        asked = Asked(key=key, invoice_id=invoice_id, amount_minor=amount_minor)
+        return await self._pay(account_id, asked, method_id)
+
+    async def pay_balance(
+        self,
+        account_id: UUID,
+        *,
+        request_key: str,
+        method_id: UUID | None = None,
+        currency: str | None = None,
+    ) -> tuple[PaymentView, ...]:
+        """Charge all that is due on open invoices, in one payment for each currency, or for one.
+
+        What another payment may still bring is left to that. Call it outside any transaction; the
+        same `request_key` pays once. Raises Conflict `nothing_to_pay`, `payment_in_progress`; and
+        as `pay_invoice` does.
+        """
         async with self._db.own_transaction(account_scope(account_id)) as conn:
-            return await service.get_payment(conn, account_id, payment_id)
+            known = await store.of_balance_key(conn, account_id, request_key)
+            open_ = await invoices.open_invoices(conn, account_id, INVOICES_MAX)
+        done = {payment.currency: payment.payment_id for payment in known}
+        left = {one.currency for one in open_ if currency in {None, one.currency}} - done.keys()
+        if not done and not left:
+            raise Conflict("nothing_to_pay", "Nothing is due on this account.")
+        await self._make_room(account_id, [one.invoice_id for one in open_ if one.currency in left])
+        paid = [await self._view(account_id, payment_id) for payment_id in done.values()]
+        for one in sorted(left):
+            asked = Asked(key=balance_key(one, request_key), currency=one)
+            try:
+                paid.append(await self._pay(account_id, asked, method_id))
+            except (Conflict, BadInput):
+                # What can not be paid in one currency must not hide what was in another.
+                if not paid and one == max(left):
+                    raise
+        return tuple(paid)
 
     async def start_action(self, account_id: UUID, payment_id: UUID) -> PageSecret:
         """Return what a page needs to let the payer authenticate a payment that asks for it.
@@ -131,52 +187,75 @@ class Collector:
             await store.set_amount(conn, payment)
         return await attempts.begin(conn, payment, self._clock())
 
-    async def _make_room(self, account_id: UUID, invoice_id: UUID) -> None:
-        """Put away a live payment of the invoice, if it surely took nothing yet."""
+    async def _make_room(self, account_id: UUID, invoice_ids: Sequence[UUID]) -> None:
+        """Put away live payments of the invoices, if they surely took nothing yet."""
         async with self._db.own_transaction(account_scope(account_id)) as conn:
-            live = await store.find_live(conn, account_id, invoice_id)
-            live = live and await store.lock(conn, account_id, live.payment_id)
-            if live is None:
+            live = await store.live_of(conn, account_id, invoice_ids)
+        for payment_id in live:
+            await self._put_away(account_id, payment_id)
+
+    async def _put_away(self, account_id: UUID, payment_id: UUID) -> None:
+        async with self._db.own_transaction(account_scope(account_id)) as conn:
+            live = await store.lock(conn, account_id, payment_id)
+            if live is None or live.status not in LIVE_PAYMENTS:
                 return
             if live.status is PaymentStatus.PENDING:
                 await booking.fail(conn, live, "cancelled", hard=False)
                 return
-            last = await attempt_store.last(conn, account_id, live.payment_id)
+            last = await attempt_store.last(conn, account_id, payment_id)
         if last is not None and last.outcome is AttemptOutcome.NEEDS_ACTION:
             # Two pages could be confirmed otherwise, and both would take the money.
             await self._tries.cancel(last)
 
+    async def _pay(self, account_id: UUID, asked: Asked, method_id: UUID | None) -> PaymentView:
+        payment_id, started = await self._wish(account_id, asked, method_id)
+        if started is not None:
+            await self._tries.run(started)
+        return await self._view(account_id, payment_id)
+
+    async def _view(self, account_id: UUID, payment_id: UUID) -> PaymentView:
+        async with self._db.own_transaction(account_scope(account_id)) as conn:
+            return await service.get_payment(conn, account_id, payment_id)
+
     async def _wish(
-        self, account_id: UUID, invoice_id: UUID, key: str, method_id: UUID | None
+        self, account_id: UUID, asked: Asked, method_id: UUID | None
     ) -> tuple[UUID, Started | None]:
         wall = self._clock()
         async with self._db.own_transaction(account_scope(account_id)) as conn:
-            invoice = await invoices.get_invoice(conn, account_id, invoice_id)
-            need_payable(invoice)
-            method = await self._method(conn, account_id, method_id)
+            asking = await _asking(conn, account_id, asked)
+            method = await chargeable_method(conn, self._gateways, account_id, method_id)
             at = await account_now(conn, account_id, wall)
-            payment = wish([invoice], method, key, created_at=at)
+            parts = asked.parts(asking)
+            payment = wish(asking, method, asked.key, created_at=at, parts=parts)
+            capabilities = self._gateways.get(method.gateway).capabilities
+            need_within_limits(capabilities, payment.amount)
             if await store.insert(conn, payment):
-                await _need_unchanged(conn, payment)
+                await _need_unchanged(conn, payment, asking)
                 return payment.payment_id, await attempts.begin(conn, payment, wall)
-            twin = await store.find_by_key(conn, account_id, key)
+            twin = await store.find_by_key(conn, account_id, asked.key)
         if twin is None:
-            raise _in_progress()
+            raise in_progress()
         return twin.payment_id, None
 
-    async def _method(
-        self, conn: Connection, account_id: UUID, method_id: UUID | None
-    ) -> PaymentMethod:
-        if method_id is not None:
-            method = await methods.get_method(conn, account_id, method_id)
-        else:
-            default = await methods.default_method(conn, account_id)
-            if default is None:
-                raise Conflict("payment_method_missing", "Save a payment method first.")
-            method = default
-        if not self._gateways.get(method.gateway).capabilities.charges_saved_methods:
-            raise Conflict("payment_method_not_chargeable", "This method can not be charged here.")
-        return method
+
+async def chargeable_method(
+    conn: Connection, gateways: Gateways, account_id: UUID, method_id: UUID | None
+) -> PaymentMethod:
+    """Return the named method, or the default one, if it can be charged.
+
+    Raises NotFound; Conflict `payment_method_missing`, `payment_method_not_chargeable`;
+    Unavailable without its gateway.
+    """
+    if method_id is not None:
+        method = await methods.get_method(conn, account_id, method_id)
+    else:
+        default = await methods.default_method(conn, account_id)
+        if default is None:
+            raise Conflict("payment_method_missing", "Save a payment method first.")
+        method = default
+    if not gateways.get(method.gateway).capabilities.charges_saved_methods:
+        raise Conflict("payment_method_not_chargeable", "This method can not be charged here.")
+    return method
 
 
 async def wish_soon(
@@ -191,57 +270,32 @@ async def wish_soon(
     await store.insert(conn, payment)
 
 
-async def _need_unchanged(conn: Connection, payment: Payment) -> None:
-    """Raise Conflict when the invoice asks for something else by now.
+async def _asking(conn: Connection, account_id: UUID, asked: Asked) -> Sequence[Invoice]:
+    """Return the invoices that are to be paid, as they are now."""
+    if asked.invoice_id is not None:
+        invoice = await invoices.get_invoice(conn, account_id, asked.invoice_id)
+        need_payable(invoice)
+        return [invoice]
+    open_ = await invoices.open_invoices(conn, account_id, INVOICES_MAX)
+    due = [one for one in open_ if one.currency == asked.currency]
+    taken = await store.live_invoices(conn, account_id, [one.invoice_id for one in due])
+    free = [one for one in due if one.invoice_id not in taken]
+    if due and not free:
+        raise in_progress()
+    if not free:
+        raise Conflict("nothing_to_pay", "Nothing is due on this account.")
+    return free
+
+
+async def _need_unchanged(conn: Connection, payment: Payment, asking: Sequence[Invoice]) -> None:
+    """Raise Conflict when an invoice asks for something else by now.
 
     One live payment of an invoice keeps others out; one that ended after we read the invoice, and
     before our row was in, may have settled it. Since our row is in, nobody else can.
     """
-    assert payment.invoice_id is not None  # noqa: S101 - a wish is for an invoice
-    invoice = await invoices.get_invoice(conn, payment.account_id, payment.invoice_id)
-    need_payable(invoice)
-    if invoice.due != payment.amount:
-        raise _in_progress()
-
-
-def _in_progress() -> Conflict:
-    return Conflict("payment_in_progress", "A payment of this invoice is under way; wait for it.")
-
-
-def wish(
-    asking: Sequence[Invoice],
-    method: PaymentMethod,
-    request_key: str,
-    *,
-    created_at: datetime,
-    next_attempt_at: datetime | None = None,
-) -> Payment:
-    """Return the wish to collect what is due on invoices of one currency through a saved method."""
-    parts = parts_of(asking)
-    return Payment(
-        account_id=method.account_id,
-        payment_id=new_id(),
-        request_key=request_key,
-        gateway=method.gateway,
-        payment_method_id=method.payment_method_id,
-        currency=asking[0].currency,
-        amount_minor=total_of(parts),
-        status=PaymentStatus.PENDING,
-        reference=None,
-        failure_code=None,
-        note=None,
-        next_attempt_at=next_attempt_at,
-        created_at=created_at,
-        settled_at=None,
-        parts=parts,
-    )
-
-
-def need_payable(invoice: Invoice) -> None:
-    """Raise unless something can be paid on the invoice; a draft does not exist for a payer."""
-    if invoice.status is Status.DRAFT:
-        raise unknown("invoice")
-    if invoice.status is Status.PAID or (invoice.status in PAYABLE and invoice.due.is_zero()):
-        raise Conflict("already_paid", "Nothing is left to pay on this invoice.")
-    if invoice.status not in PAYABLE:
-        raise Conflict("invoice_not_open", f"The invoice is {invoice.status}.")
+    due = {one.invoice_id: one.due for one in asking}
+    for invoice_id in payment.invoice_ids:
+        invoice = await invoices.get_invoice(conn, payment.account_id, invoice_id)
+        need_payable(invoice)
+        if invoice.due != due[invoice_id]:
+            raise in_progress()

@@ -47,6 +47,20 @@ FIND_LIVE: Final = f"""
 {_WHOLE} JOIN payment_invoices l USING (account_id, payment_id)
 WHERE p.account_id = $1 AND l.invoice_id = $2 AND l.live
 """
+LIVE_OF: Final = """
+SELECT DISTINCT payment_id FROM payment_invoices
+WHERE account_id = $1 AND invoice_id = ANY ($2::uuid[]) AND live ORDER BY payment_id
+"""
+LIVE_INVOICES: Final = """
+SELECT invoice_id FROM payment_invoices
+WHERE account_id = $1 AND invoice_id = ANY ($2::uuid[]) AND live
+"""
+# `balance:USD:` has twelve letters, and the caller's key is the rest.
+OF_BALANCE_KEY: Final = f"""
+{_WHOLE}
+WHERE p.account_id = $1 AND p.request_key ^@ 'balance:' AND substr(p.request_key, 13) = $2
+ORDER BY p.currency
+"""
 # A person who rejects what never came by hand says nothing of the payer's means.
 DECLINED: Final = """
 SELECT DISTINCT i.invoice_id FROM payment_invoices i JOIN payments USING (account_id, payment_id)
@@ -150,6 +164,32 @@ async def find_by_key(conn: Connection, account_id: UUID, request_key: str) -> P
 async def find_live(conn: Connection, account_id: UUID, invoice_id: UUID) -> Payment | None:
     """Return the payment of this invoice that may still bring money."""
     return _payment(await conn.fetchrow(FIND_LIVE, account_id, invoice_id))
+
+
+async def live_of(
+    conn: Connection, account_id: UUID, invoice_ids: Sequence[UUID]
+) -> tuple[UUID, ...]:
+    """Return the payments of these invoices that may still bring money."""
+    rows = await conn.fetch(LIVE_OF, account_id, list(invoice_ids))
+    return tuple(row["payment_id"] for row in rows)
+
+
+async def live_invoices(
+    conn: Connection, account_id: UUID, invoice_ids: Sequence[UUID]
+) -> frozenset[UUID]:
+    """Return those of these invoices of which a payment may still bring money."""
+    rows = await conn.fetch(LIVE_INVOICES, account_id, list(invoice_ids))
+    return frozenset(row["invoice_id"] for row in rows)
+
+
+def balance_key(currency: str, request_key: str) -> str:
+    """Return the key of a request's payment of all that is due in a currency."""
+    return f"balance:{currency}:{request_key}"
+
+
+async def of_balance_key(conn: Connection, account_id: UUID, request_key: str) -> list[Payment]:
+    """Return the payments that a request to pay what is due made, one for each currency."""
+    return [_known(row) for row in await conn.fetch(OF_BALANCE_KEY, account_id, request_key)]
 
 
 async def declined(

@@ -12,6 +12,7 @@ from tallystick.kernel.db import WRITER
 from tallystick.kernel.errors import Conflict
 from tallystick.kernel.idempotency import LEASE
 from tallystick.payments import approvals
+from tallystick.payments.collect import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -226,7 +227,8 @@ async def test_a_payment_that_settles_the_invoice_meanwhile_leaves_nothing_to_ch
     async with shop.db.own_transaction(WRITER) as conn:
         payment_id = ids.parse("payment", other.json()["id"])
         await approvals.approve(conn, account_id, payment_id, shop.wall())
-        ours = asyncio.create_task(wish(account_id, invoice_id, "request:late", None))
+        asked = Asked(key="request:late", invoice_id=invoice_id)
+        ours = asyncio.create_task(wish(account_id, asked, None))
         await shop.lock_awaited()
     with pytest.raises(Conflict) as refused:
         await ours

@@ -10,10 +10,11 @@ from tallystick.invoices.model import Status
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.ids import new_id
 from tallystick.money.amount import Money
-from tallystick.payments import attempts, booking, collect, store
+from tallystick.payments import attempts, booking, store
 from tallystick.payments.attempts import Recorded
 from tallystick.payments.model import Payment, PaymentStatus
 from tallystick.payments.outcomes import NeedsAction, Succeeded
+from tallystick.payments.wishes import wish
 
 if TYPE_CHECKING:
     from tests.service.payments.conftest import World
@@ -25,7 +26,7 @@ async def wished(world: "World", account: UUID, *minor: int) -> Payment:
     ids = [await world.invoice(account, one) for one in minor]
     async with world.db.transaction(WRITER) as conn:
         asking = [await invoices.get_invoice(conn, account, one) for one in ids]
-        payment = collect.wish(asking, card, f"key:{new_id()}", created_at=world.clock())
+        payment = wish(asking, card, f"key:{new_id()}", created_at=world.clock())
         assert await store.insert(conn, payment)
         await attempts.begin(conn, payment, world.clock())
     return (await world.payments(account))[-1]
@@ -82,7 +83,7 @@ async def test_an_invoice_in_a_live_payment_of_several_is_in_no_other(world: "Wo
     card = (await world.methods(account))[0]
     async with world.db.transaction(WRITER) as conn:
         one = await invoices.get_invoice(conn, account, second)
-        twin = collect.wish([one], card, "twin", created_at=world.clock())
+        twin = wish([one], card, "twin", created_at=world.clock())
         assert not await store.insert(conn, twin)
         assert await store.find_by_key(conn, account, "twin") is None
         live = await store.find_live(conn, account, second)
