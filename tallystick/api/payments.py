@@ -77,9 +77,10 @@ class PaymentList(msgspec.Struct, frozen=True):
 
 
 class Pay(Body, frozen=True, kw_only=True):
-    """Charge the invoice to this method, or to the default one."""
+    """Charge the invoice to this method, or to the default one: all that is due, or a part."""
 
     payment_method_id: fields.Token | None = None
+    amount_cents: fields.Minor | None = None
 
 
 @get("/payments", opt=READ, tags=TAGS, summary="Payments")
@@ -114,7 +115,10 @@ async def pay_invoice(
     account: Account,
     data: Pay | None = None,
 ) -> PaymentAnswer:
-    """Charge what is due, now. A refusal is 402 `payment_declined`; no answer is `processing`."""
+    """Charge what is due, or a part of it, now.
+
+    A refusal is 402 `payment_declined`; no answer is `processing`.
+    """
     wanted = ids.parse("invoice", invoice_id)
     method_id = None
     if data is not None and data.payment_method_id is not None:
@@ -122,7 +126,11 @@ async def pay_invoice(
             named = await methods.find_method(conn, account.account_id, data.payment_method_id)
             method_id = named.payment_method_id
     view = await services.collector.pay_invoice(
-        account.account_id, wanted, request_key=request_key(request), method_id=method_id
+        account.account_id,
+        wanted,
+        request_key=request_key(request),
+        method_id=method_id,
+        amount_minor=None if data is None else data.amount_cents,
     )
     need_not_declined(view.payment)
     return payment_answer(view.payment)

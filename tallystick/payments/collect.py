@@ -78,14 +78,14 @@ class Collector:
         method_id: UUID | None = None,
         amount_minor: int | None = None,
     ) -> PaymentView:
-        """Charge what is due on an invoice now, or a part of it, through the named or the default
-        method.
+        """Charge what is due on an invoice now, or a part of it.
 
-        Call it outside any transaction. The same `request_key` returns the same payment, never a
-        second charge. A payment of the invoice that was not tried yet, or waits for its payer, is
-        put away first. Raises NotFound; BadInput for another amount than 1 to what is due, or one
-        that the gateway does not charge; Conflict `invoice_not_open`, `already_paid`,
-        `payment_in_progress`, `payment_method_missing`; Unavailable without the gateway.
+        Through the named method or the default one. Call it outside any transaction. The same
+        `request_key` returns the same payment, never a second charge. A payment of the invoice that
+        was not tried yet, or waits for its payer, is put away first. Raises NotFound; BadInput for
+        another amount than 1 to what is due, or one that the gateway does not charge; Conflict
+        `invoice_not_open`, `already_paid`, `payment_in_progress`, `payment_method_missing`;
+        Unavailable without the gateway.
         """
         key = f"request:{request_key}"
         async with self._db.own_transaction(account_scope(account_id)) as conn:

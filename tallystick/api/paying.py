@@ -1,0 +1,77 @@
+"""What a person pays at once: all that is due."""
+
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Request, post
+
+from tallystick.accounts.model import Account
+from tallystick.api import fields
+from tallystick.api.payments import (
+    PaymentAnswer,
+    need_not_declined,
+    payment_answer,
+    request_key,
+)
+from tallystick.api.services import Services
+from tallystick.api.strict import Body
+from tallystick.kernel.db import account_scope
+from tallystick.money.currency import currency as known_currency
+from tallystick.payments import methods
+from tallystick.payments.model import PaymentStatus
+
+TAGS: Final = ["Payments"]
+WRITE: Final = {"permission": "billing:write", "gateway": True}
+
+
+class PayBalance(Body, frozen=True, kw_only=True):
+    """With which method, the default one if none is named; and in which currency, or in each."""
+
+    payment_method_id: fields.Token | None = None
+    currency: fields.Currency | None = None
+
+
+class PaidBalance(msgspec.Struct, frozen=True):
+    """One payment for each currency in which something was due."""
+
+    payments: list[PaymentAnswer]
+    total: int
+
+
+@post("/pay-balance", opt=WRITE, tags=TAGS, status_code=200, summary="Pay all that is due")
+async def pay_balance(
+    request: Request[Any, Any, Any],
+    services: Services,
+    account: Account,
+    data: PayBalance | None = None,
+) -> PaidBalance:
+    """Charge what is due on all open invoices, in one payment for each currency.
+
+    Nothing due is 409 `nothing_to_pay`; what another payment may still bring is left to that one.
+    If every charge was refused: 402 `payment_declined`.
+    """
+    asked = data or PayBalance()
+    whose = account.account_id
+    wanted = None if asked.currency is None else known_currency(asked.currency.upper()).code
+    views = await services.collector.pay_balance(
+        whose,
+        request_key=request_key(request),
+        method_id=await named_method(services, whose, asked.payment_method_id),
+        currency=wanted,
+    )
+    if all(view.payment.status is PaymentStatus.FAILED for view in views):
+        need_not_declined(views[0].payment)
+    return PaidBalance([payment_answer(view.payment) for view in views], len(views))
+
+
+async def named_method(services: Services, account_id: UUID, name: str | None) -> UUID | None:
+    """Return the id of the method with our id or the gateway's token; raises NotFound."""
+    if name is None:
+        return None
+    async with services.db.transaction(account_scope(account_id)) as conn:
+        found = await methods.find_method(conn, account_id, name)
+    return found.payment_method_id
+
+
+ACCOUNT_ROUTES: Final = (pay_balance,)
