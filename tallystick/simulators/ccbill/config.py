@@ -1,5 +1,6 @@
 """How the simulated merchant is set up: everything here is invented or CCBill's to choose."""
 
+import ipaddress
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -8,6 +9,7 @@ import msgspec
 
 Gap = Annotated[float, msgspec.Meta(ge=0)]
 DEFAULT_RETRIES: tuple[float, ...] = (0, 30, 300, *((3600,) * 24))
+WEBHOOKS_MAX = 4
 PRICE_LIMITS = {
     "*": (Decimal("2.95"), Decimal("100.00")),
     "JPY": (Decimal(300), Decimal(15000)),
@@ -66,7 +68,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     oauth_error_body: bool = True
     accounts: tuple[int, ...] = (900000,)
     inactive_subaccs: tuple[int, ...] = ()
-    webhooks: Annotated[tuple[Webhook, ...], msgspec.Meta(max_length=64)] = ()
+    webhooks: tuple[Webhook, ...] = ()
     webhook_retries_s: Annotated[tuple[Gap, ...], msgspec.Meta(min_length=1)] = DEFAULT_RETRIES
     webhook_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
     webhook_delay_s: Gap = 0.0
@@ -92,6 +94,15 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     datalink_times: Literal["dashed", "digits"] = "dashed"
     approval_url: str | None = None
     denial_url: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for networks that are none, and for too many URLs."""
+        for network in self.peers or ():
+            ipaddress.ip_network(network, strict=False)
+        for subacc in {hook.client_subacc for hook in self.webhooks}:
+            urls = [hook for hook in self.webhooks if hook.client_subacc in (None, subacc)]
+            if len(urls) > WEBHOOKS_MAX:
+                raise ValueError(f"A sub-account has at most {WEBHOOKS_MAX} webhook URLs.")
 
 
 def changed(config: Config, wish: Mapping[str, object]) -> Config:

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from tallystick.simulators.ccbill.config import Webhook
-from tallystick.simulators.ccbill.events import body_fields, group, release
+from tallystick.simulators.ccbill.events import body_fields, group, listening, release
 from tallystick.simulators.ccbill.faults import Fault, Faults
 from tallystick.simulators.ccbill.model import Attempt, Delivery, Event
 from tallystick.simulators.ccbill.state import State
@@ -111,7 +111,10 @@ class Deliveries:
         for delivery in deliveries:
             await self._send(delivery)
 
-    async def _send(self, delivery: Delivery) -> None:
+    async def _send(self, listed: Delivery) -> None:
+        delivery: Delivery | None = self._state.get("deliveries", str(listed.n))
+        if delivery is None or delivery.status != "pending":
+            return
         is_first = not delivery.attempts and not delivery.strayed
         fault = self._faults.on_webhook(delivery.kind) if is_first else None
         if fault and fault.action != "duplicate":
@@ -147,14 +150,15 @@ class Deliveries:
         if delivery is None or event is None:
             return
         # The next try is counted from here: the clock may be put forward meanwhile.
-        started = self._state.now()
+        started, era = self._state.now(), self._state.era
         code, error = await self._post(delivery, event)
-        self._settle(number, Attempt(started, code, error))
+        if era == self._state.era:
+            self._settle(number, Attempt(started, code, error))
 
     async def _post(self, delivery: Delivery, event: Event) -> tuple[int | None, str | None]:
         config = self._state.config
-        hook = next((one for one in config.webhooks if one.url == delivery.url), None)
-        hook = hook or Webhook(delivery.url)
+        hooks = [hook for hook in listening(self._state, event) if hook.url == delivery.url]
+        hook = hooks[0] if hooks else Webhook(delivery.url)
         body, kind = body_of(event, hook, with_kind=config.event_type_in_body)
         headers = {"content-type": kind, "user-agent": "CCBill (tallystick simulator)"}
         if config.webhook_forwarded_for:

@@ -1,6 +1,6 @@
 """Events: what happened, and the deliveries that tell it to each URL that wants to know."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal
 
@@ -85,7 +85,7 @@ def emit(
         at=state.now(),
     )
     state.put("events", str(event.n), event)
-    for hook in [] if sending.never else list(_listening(state, event)):
+    for hook in [] if sending.never else listening(state, event):
         for _ in range(sending.copies):
             queue(state, event, hook.url, sending.waits_for)
     if kind == "RenewalSuccess":
@@ -135,8 +135,11 @@ def body_fields(event: Event, hook: Webhook | None) -> dict[str, str]:
     }
 
 
-def _listening(state: State, event: Event) -> Iterator[Webhook]:
-    for hook in state.config.webhooks:
-        wanted = "*" in hook.events or event.kind in hook.events
-        if wanted and hook.client_subacc in (None, event.subacc):
-            yield hook
+def listening(state: State, event: Event) -> list[Webhook]:
+    """Return the URLs that want to know of an event."""
+    return [
+        hook
+        for hook in state.config.webhooks
+        if ("*" in hook.events or event.kind in hook.events)
+        and hook.client_subacc in (None, event.subacc)
+    ]

@@ -28,6 +28,7 @@ KNOWN = frozenset(
     {"clientAccnum", "clientSubacc", "initialPrice", "initialPeriod", "recurringPrice",
      "recurringPeriod", "numRebills", "currencyCode", "formDigest"}
 )  # fmt: skip
+SECRET = frozenset({"cardNum", "cvv2"})
 SOFT_DECLINES_MAX = 3
 INPUTS = (
     ("customerFname", "First name", "given-name"),
@@ -98,9 +99,9 @@ def _sold(state: State, sale: Sale, typed: Mapping[str, str]) -> Reply:
     card = tokens.read_card(fields, state.now().year)
     fields.text("cvv2", r"\d{3,4}")
     if fields.wrong or card is None:
-        return _form(
-            state, sale, typed, "; ".join(f"{name}: {text}" for name, text in fields.wrong)
-        )
+        labels = {name: label for name, label, _ in INPUTS}
+        told = [f"{labels.get(str(name), name)}: {text}" for name, text in fields.wrong]
+        return _form(state, sale, typed, *told)
     return _bought(state, sale, customer, card, typed)
 
 
@@ -123,17 +124,17 @@ def _bought(
     return _form(state, sale, {**typed, "tries": str(tries)}, done.decline.text)
 
 
-def _form(
-    state: State, sale: Sale, typed: Mapping[str, str] | None = None, alert: str = ""
-) -> Reply:
-    given = typed or {}
+def _form(state: State, sale: Sale, typed: Mapping[str, str] | None = None, *alerts: str) -> Reply:
+    # What was typed comes back, but never the card's own digits.
+    given = {name: text for name, text in (typed or {}).items() if name not in SECRET}
     inputs = "".join(
         f'<label>{label}<input name="{name}" autocomplete="{kind}" required '
         f'value="{escape(given.get(name, ""))}"></label>'
         for name, label, kind in INPUTS
     )
     tries = escape(given.get("tries", "0"))
-    told = f'<p class="alert" role="alert">{escape(alert)}</p>' if alert else ""
+    lines = "<br>".join(escape(alert) for alert in alerts)
+    told = f'<p class="alert" role="alert">{lines}</p>' if lines else ""
     body = (
         f"<p>CCBill simulator: test cards only.</p><p>{escape(describe(state, sale.terms)[0])}</p>"
         f'{told}<form method="post"><input type="hidden" name="tries" value="{tries}">{inputs}'

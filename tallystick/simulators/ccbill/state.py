@@ -32,6 +32,8 @@ class State(Objects[Any]):
     ) -> None:
         super().__init__(file, lambda family, value: msgspec.convert(value, FAMILIES[family]))
         self.config = config
+        # How often all was forgotten: what began before may not write afterwards.
+        self.era = 0
         self._wall = wall
         self._first = Meta(seed)
 
@@ -54,6 +56,7 @@ class State(Objects[Any]):
         """Forget everything; ids go on, so that none comes twice, unless a seed is given."""
         self._first = Meta(self.meta.seed, self.meta.serial) if seed is None else Meta(seed)
         self.clear()
+        self.era += 1
 
     def _put_meta(self, meta: Meta) -> Meta:
         self.put("meta", "meta", meta)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -11,9 +11,15 @@ from tallystick.simulators.ccbill import cards, life
 from tallystick.simulators.ccbill.declines import DECLINES, DO_NOT_HONOR
 from tallystick.simulators.ccbill.ids import short_form
 from tallystick.simulators.ccbill.management import refund_and_end
-from tallystick.simulators.ccbill.model import Move, Subscription, Terms
+from tallystick.simulators.ccbill.model import UNTIL_CANCELLED, Move, Subscription, Terms
+from tallystick.simulators.ccbill.sale_fields import CENT
 from tallystick.simulators.ccbill.sales import Sale, SaleKind, sell
 from tallystick.simulators.ccbill.state import State
+from tallystick.simulators.ccbill.terms import DAYS_MAX
+
+Days = Annotated[int, msgspec.Meta(ge=1, le=DAYS_MAX)]
+# Ten million units of a currency are beyond any card.
+WHOLE_DIGITS_MAX = 7
 
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,6 +50,10 @@ class Reversing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str | None = None
     ends: bool = True
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for an amount that is none."""
+        _check(self.amount)
+
 
 class Moving(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The day of the next rebill."""
@@ -67,12 +77,26 @@ class Selling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Another sale to the same consumer; what is not named is as in the first one."""
 
     initial_price: Decimal | None = None
-    initial_period: int | None = None
+    initial_period: Days | None = None
     recurring_price: Decimal | None = None
-    recurring_period: int | None = None
-    rebills: int | None = None
-    client_subacc: int | None = None
+    recurring_period: Days | None = None
+    rebills: Annotated[int, msgspec.Meta(ge=0, le=UNTIL_CANCELLED)] | None = None
+    client_subacc: Annotated[int, msgspec.Meta(ge=0, le=9999)] | None = None
     failure_code: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a price that is none."""
+        _check(self.initial_price)
+        _check(self.recurring_price)
+
+
+def _check(amount: Decimal | None) -> None:
+    if amount is None:
+        return
+    if not amount.is_finite() or amount.adjusted() >= WHOLE_DIGITS_MAX or amount <= 0:
+        raise ValueError("Amounts are more than 0 and less than 10,000,000.")
+    if amount != amount.quantize(CENT):
+        raise ValueError("Amounts have at most two decimals.")
 
 
 Act = Callable[[State, Subscription, Any], object]

@@ -103,6 +103,9 @@ def test_what_came_back_to_life_is_billed_again(ccbill: CcbillSimulator) -> None
         ("/_sim/subscriptions/{sold}/fail", {"failure_code": "BE-1"}, 400),
         ("/_sim/subscriptions/{sold}/refund", {"amont": "1"}, 400),
         ("/_sim/subscriptions/{sold}/refund", {"transaction_id": "7"}, 400),
+        ("/_sim/subscriptions/{sold}/refund", {"amount": "9" * 40}, 400),
+        ("/_sim/subscriptions/{sold}/refund", {"amount": "1.001"}, 400),
+        ("/_sim/subscriptions/{sold}/upgrade", {"initial_price": "-1"}, 400),
         ("/_sim/subscriptions/{sold}/update-customer", {"card": "4242424242424242"}, 400),
         ("/_sim/clock/advance", {"seconds": -1}, 400),
         ("/_sim/faults", {"action": "explode"}, 400),
@@ -122,8 +125,25 @@ def test_a_wrong_wish_is_refused_and_changes_nothing(
 def test_a_page_can_not_control_it(ccbill: CcbillSimulator) -> None:
     asked = ccbill.http.post("/_sim/reset", content=b"{}", headers={"content-type": "text/plain"})
     assert asked.status_code == 415
-    assert ccbill.http.put("/_sim/config", json={"salty": "x"}).status_code == 400
     assert ccbill.http.get("/_sim/nothing").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "setup",
+    [
+        {"salty": "x"},
+        {"peers": ["everywhere"]},
+        {"webhooks": [{"url": f"http://127.0.0.1/{n}"} for n in range(5)]},
+        {"price_limits": {"*": ["a", "b"]}},
+        {"webhook_retries_s": []},
+    ],
+    ids=lambda setup: next(iter(setup)),
+)
+def test_a_wrong_setup_is_refused_whole(ccbill: CcbillSimulator, setup: Json) -> None:
+    before = ccbill.http.get("/_sim/config").json()
+    assert ccbill.http.put("/_sim/config", json={"salt": "new", **setup}).status_code == 400
+    assert ccbill.http.get("/_sim/config").json() == before
+    assert ccbill.configure(price_limits={"*": [1, 2.5]})["price_limits"] == {"*": ["1", "2.5"]}
 
 
 def test_faults_meet_requests(ccbill: CcbillSimulator) -> None:

@@ -86,9 +86,10 @@ def test_a_hard_decline_is_the_end(ccbill: CcbillSimulator) -> None:
 
 def test_what_is_typed_wrong_is_told_on_the_form(ccbill: CcbillSimulator) -> None:
     answer = pay(ccbill, "4242424242424242", email="<b>")
-    assert "cardNum: Invalid credit card number." in answer.text
-    assert "email: Invalid email address." in answer.text
+    assert "Card number: Invalid credit card number." in answer.text
+    assert "E-mail: Invalid email address." in answer.text
     assert "<b>" not in answer.text
+    assert "4242" not in answer.text
     assert ccbill.told() == []
 
 
