@@ -6,6 +6,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath, Parameter, QueryParameter
 from litestar.response import Redirect
 
+from tallystick.console.by_hand_views import by_hand_view
 from tallystick.console.context import Billed, Console
 from tallystick.console.formats import formats_of
 from tallystick.console.forms import read_key
@@ -23,6 +24,7 @@ from tallystick.kernel.db import WRITER, account_scope
 from tallystick.kernel.errors import Unavailable
 from tallystick.kernel.paging import LIMIT_DEFAULT, PAGE_MAX, page_request
 from tallystick.mail import service as mail
+from tallystick.payments.instructions import instructions_of
 from tallystick.payments.receipts import payments_with_receipt
 
 _WRITE: Final = {"permission": "billing:write", "page": True}
@@ -67,12 +69,14 @@ async def show_invoice(
         payments = await payments_with_receipt(conn, account.account_id, wanted)
         has_xml = await is_einvoice(conn, account.account_id, wanted)
         notes = await notes_of_invoice(conn, account.account_id, wanted)
+        told = await instructions_of(conn, account, invoice)
     view = invoice_view(
         invoice, explained, formats_of(account), payments=payments, is_einvoice=has_xml
     )
     facts = {
         "invoice": view,
         "notes": note_rows(notes, formats_of(account)),
+        "by_hand": by_hand_view(told, formats_of(account)) if told else None,
         # Sent twice, a form mails once.
         "mail_key": str(ids.new_id()) if console.settings.mail_configured else "",
         "mail_to": account.email,

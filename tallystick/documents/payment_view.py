@@ -121,7 +121,7 @@ def _bank_rows(sheet: Sheet) -> Iterator[View]:
         return
     shown = {
         "bank_holder": bank.holder or sheet.document.seller.name,
-        "iban": _grouped(bank.iban),
+        "iban": grouped(bank.iban),
         "bic": bank.bic,
         "bank_name": bank.bank_name,
         "bank_reference": sheet.document.number,
@@ -131,7 +131,7 @@ def _bank_rows(sheet: Sheet) -> Iterator[View]:
             yield {"label": sheet.words[name], "value": value}
 
 
-def _grouped(iban: str) -> str:
+def grouped(iban: str) -> str:
     """Return an IBAN in groups of four: "GB33 BUKB 2020 1555 5555 55"."""
     bare = "".join(iban.split())
     return " ".join(bare[at : at + IBAN_GROUP] for at in range(0, len(bare), IBAN_GROUP))

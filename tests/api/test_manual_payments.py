@@ -346,3 +346,30 @@ async def test_amounts_have_the_decimals_of_their_currency(
         minor,
     )
     assert f'"amount":{major},' in subscribed.text
+
+
+async def test_an_open_invoice_says_how_to_pay_it_by_hand(shop: "Shop") -> None:
+    admin = shop.as_person(shop.admin)
+    (issuer,) = (await admin.get("/api/v1/admin/issuers")).json()["issuers"]
+    bank = {"iban": "DE89370400440532013000", "bank_name": "Musterbank",
+            "payment_instructions": "Name the invoice."}  # fmt: skip
+    changed = await admin.patch(f"/api/v1/admin/issuers/{issuer['id']}", json=bank)
+    assert changed.status_code == 200, changed.text
+    wire = {"gateway": "manual", "type": "cheque", "name": "Cheque", "instructions": "To our desk."}
+    await admin.put("/api/v1/admin/payment-method-configs/cheque", json=wire)
+    tenant, invoice = await shop.billed()
+    owner = shop.as_person(tenant.owner)
+    path = f"{BILLING}/invoices/{invoice['id']}/payment-instructions"
+    told = (await owner.get(path)).json()
+    assert (told["reference"], told["amount_due_cents"]) == (invoice["number"], 5400)
+    assert (told["bank"]["iban"], told["bank"]["bank_name"]) == (bank["iban"], "Musterbank")
+    assert told["instructions"] == "Name the invoice."
+    assert [way["instructions"] for way in told["payment_methods"]] == ["To our desk."]
+    page = await owner.get(f"/billing/invoices/{invoice['id']}")
+    assert "DE89 3704 0044 0532 0130 00" in page.text
+    assert "To our desk." in page.text
+    sent = transfer(invoice, payment_method="cheque")
+    await decide(shop, (await owner.post(MANUAL, json=sent)).json(), "approve")
+    paid = (await owner.get(path)).json()
+    assert (paid["amount_due_cents"], paid["bank"], paid["reference"]) == (0, None, None)
+    await admin.delete("/api/v1/admin/payment-method-configs/cheque")

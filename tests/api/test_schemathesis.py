@@ -121,6 +121,7 @@ async def known(shop: "Shop", live: str) -> Known:
         "payment_method": "bank_transfer",
         "transaction_reference": "T-1",
         "amount_cents": 1,
+        "partial": True,
     }
     payment = (await owner.post("/api/v1/billing/payments/manual", json=manual)).json()
     admin = shop.with_key(shop.house_keys["admin"])
