@@ -9,8 +9,8 @@ from tallystick.invoices.model import Invoice
 from tallystick.kernel.db import Connection
 from tallystick.money.amount import Money
 from tallystick.payments import method_config_store as store
-from tallystick.payments.collect import PAYABLE
 from tallystick.payments.method_configs import MethodConfig, by_hand
+from tallystick.payments.wishes import PAYABLE
 
 
 class Instructions(msgspec.Struct, frozen=True, kw_only=True):
