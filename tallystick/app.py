@@ -50,6 +50,7 @@ from tallystick.outgoing_webhooks.urls import Reach
 from tallystick.payments.attempts import Attempts
 from tallystick.payments.collect import Collector
 from tallystick.payments.gateway import Gateway, Gateways
+from tallystick.payments.gateways.ccbill import CcbillGateway
 from tallystick.payments.gateways.manual import ManualGateway
 from tallystick.payments.gateways.stripe import StripeGateway, StripeSettings
 from tallystick.payments.refund_payment import PaymentRefunds
@@ -86,7 +87,7 @@ async def open_services(
             stack.push_async_callback(usage.server.close)
         db = await open_database(dsn, connections_max=CONNECTIONS_MAX, beside=usage)
         stack.push_async_callback(db.close)
-        gateways = Gateways([*_adapters(settings), *more_gateways])
+        gateways = Gateways([*_adapters(settings, db, clock), *more_gateways])
         stack.push_async_callback(gateways.close)
         http = await stack.enter_async_context(httpx.AsyncClient(timeout=JWKS_TIMEOUT_S))
         jwt = _jwt(settings, http, clock)
@@ -134,7 +135,7 @@ def _need_no_lago(settings: Settings) -> None:
         raise SetupError("usage_store_with_lago", detail)
 
 
-def _adapters(settings: Settings) -> Iterator[Gateway]:
+def _adapters(settings: Settings, db: Database, clock: Clock) -> Iterator[Gateway]:
     """Yield the gateways that are configured; paying by hand always is."""
     yield ManualGateway()
     if settings.stripe_secret_key:
@@ -147,6 +148,8 @@ def _adapters(settings: Settings) -> Iterator[Gateway]:
                 js_url=settings.stripe_js_url,
             )
         )
+    if settings.ccbill.configured:
+        yield CcbillGateway(db, settings.ccbill, clock, default_currency=settings.default_currency)
 
 
 def _jwt(settings: Settings, http: httpx.AsyncClient, clock: Clock) -> JwtVerifier | None:
