@@ -30,7 +30,7 @@ from tallystick.api.options import Options, collect_methods
 from tallystick.api.paged import provide_page
 from tallystick.api.plain_routes import PlainRoute, PlainRoutes
 from tallystick.api.rate_limit import RateLimiter
-from tallystick.api.services import Services, page_origins
+from tallystick.api.services import Services, frame_origins, page_origins
 from tallystick.api.strict import (
     BODY_BYTES_MAX,
     StrictRequest,
@@ -122,7 +122,9 @@ def build_asgi(app: Litestar, services: Services, metrics: Metrics) -> ASGIApp:
     """Put the plain routes before the application, and the edge around both."""
     limiter: RateLimiter = app.state.limiter
     plain = PlainRoutes(app, services.authenticator, limiter, _plain_routes(services))
-    return Edge(plain, metrics, content_policy(page_origins(services.settings)))
+    settings = services.settings
+    policy = content_policy(page_origins(settings), frame_origins(settings))
+    return Edge(plain, metrics, policy)
 
 
 def _plain_routes(services: Services) -> Mapping[str, PlainRoute]:

@@ -138,12 +138,13 @@ class Edge:
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-def content_policy(script_origins: tuple[str, ...]) -> str:
+def content_policy(script_origins: tuple[str, ...], frame_origins: tuple[str, ...] = ()) -> str:
     """Return the Content-Security-Policy of all pages: ours alone, and the gateways' scripts."""
     others = "".join(f" {origin}" for origin in script_origins)
+    frames = "".join(f" {origin}" for origin in frame_origins)
     return (
         f"default-src 'self'; script-src 'self'{others}; style-src 'self'; img-src 'self' data:; "
-        f"connect-src 'self'{others}; frame-src 'self'{others}; object-src 'none'; "
+        f"connect-src 'self'{others}; frame-src 'self'{others}{frames}; object-src 'none'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
 

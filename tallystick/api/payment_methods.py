@@ -16,9 +16,11 @@ from tallystick.api.setups import Nothing
 from tallystick.api.strict import Body
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
+from tallystick.money.currency import currency
 from tallystick.payments import methods
 from tallystick.payments.model import PaymentMethod
 from tallystick.payments.requests import Bank, Card
+from tallystick.settings import Settings
 
 TAGS: Final = ["Payment methods"]
 READ: Final = {"permission": "billing:read"}
@@ -80,11 +82,27 @@ class GatewayConfig(msgspec.Struct, frozen=True):
     checkout: list[str]
 
 
+class CcbillConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """CCBill's part: its script asks for these; the bearer comes of `POST /config/ccbill-token`.
+
+    `client_subacc_3ds` is that of tokens made with 3-D Secure; `currency_code` is the default
+    currency by its ISO number, as the script wants it.
+    """
+
+    application_id: str
+    client_accnum: int
+    client_subacc: int
+    client_subacc_3ds: int
+    widget_url: str
+    currency_code: str
+
+
 class ConfigAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What a page needs to know; nothing secret."""
 
     gateways: list[str]
     stripe: GatewayConfig | None
+    ccbill: CcbillConfig | None
     default_currency: str
     default_monthly_price: Decimal | None = None
     default_monthly_price_cents: int | None = None
@@ -97,13 +115,34 @@ async def read_config(services: Services) -> ConfigAnswer:
     settings = services.settings
     price = settings.default_monthly_price_cents
     stripe = _stripe(services)
+    ccbill = _ccbill(settings)
     return ConfigAnswer(
         gateways=list(services.gateways.names()),
         stripe=stripe,
+        ccbill=ccbill,
         default_currency=settings.default_currency.lower(),
         default_monthly_price=None if price is None else major(price, settings.default_currency),
         default_monthly_price_cents=price,
-        features={"billing": settings.billing_enabled, "stripe": stripe is not None},
+        features={
+            "billing": settings.billing_enabled,
+            "stripe": stripe is not None,
+            "ccbill": ccbill is not None,
+        },
+    )
+
+
+def _ccbill(settings: Settings) -> CcbillConfig | None:
+    """Return what CCBill's script needs; None where pages can make no tokens."""
+    own = settings.ccbill
+    if not own.makes_tokens or own.frontend_id is None or own.accnum is None:
+        return None
+    return CcbillConfig(
+        application_id=own.frontend_id,
+        client_accnum=own.accnum,
+        client_subacc=own.subacc,
+        client_subacc_3ds=own.subacc if own.subacc_3ds is None else own.subacc_3ds,
+        widget_url=own.widget_url,
+        currency_code=currency(settings.default_currency).numeric,
     )
 
 

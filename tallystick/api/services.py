@@ -71,10 +71,28 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
 def page_origins(settings: Settings) -> tuple[str, ...]:
     """Return the origins whose scripts our pages may load and call: the gateways' own."""
+    return tuple(dict.fromkeys([*_stripe_origins(settings), *_ccbill_origins(settings)]))
+
+
+def frame_origins(settings: Settings) -> tuple[str, ...]:
+    """Return the origins beside these whose frames our pages may show: banks, for 3-D Secure."""
+    return settings.ccbill.frame_origins if settings.ccbill.makes_tokens else ()
+
+
+def _stripe_origins(settings: Settings) -> list[str]:
     if not settings.stripe_publishable_key:
-        return ()
-    script = urlsplit(settings.stripe_js_url)
-    api = urlsplit(settings.stripe_base_url)
-    own = [f"{part.scheme}://{part.netloc}" for part in (script, api)]
-    frames = STRIPE_FRAMES if script.netloc == STRIPE_PAGES else ()
-    return tuple(dict.fromkeys([*own, *frames]))
+        return []
+    frames = STRIPE_FRAMES if urlsplit(settings.stripe_js_url).netloc == STRIPE_PAGES else ()
+    return [_origin(settings.stripe_js_url), _origin(settings.stripe_base_url), *frames]
+
+
+def _ccbill_origins(settings: Settings) -> list[str]:
+    ccbill = settings.ccbill
+    if not ccbill.makes_tokens:
+        return []
+    return [_origin(ccbill.widget_url), _origin(ccbill.base_url)]
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

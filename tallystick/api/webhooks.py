@@ -10,6 +10,7 @@ import msgspec
 from litestar import Request, post
 from litestar.handlers import HTTPRouteHandler
 
+from tallystick.api.peers import peer_of
 from tallystick.api.services import Services
 from tallystick.payments.facts import Delivery
 
@@ -31,6 +32,24 @@ SIGNATURE: Final = {
 }
 
 
+EVENT_TYPE: Final = {
+    "name": "eventType",
+    "in": "query",
+    "required": False,
+    "description": "Which event it is; needed, unless the body says it.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z]{1,64}$"},
+}
+# `x-www-form-encoded` is no slip of ours: CCBill's guide and its servers write it so.
+CCBILL_BODY: Final[Mapping[str, object]] = {
+    kind: {"schema": {"type": "object"}}
+    for kind in (
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "application/x-www-form-encoded",
+    )
+}
+
+
 def receives(
     gateway: str,
     paths: Sequence[str],
@@ -44,7 +63,7 @@ def receives(
 
     async def receive(request: Request[Any, Any, Any], services: Services) -> Received:
         """Check over the raw request who sent it, store the event once, and answer."""
-        delivery = await _delivery(request)
+        delivery = await _delivery(request, services.settings.ccbill.trusted_proxies)
         await services.inbox.receive(gateway, delivery, services.clock())
         return Received()
 
@@ -65,13 +84,15 @@ def receives(
     )(receive)
 
 
-async def _delivery(request: Request[Any, Any, Any]) -> Delivery:
+async def _delivery(request: Request[Any, Any, Any], trusted: Sequence[str]) -> Delivery:
+    host = request.client.host if request.client else None
+    forwarded = request.headers.getall("x-forwarded-for", [])
     query = {name: values[0] for name, values in request.query_params.dict().items()}
     return Delivery(
         body=await request.body(),
         headers=dict(request.headers),
         query=query,
-        peer=request.client.host if request.client else None,
+        peer=peer_of(host, forwarded, trusted),
     )
 
 
@@ -82,5 +103,13 @@ ROUTES: Final = (
         summary="Stripe's events",
         about="Stripe's event, signed in the header `Stripe-Signature`.",
         parameters=[SIGNATURE],
+    ),
+    receives(
+        "ccbill",
+        ["/api/ccbill/webhook", "/api/v1/webhooks/ccbill"],
+        summary="CCBill's events",
+        about="CCBill's event as JSON or as a form; its type stands in the query (`eventType`).",
+        content=CCBILL_BODY,
+        parameters=[EVENT_TYPE],
     ),
 )

@@ -1058,6 +1058,33 @@ ALTER TABLE public.billing_audit ALTER COLUMN audit_id ADD GENERATED ALWAYS AS I
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE public.ccbill_charges (
+    account_id uuid NOT NULL,
+    idempotency_key text NOT NULL,
+    payment_token_id text NOT NULL,
+    state text NOT NULL,
+    request jsonb NOT NULL,
+    authenticated boolean NOT NULL,
+    before_ids text[],
+    sent_at timestamp with time zone,
+    outcome jsonb,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT ccbill_charges_check CHECK (((state = 'done'::text) = (outcome IS NOT NULL))),
+    CONSTRAINT ccbill_charges_check1 CHECK (((state <> 'sent'::text) OR ((before_ids IS NOT NULL) AND (sent_at IS NOT NULL)))),
+    CONSTRAINT ccbill_charges_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'claimed'::text, 'sent'::text, 'done'::text])))
+);
+CREATE TABLE public.ccbill_extracts (
+    username text NOT NULL,
+    asked_at timestamp with time zone NOT NULL
+);
+CREATE TABLE public.ccbill_refunds (
+    account_id uuid NOT NULL,
+    idempotency_key text NOT NULL,
+    subscription_id text NOT NULL,
+    reversed_before integer NOT NULL,
+    sent_at timestamp with time zone NOT NULL,
+    outcome jsonb
+);
 CREATE TABLE public.coupon_redemptions (
     account_id uuid NOT NULL,
     redemption_id uuid NOT NULL,
@@ -2705,6 +2732,12 @@ ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (api_key_id);
 ALTER TABLE ONLY public.billing_audit
     ADD CONSTRAINT billing_audit_pkey PRIMARY KEY (account_id, audit_id);
+ALTER TABLE ONLY public.ccbill_charges
+    ADD CONSTRAINT ccbill_charges_pkey PRIMARY KEY (account_id, idempotency_key);
+ALTER TABLE ONLY public.ccbill_extracts
+    ADD CONSTRAINT ccbill_extracts_pkey PRIMARY KEY (username);
+ALTER TABLE ONLY public.ccbill_refunds
+    ADD CONSTRAINT ccbill_refunds_pkey PRIMARY KEY (account_id, idempotency_key);
 ALTER TABLE ONLY public.coupon_redemptions
     ADD CONSTRAINT coupon_redemptions_pkey PRIMARY KEY (account_id, redemption_id);
 ALTER TABLE ONLY public.coupons
@@ -3012,6 +3045,8 @@ CREATE INDEX accounts_by_time ON public.accounts USING btree (created_at DESC, a
 CREATE UNIQUE INDEX add_ons_active ON public.add_ons USING btree (code) WHERE (status = 'active'::text);
 CREATE INDEX api_keys_by_time ON public.api_keys USING btree (created_at DESC, api_key_id DESC);
 CREATE INDEX billing_audit_by_id ON public.billing_audit USING btree (audit_id);
+CREATE UNIQUE INDEX ccbill_charges_live ON public.ccbill_charges USING btree (account_id, payment_token_id) WHERE (state = ANY (ARRAY['claimed'::text, 'sent'::text]));
+CREATE UNIQUE INDEX ccbill_refunds_live ON public.ccbill_refunds USING btree (account_id, subscription_id) WHERE (outcome IS NULL);
 CREATE INDEX coupon_redemptions_by_coupon ON public.coupon_redemptions USING btree (coupon_id);
 CREATE UNIQUE INDEX coupons_active ON public.coupons USING btree (code) WHERE (status = 'active'::text);
 CREATE INDEX credit_grants_burn ON public.credit_grants USING btree (account_id, priority, expires_at, created_at, credit_grant_id) WHERE (NOT is_spent);
@@ -3314,6 +3349,10 @@ ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_test_clock_id_fkey FOREIGN KEY (test_clock_id) REFERENCES public.test_clocks(test_clock_id);
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.ccbill_charges
+    ADD CONSTRAINT ccbill_charges_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.ccbill_refunds
+    ADD CONSTRAINT ccbill_refunds_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.coupon_redemptions
     ADD CONSTRAINT coupon_redemptions_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.coupon_redemptions
@@ -3495,6 +3534,8 @@ ALTER TABLE ONLY public.what_if_rows
 ALTER TABLE public.account_limits ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.billing_audit ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.ccbill_charges ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.ccbill_refunds ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.coupon_redemptions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_allocations ENABLE ROW LEVEL SECURITY;
@@ -3538,6 +3579,8 @@ ALTER TABLE public.outbox_done ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_rows ON public.account_limits TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.accounts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.billing_audit TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.ccbill_charges TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.ccbill_refunds TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.coupon_redemptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_accounts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_allocations TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3680,6 +3723,14 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO tallystick_writer;
 GRANT SELECT ON TABLE public.billing_audit TO tallystick_account;
 GRANT SELECT ON TABLE public.billing_audit TO tallystick_writer;
 GRANT SELECT ON TABLE public.billing_audit TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ccbill_charges TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ccbill_charges TO tallystick_writer;
+GRANT SELECT ON TABLE public.ccbill_charges TO tallystick_staff;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.ccbill_extracts TO tallystick_writer;
+GRANT SELECT ON TABLE public.ccbill_extracts TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ccbill_refunds TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ccbill_refunds TO tallystick_writer;
+GRANT SELECT ON TABLE public.ccbill_refunds TO tallystick_staff;
 GRANT SELECT ON TABLE public.coupon_redemptions TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.coupon_redemptions TO tallystick_writer;
 GRANT SELECT ON TABLE public.coupon_redemptions TO tallystick_staff;

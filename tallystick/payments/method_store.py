@@ -82,6 +82,9 @@ SELECT account_id FROM payment_methods WHERE gateway = $1 AND token = $2 AND sta
 """
 # Whom an event is about: its gateway names the customer, and only that.
 ACCOUNT_OF: Final = "SELECT account_id FROM gateway_customers WHERE gateway = $1 AND token = $2"
+TAKEN_BY: Final = """
+SELECT account_id FROM payment_methods WHERE gateway = $1 AND token = $2
+"""
 LINK: Final = """
 INSERT INTO gateway_customers (account_id, gateway, token, created_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT DO NOTHING RETURNING token
@@ -194,6 +197,12 @@ async def owner_of_active(conn: Connection, gateway: str, token: str) -> UUID | 
 async def account_of(conn: Connection, gateway: str, token: str) -> UUID | None:
     """Return whose customer it is, under the writer's scope."""
     account_id: UUID | None = await conn.fetchval(ACCOUNT_OF, gateway, token)
+    return account_id
+
+
+async def owner_of_token(conn: Connection, gateway: str, token: str) -> UUID | None:
+    """Return who has saved this token, under the writer's scope."""
+    account_id: UUID | None = await conn.fetchval(TAKEN_BY, gateway, token)
     return account_id
 
 

@@ -2,20 +2,30 @@
 
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from tallystick.accounts import service as accounts
 from tallystick.kernel import outbox
 from tallystick.kernel.clock import Clock
-from tallystick.kernel.db import Connection, Database, account_scope
-from tallystick.kernel.errors import Conflict
+from tallystick.kernel.db import WRITER, Connection, Database, account_scope
+from tallystick.kernel.errors import BadInput, Conflict
 from tallystick.kernel.ids import new_id
 from tallystick.payments import method_store as store
+from tallystick.payments import methods
 from tallystick.payments.events import (
     GATEWAY_CUSTOMER_LINKED,
     GatewayCustomerLinked,
     PaymentMethodRemoved,
 )
 from tallystick.payments.gateway import Gateways
-from tallystick.payments.requests import CustomerDetails, Microdeposits, PageSecret, SetupResult
+from tallystick.payments.model import PaymentMethod
+from tallystick.payments.requests import (
+    Card,
+    CustomerDetails,
+    Microdeposits,
+    PageSecret,
+    SetupResult,
+)
 
 
 class CardSetup:
@@ -68,6 +78,39 @@ class CardSetup:
         token = await gateway.ensure_customer(details, key)
         async with self._db.own_transaction(account_scope(account_id)) as conn:
             return await self._link(conn, account_id, gateway_name, token)
+
+    async def save_token(
+        self,
+        account_id: UUID,
+        gateway_name: str,
+        token: str,
+        *,
+        shown: Card | None = None,
+        make_default: bool = False,
+    ) -> PaymentMethod:
+        """Keep a token that a page's script made; `shown` is what the page knows of its card.
+
+        Call it outside any transaction: it asks the gateway. Raises BadInput `token_not_found` for
+        a token that is not ours, or another account's; Conflict `payment_method_removed`;
+        Unavailable.
+        """
+        gateway = self._gateways.get(gateway_name)
+        async with self._db.own_transaction(WRITER) as conn:
+            owner = await store.owner_of_token(conn, gateway_name, token)
+        if owner not in {None, account_id}:
+            raise BadInput.field("payment_token_id", "token_not_found", "is no token of yours")
+        customer = await self.ensure_customer(account_id, gateway_name)
+        described = await gateway.save_token(customer, token)
+        described = replace(described, card=described.card or shown)
+        async with self._db.own_transaction(account_scope(account_id)) as conn:
+            saved = await methods.save(conn, account_id, gateway_name, described, self._clock())
+            if saved is None:
+                raise Conflict(
+                    "payment_method_removed", "This payment method was removed; save the card anew."
+                )
+            if make_default:
+                saved = await methods.set_default(conn, account_id, saved.payment_method_id)
+            return saved
 
     async def detach_removed(self, removed: PaymentMethodRemoved) -> None:
         """Tell the gateway of a method that was removed here; again and again does no harm."""

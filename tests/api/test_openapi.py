@@ -23,6 +23,8 @@ PUBLIC = {
     "/api/v1/meta/features",
     "/api/stripe/webhook",
     "/api/v1/webhooks/stripe",
+    "/api/ccbill/webhook",
+    "/api/v1/webhooks/ccbill",
 }
 
 

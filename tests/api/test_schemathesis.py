@@ -505,7 +505,10 @@ RULES: Mapping[str, Callable[[Any, Known], Any]] = {
 }
 # A signature over the body is no matter of a schema; `test_webhooks` signs.
 MONTHS, DAYS = ("2026-01", "2026-03"), ("2026-01-01", "2026-03-01")
-SIGNED = {"/api/stripe/webhook", "/api/v1/webhooks/stripe"}
+SIGNED = {
+    *("/api/stripe/webhook", "/api/v1/webhooks/stripe"),
+    *("/api/ccbill/webhook", "/api/v1/webhooks/ccbill"),
+}
 # Each item of a batch is answered for itself, with 200 for the whole.
 ITEMWISE = {"/api/v1/billing/credits/deduct/batch"}
 PUBLIC = {*SIGNED, "/healthz", "/readyz", "/api/v1/meta/features"}

@@ -6,7 +6,7 @@ and what is stored is one form for all: text fields, ids without leading zeros, 
 
 import hashlib
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -54,7 +54,7 @@ def need_source(peer: str | None, settings: CcbillSettings) -> None:
     except ValueError:
         address = None
     mapped = getattr(address, "ipv4_mapped", None) or address
-    if mapped is None or not any(mapped in network for network in settings.webhook_networks):
+    if mapped is None or not any(mapped in ip_network(one) for one in settings.webhook_networks):
         log.warning("ccbill_webhook_refused", peer=peer)
         raise BadSignature
 
