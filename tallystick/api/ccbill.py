@@ -9,8 +9,9 @@ import msgspec
 from litestar import Response, post
 
 from tallystick.accounts.model import Account
-from tallystick.api.payment_methods import MethodAnswer, Nothing, method_answer
+from tallystick.api.payment_methods import MethodAnswer, method_answer
 from tallystick.api.services import Services
+from tallystick.api.setups import Nothing
 from tallystick.api.strict import Body
 from tallystick.payments.gateway import not_configured
 from tallystick.payments.gateways.ccbill import CcbillGateway

@@ -101,8 +101,8 @@ class CcbillWorld(World):
         from tallystick.payments.gateway import Gateways  # noqa: PLC0415
 
         self.wire(Gateways([self.ccbill, ManualGateway()]))
-        self.teller._handlers = {  # type: ignore[attr-defined]
-            **self.teller._handlers,  # type: ignore[attr-defined]
+        self.teller._handlers = {
+            **self.teller._handlers,
             GATEWAY_REFERENCE_LINKED: self._on_reference_linked,
         }
 

@@ -1,10 +1,6 @@
 """Charges at CCBill: once, whatever happens on the way."""
 
-import asyncio
-from datetime import timedelta
 from typing import TYPE_CHECKING
-
-import pytest
 
 if TYPE_CHECKING:
     from tests.service.ccbill.conftest import CcbillWorld
