@@ -56,6 +56,7 @@ from tallystick.payments.gateways.stripe import StripeGateway, StripeSettings
 from tallystick.payments.refund_payment import PaymentRefunds
 from tallystick.payments.refunds import Refunds
 from tallystick.payments.setup import CardSetup
+from tallystick.payments.sweep import Sweep
 from tallystick.settings import Settings, problems, read_settings
 from tallystick.subscriptions.access_lookup import AccessLookup
 from tallystick.subscriptions.limit_lookup import LimitLookup
@@ -209,6 +210,7 @@ def _services(
         inbox=Inbox(db, gateways),
         card_setup=CardSetup(db, gateways, clock),
         tries=tries,
+        sweep=Sweep(db, gateways, tries, clock),
         collector=Collector(db, gateways, tries, clock),
         refunds=refunds,
         payment_refunds=PaymentRefunds(db, refunds, clock),

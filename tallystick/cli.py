@@ -12,6 +12,7 @@ from tallystick.cli_catalog import catalog_commands
 from tallystick.cli_checks import invoice_commands, usage_commands
 from tallystick.cli_exports import export_commands
 from tallystick.cli_parts import say, settings_with
+from tallystick.cli_payments import payment_commands
 from tallystick.cli_plans import plan_commands
 from tallystick.cli_taxes import tax_commands
 
@@ -38,6 +39,7 @@ cli.add_typer(tax_commands, name="taxes")
 cli.add_typer(plan_commands, name="plans")
 cli.add_typer(usage_commands, name="usage")
 cli.add_typer(invoice_commands, name="invoices")
+cli.add_typer(payment_commands, name="payments")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on [TALLYSTICK_HOST].")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on [TALLYSTICK_PORT, else 8000].")]

@@ -123,6 +123,7 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
         InboxWorker(db, gateways, news).kind(),
         attempts_kind(Resolver(db, gateways, tries)),
         *refund_kinds(services.refunds),
+        services.sweep.kind(),
         Fold(db).kind(),
         LateEvents(db).kind(),
         Aside(db, timedelta(days=services.settings.event_parked_days_max)).kind(),

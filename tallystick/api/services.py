@@ -27,6 +27,7 @@ from tallystick.payments.gateway import Gateways
 from tallystick.payments.refund_payment import PaymentRefunds
 from tallystick.payments.refunds import Refunds
 from tallystick.payments.setup import CardSetup
+from tallystick.payments.sweep import Sweep
 from tallystick.settings import Settings
 from tallystick.subscriptions.access_lookup import AccessLookup
 from tallystick.subscriptions.limit_lookup import LimitLookup
@@ -58,6 +59,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     inbox: Inbox
     card_setup: CardSetup
     tries: Attempts
+    sweep: Sweep
     collector: Collector
     refunds: Refunds
     payment_refunds: PaymentRefunds

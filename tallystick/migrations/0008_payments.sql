@@ -131,6 +131,8 @@ CREATE TABLE payment_attempts (
     hard boolean NOT NULL DEFAULT false,
     resolve_after timestamptz,
     resolve_count integer NOT NULL DEFAULT 0,
+    -- When the sweep asks, if nobody knows by then what became of it.
+    sweep_after timestamptz NOT NULL DEFAULT now() + interval '1 hour',
     created_at timestamptz NOT NULL,
     ended_at timestamptz,
     PRIMARY KEY (account_id, payment_attempt_id),
@@ -142,6 +144,9 @@ CREATE UNIQUE INDEX payment_attempts_live ON payment_attempts (account_id, payme
     WHERE outcome IN ('created', 'needs_action', 'pending', 'unknown');
 CREATE INDEX payment_attempts_due ON payment_attempts (resolve_after)
     WHERE outcome IN ('created', 'needs_action', 'pending', 'unknown');
+CREATE INDEX payment_attempts_to_sweep ON payment_attempts (sweep_after)
+    WHERE outcome IN ('created', 'unknown')
+        OR (resolve_after IS NULL AND outcome IN ('needs_action', 'pending'));
 CREATE INDEX payment_attempts_by_reference ON payment_attempts (gateway, gateway_reference);
 CALL protect_tenant_table('payment_attempts');
 CALL audit_table('payment_attempts');

@@ -1862,6 +1862,7 @@ CREATE TABLE public.payment_attempts (
     hard boolean DEFAULT false NOT NULL,
     resolve_after timestamp with time zone,
     resolve_count integer DEFAULT 0 NOT NULL,
+    sweep_after timestamp with time zone DEFAULT (now() + '01:00:00'::interval) NOT NULL,
     created_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
     CONSTRAINT payment_attempts_number_check CHECK ((number >= 1)),
@@ -3089,6 +3090,7 @@ CREATE INDEX outbox_due ON public.outbox USING btree (deliver_after);
 CREATE INDEX payment_attempts_by_reference ON public.payment_attempts USING btree (gateway, gateway_reference);
 CREATE INDEX payment_attempts_due ON public.payment_attempts USING btree (resolve_after) WHERE (outcome = ANY (ARRAY['created'::text, 'needs_action'::text, 'pending'::text, 'unknown'::text]));
 CREATE UNIQUE INDEX payment_attempts_live ON public.payment_attempts USING btree (account_id, payment_id) WHERE (outcome = ANY (ARRAY['created'::text, 'needs_action'::text, 'pending'::text, 'unknown'::text]));
+CREATE INDEX payment_attempts_to_sweep ON public.payment_attempts USING btree (sweep_after) WHERE ((outcome = ANY (ARRAY['created'::text, 'unknown'::text])) OR ((resolve_after IS NULL) AND (outcome = ANY (ARRAY['needs_action'::text, 'pending'::text]))));
 CREATE INDEX payment_invoices_by_invoice ON public.payment_invoices USING btree (account_id, invoice_id);
 CREATE UNIQUE INDEX payment_invoices_live ON public.payment_invoices USING btree (account_id, invoice_id) WHERE live;
 CREATE INDEX payment_method_config_accounts_by_code ON public.payment_method_config_accounts USING btree (code);

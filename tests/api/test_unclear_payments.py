@@ -1,0 +1,111 @@
+"""Charges without a clear answer: staff see them, and ask once more, over HTTP and by command."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tallystick.invoices.service import get_invoice
+from tallystick.kernel import ids
+from tallystick.kernel.db import WRITER
+from tallystick.payment_commands import sweep_payments
+from tallystick.payments import attempt_store, attempts, method_store, store
+from tallystick.payments.collect import wish
+from tallystick.payments.model import AttemptOutcome, PaymentMethod, PaymentStatus
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tallystick.settings import Settings
+    from tests.api.conftest import Shop
+
+URL = "/api/v1/admin/payments"
+
+
+async def lost(shop: "Shop", gateway: str = "manual") -> dict[str, Any]:
+    """Return a charge of two hours ago that nobody answered, as staff see it."""
+    tenant, invoice = await shop.billed()
+    sent = shop.wall() - timedelta(hours=2)
+    invoice_id = ids.parse("invoice", invoice["id"])
+    async with shop.db.transaction(WRITER) as conn:
+        whole = await get_invoice(conn, tenant.account.account_id, invoice_id)
+    method = PaymentMethod(
+        account_id=tenant.account.account_id,
+        payment_method_id=ids.new_id(),
+        gateway=gateway,
+        token=str(ids.new_id()),
+        type="card",
+        card=None,
+        bank=None,
+        priority=1,
+        is_default=True,
+        status="active",
+        created_at=sent,
+    )
+    payment = wish([whole], method, "lost", created_at=sent)
+    attempt = msgspec.structs.replace(
+        attempts.first_state(payment, 1, sent), outcome=AttemptOutcome.UNKNOWN, code="no_answer"
+    )
+    async with shop.db.transaction(WRITER) as conn:
+        await method_store.insert(conn, method)
+        await method_store.link(conn, method.account_id, gateway, method.token, sent)
+        assert await store.insert(conn, payment)
+        await store.move(conn, payment, PaymentStatus.PROCESSING)
+        await attempt_store.insert(conn, attempt)
+    support = shop.as_person(shop.support)
+    found = (await support.get(f"{URL}/unclear")).json()
+    shown = ids.show("payment", payment.payment_id)
+    (one,) = [row for row in found["payments"] if row["payment"] == shown]
+    assert found["total"] == len(found["payments"])
+    return dict(one)
+
+
+async def test_support_sees_what_is_unclear_since_when_and_what_was_tried(shop: "Shop") -> None:
+    one = await lost(shop)
+    assert (one["gateway"], one["amount_cents"], one["currency"]) == ("manual", 5400, "eur")
+    assert (one["outcome"], one["code"], one["reason"]) == ("unknown", "no_answer", "no_answer")
+    assert (one["tried"], one["gateway_reference"]) == (0, None)
+    assert one["since"] < one["next_try"]
+    assert "never charged with another key" in one["message"]
+    for person in (shop.acme.owner, shop.acme.member):
+        shop.refused(await shop.as_person(person).get(f"{URL}/unclear"), 403, "not_allowed")
+
+
+async def test_finance_asks_once_more_and_what_is_known_then_is_not_unclear(shop: "Shop") -> None:
+    one = await lost(shop)
+    url = f"{URL}/{one['payment']}/look-up"
+    shop.refused(await shop.as_person(shop.support).post(url), 403, "not_allowed")
+    finance = shop.as_person(shop.finance)
+    answer = await finance.post(url)
+    assert (answer.status_code, answer.json()["status"]) == (200, "processing")
+    left = (await finance.get(f"{URL}/unclear")).json()["payments"]
+    assert one["payment"] not in {row["payment"] for row in left}
+    none = ids.show("payment", ids.new_id())
+    shop.refused(await finance.post(f"{URL}/{none}/look-up"), 404, "payment_not_found")
+
+
+async def test_a_payment_that_is_decided_or_whose_gateway_has_no_keys_is_refused(
+    shop: "Shop",
+) -> None:
+    one = await lost(shop, "paypal")
+    assert one["reason"] == "gateway_not_configured"
+    finance = shop.as_person(shop.finance)
+    url = f"{URL}/{one['payment']}/look-up"
+    shop.refused(await finance.post(url), 503, "gateway_unavailable")
+    await shop.rows(
+        "UPDATE payment_attempts SET outcome = 'declined' WHERE gateway = 'paypal' RETURNING 1"
+    )
+    shop.refused(await finance.post(url), 409, "payment_is_clear")
+
+
+async def test_the_command_asks_about_all_and_names_what_stays_unclear(
+    shop: "Shop", module_dsn: str, settings: "Settings", capsys: "pytest.CaptureFixture[str]"
+) -> None:
+    clears, stays = await lost(shop), await lost(shop, "paypal")
+    assert await sweep_payments(settings, module_dsn) == 1
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first.endswith("; 1 are unclear.")
+    (line,) = rest
+    assert line.startswith(f"  {stays['payment']}: €54.00 through paypal, unknown since 2")
+    assert "gateway_not_configured: Nobody can ask" in line
+    assert clears["payment"] not in line
