@@ -20,7 +20,9 @@ async def sweep_payments(settings: Settings, dsn: str) -> int:
         with acting(Actor("job", "sweep")):
             asked_count = await services.sweep.run_all()
         found = await services.sweep.unclear()
-    typer.echo(f"Gateways were asked about {asked_count} charges; {found.total} are unclear.")
+    typer.echo(
+        f"Charges that gateways were asked about: {asked_count}. Unclear now: {found.total}."
+    )
     for one in found.oldest:
         typer.echo(_shown(one))
     if found.total > len(found.oldest):

@@ -62,7 +62,7 @@ async def lost(shop: "Shop", gateway: str = "manual") -> dict[str, Any]:
 
 async def test_support_sees_what_is_unclear_since_when_and_what_was_tried(shop: "Shop") -> None:
     one = await lost(shop)
-    assert (one["gateway"], one["amount_cents"], one["currency"]) == ("manual", 5400, "eur")
+    assert (one["gateway"], one["amount_cents"], one["currency"]) == ("manual", 5400, "usd")
     assert (one["outcome"], one["code"], one["reason"]) == ("unknown", "no_answer", "no_answer")
     assert (one["tried"], one["gateway_reference"]) == (0, None)
     assert one["since"] < one["next_try"]
@@ -101,11 +101,11 @@ async def test_a_payment_that_is_decided_or_whose_gateway_has_no_keys_is_refused
 async def test_the_command_asks_about_all_and_names_what_stays_unclear(
     shop: "Shop", module_dsn: str, settings: "Settings", capsys: "pytest.CaptureFixture[str]"
 ) -> None:
-    clears, stays = await lost(shop), await lost(shop, "paypal")
+    stays, clears = await lost(shop, "paypal"), await lost(shop)
     assert await sweep_payments(settings, module_dsn) == 1
     first, *rest = capsys.readouterr().out.splitlines()
-    assert first.endswith("; 1 are unclear.")
+    assert first == "Charges that gateways were asked about: 1. Unclear now: 1."
     (line,) = rest
-    assert line.startswith(f"  {stays['payment']}: €54.00 through paypal, unknown since 2")
+    assert line.startswith(f"  {stays['payment']}: $54.00 through paypal, unknown since 2")
     assert "gateway_not_configured: Nobody can ask" in line
     assert clears["payment"] not in line
