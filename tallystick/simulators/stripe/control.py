@@ -16,6 +16,7 @@ from tallystick.simulators.stripe.deliveries import Deliveries
 from tallystick.simulators.stripe.errors import StripeError, invalid
 from tallystick.simulators.stripe.events import queue_delivery
 from tallystick.simulators.stripe.faults import Fault
+from tallystick.simulators.stripe.meters.error_reports import THIN
 from tallystick.simulators.stripe.state import State
 from tallystick.simulators.stripe.timers import Timekeeper, unasked
 
@@ -33,7 +34,13 @@ FAMILIES = {
     "products": "product",
     "prices": "price",
     "checkout_sessions": "checkout.session",
+    "subscriptions": "subscription",
+    "invoices": "invoice",
+    "invoice_payments": "invoice_payment",
+    "meters": "billing.meter",
+    "meter_events": "billing.meter_event",
     "events": "event",
+    "thin_events": THIN,
     "webhook_endpoints": "webhook_endpoint",
 }
 
@@ -167,7 +174,7 @@ class Control:
         return {"released": self._deliveries.release(turned=wish.order == "reversed")}
 
     def _resend(self, wish: Resend) -> object:
-        event = self._state.get("event", wish.event)
+        event = self._state.get("event", wish.event) or self._state.get(THIN, wish.event)
         endpoints = list(self._state.newest_first("webhook_endpoint")) if event else []
         with self._state.change():
             for endpoint in endpoints:

@@ -14,6 +14,7 @@ from tallystick.simulators.state_store import Change
 from tallystick.simulators.stripe.errors import Json
 from tallystick.simulators.stripe.events import DELIVERY
 from tallystick.simulators.stripe.faults import Faults
+from tallystick.simulators.stripe.meters.error_reports import THIN, as_delivered
 from tallystick.simulators.stripe.state import State
 from tallystick.simulators.stripe.webhook_endpoints import secret_of
 
@@ -135,7 +136,9 @@ class Deliveries:
         self._settle(key, code, error)
 
     async def _post(self, endpoint: Json, event_id: str) -> tuple[int | None, str | None]:
-        body = msgspec.json.encode(self._state.get("event", event_id))
+        thin = self._state.get(THIN, event_id)
+        event = as_delivered(thin) if thin else self._state.get("event", event_id)
+        body = msgspec.json.encode(event)
         secret = secret_of(self._state, endpoint["id"])
         headers = {
             "content-type": "application/json; charset=utf-8",

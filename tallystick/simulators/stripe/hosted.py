@@ -14,6 +14,7 @@ from tallystick.simulators.stripe.bank.accounts import ACCOUNTS
 from tallystick.simulators.stripe.checkout import lines
 from tallystick.simulators.stripe.computed import LINE_ITEMS
 from tallystick.simulators.stripe.errors import Json
+from tallystick.simulators.stripe.paper import pdf_of
 
 HTML = {
     "content-type": "text/html; charset=utf-8",
@@ -27,6 +28,8 @@ BANK = "/_page/authenticate"
 LEAVE = "/_page/authenticate/hosted"
 DEPOSITS = "/_page/microdeposits"
 CHECKOUT = "/_page/checkout/"
+INVOICES = "/_page/invoices/"
+PDF = {"content-type": "application/pdf", "cache-control": "no-store"}
 STYLE = "/_page/hosted.css"
 HEADINGS = {"payment": "pay", "setup": "save a payment method", "subscription": "subscribe"}
 ACTIONS = {"payment": "Pay", "setup": "Save", "subscription": "Subscribe"}
@@ -67,6 +70,8 @@ class Hosted:
             return self._page("microdeposits.html", secret=form.get("client_secret", ""))
         if path.startswith(CHECKOUT):
             return self._checkout(path.removeprefix(CHECKOUT))
+        if path.startswith(INVOICES):
+            return self._invoice(*path.removeprefix(INVOICES).split("/", 1))
         return None
 
     async def _leave_bank(self, request: Request, form: Mapping[str, str]) -> Reply:
@@ -131,6 +136,21 @@ class Hosted:
             session=session,
             total=None if amount is None else amounts.shown(amount, session["currency"]),
         )
+
+    def _invoice(self, invoice_id: str, form: str = "") -> Reply:
+        """Show an invoice as a page, or as a PDF."""
+        invoice = self._api.state.get("invoice", invoice_id)
+        if invoice is None or invoice["number"] is None:
+            return Reply(404, b"<!doctype html><title>No invoice</title>No such invoice.", HTML)
+        told = [
+            f"{line['description']}: {amounts.shown(line['amount'], line['currency'])}"
+            for line in invoice["lines"]["data"]
+        ]
+        total = amounts.shown(invoice["total"], invoice["currency"])
+        if form == "pdf":
+            head = f"Stripe simulator: invoice {invoice['number']} ({invoice['status']})"
+            return Reply(200, pdf_of([head, *told, f"Total: {total}"]), PDF)
+        return self._page("invoice.html", invoice=invoice, lines=told, total=total)
 
     def _intent(self, secret: str) -> Json | None:
         """Return the intent that a client secret belongs to."""

@@ -14,6 +14,11 @@ LIMIT_MAX = 100
 def page(call: Call, family: str, wanted: Callable[[Json], bool], url: str | None = None) -> Json:
     """Return the asked page of a family's objects that are `wanted`, newest first."""
     things = [thing for thing in call.state.newest_first(family) if wanted(thing)]
+    return page_of(call, family, things, url)
+
+
+def page_of(call: Call, family: str, things: Sequence[Json], url: str | None = None) -> Json:
+    """Return the asked page of objects that are in their order already."""
     limit = _limit(call)
     after, before = call.params.get("starting_after"), call.params.get("ending_before")
     if after and before:
@@ -25,7 +30,7 @@ def page(call: Call, family: str, wanted: Callable[[Json], bool], url: str | Non
     else:
         start = _place(things, family, after, "starting_after") + 1 if after else 0
         part, more = things[start : start + limit], len(things) > start + limit
-    return {"object": "list", "data": part, "has_more": more, "url": url or f"/v1/{family}s"}
+    return {"object": "list", "data": list(part), "has_more": more, "url": url or f"/v1/{family}s"}
 
 
 def created_within(call: Call, thing: Json) -> bool:

@@ -12,11 +12,19 @@ from tallystick.simulators.stripe import (
     webhook_endpoints,
 )
 from tallystick.simulators.stripe.bank import collecting, mandates, microdeposits
-from tallystick.simulators.stripe.billing import catalog, prices, products
+from tallystick.simulators.stripe.billing import (
+    catalog,
+    invoice_items,
+    invoice_routes,
+    prices,
+    products,
+    subscriptions,
+)
 from tallystick.simulators.stripe.books import balance, disputes
 from tallystick.simulators.stripe.call import Route
 from tallystick.simulators.stripe.checkout import paying, sessions
 from tallystick.simulators.stripe.errors import no_such_url
+from tallystick.simulators.stripe.meters import error_reports, meters, summaries, telling
 
 ROUTES: tuple[Route, ...] = (
     *customers.ROUTES,
@@ -32,8 +40,15 @@ ROUTES: tuple[Route, ...] = (
     *products.ROUTES,
     *catalog.ROUTES,
     *prices.ROUTES,
+    *subscriptions.ROUTES,
+    *invoice_routes.ROUTES,
+    *invoice_items.ROUTES,
     *sessions.ROUTES,
     *paying.ROUTES,
+    *meters.ROUTES,
+    *telling.ROUTES,
+    *summaries.ROUTES,
+    *error_reports.ROUTES,
     *events.ROUTES,
     *webhook_endpoints.ROUTES,
     *authentication.ROUTES,

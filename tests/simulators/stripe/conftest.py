@@ -66,7 +66,8 @@ def schema_name(answer: Json) -> str | None:
         return "error_response"
     name: str | None = SUBSET["x-resources"].get(str(answer.get("object")))
     if name and answer.get("deleted"):
-        return f"Deleted{name}"
+        gone = f"Deleted{name}"
+        return gone if gone in SUBSET["components"]["schemas"] else None
     return name
 
 

@@ -77,6 +77,7 @@ DATA: Shape = {
     "unit_amount": integer,
     "unit_amount_decimal": decimal,
 }
+PRICE_DATA = nest({**DATA, "product": text, "product_data": PRODUCT_DATA}, required=("currency",))
 CREATE: Shape = {
     **DATA,
     "active": boolean,
@@ -131,6 +132,21 @@ def new_price(call: Call, data: dict[str, Any]) -> Json:
         call.state.put(TIERS, price["id"], {"tiers": [_tier(tier) for tier in tiers]})
     emit(call, "price.created", call.state.save(price))
     return price
+
+
+def priced(call: Call, line: dict[str, Any], param: str) -> tuple[Json, dict[str, Any]]:
+    """Return the price that a line names or describes, with the line."""
+    if "price" in line:
+        return call.found("price", line["price"], param=f"{param}[price]"), line
+    if "price_data" not in line:
+        raise missing_parameter(f"{param}[price]")
+    data = dict(line["price_data"])
+    if "product_data" in data:
+        data["product"] = new_product(call, data.pop("product_data"))["id"]
+    if "product" not in data:
+        raise missing_parameter(f"{param}[price_data][product]")
+    # A price that is made on the way is for this one line and never listed as active.
+    return new_price(call, {**data, "active": False}), line
 
 
 def _recurring(call: Call, given: Json | None) -> Json | None:

@@ -1,18 +1,12 @@
 """Line items of a checkout session: prices and quantities, added up."""
 
-from typing import Any
-
 from tallystick.simulators.stripe import amounts
 from tallystick.simulators.stripe.billing import prices
-from tallystick.simulators.stripe.billing.products import PRODUCT_DATA, new_product
 from tallystick.simulators.stripe.call import Call
 from tallystick.simulators.stripe.errors import Json, invalid, missing_parameter
 from tallystick.simulators.stripe.params import integer, many, nest, text
 
-PRICE_DATA = nest(
-    {**prices.DATA, "product": text, "product_data": PRODUCT_DATA}, required=("currency",)
-)
-LINES = many(nest({"price": text, "price_data": PRICE_DATA, "quantity": integer}))
+LINES = many(nest({"price": text, "price_data": prices.PRICE_DATA, "quantity": integer}))
 
 
 def read_lines(call: Call, mode: str) -> list[Json]:
@@ -24,7 +18,7 @@ def read_lines(call: Call, mode: str) -> list[Json]:
         return []
     if not given:
         raise missing_parameter("line_items")
-    found = [priced(call, line, f"line_items[{place}]") for place, line in enumerate(given)]
+    found = [prices.priced(call, line, f"line_items[{place}]") for place, line in enumerate(given)]
     items = [_item(call, price, line.get("quantity", 1)) for price, line in found]
     if len({item["currency"] for item in items}) > 1:
         raise invalid("All line items must be in one currency.", param="line_items")
@@ -37,21 +31,6 @@ def read_lines(call: Call, mode: str) -> list[Json]:
             "`subscription` mode or use only one-time prices."
         )
     return items
-
-
-def priced(call: Call, line: dict[str, Any], param: str) -> tuple[Json, dict[str, Any]]:
-    """Return the price that a line names or describes, with the line."""
-    if "price" in line:
-        return call.found("price", line["price"], param=f"{param}[price]"), line
-    if "price_data" not in line:
-        raise missing_parameter(f"{param}[price]")
-    data = dict(line["price_data"])
-    if "product_data" in data:
-        data["product"] = new_product(call, data.pop("product_data"))["id"]
-    if "product" not in data:
-        raise missing_parameter(f"{param}[price_data][product]")
-    # A price that is made on the way is for this one line and never listed as active.
-    return prices.new_price(call, {**data, "active": False}), line
 
 
 def total(items: list[Json]) -> int:

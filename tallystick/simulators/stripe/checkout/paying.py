@@ -9,13 +9,17 @@ import msgspec
 from tallystick.simulators.stripe import charging, customers, payment_intents, setup_intents, timers
 from tallystick.simulators.stripe.bank import accounts
 from tallystick.simulators.stripe.bank import methods as bank_methods
+from tallystick.simulators.stripe.billing import collecting, invoices, subscriptions
+from tallystick.simulators.stripe.billing.invoice_items import new_item
+from tallystick.simulators.stripe.billing.invoice_lines import pricing_of
 from tallystick.simulators.stripe.call import Call, Route
 from tallystick.simulators.stripe.checkout.sessions import EXPIRE, WISHES
 from tallystick.simulators.stripe.checkout.shapes import details
+from tallystick.simulators.stripe.computed import LINE_ITEMS
 from tallystick.simulators.stripe.errors import Json, invalid, missing_parameter
 from tallystick.simulators.stripe.events import emit
 from tallystick.simulators.stripe.params import Shape, integer, one_of, text
-from tallystick.simulators.stripe.payment_methods import from_data
+from tallystick.simulators.stripe.payment_methods import attach, from_data
 
 # The session that an intent or a subscription was made for.
 SESSION_OF = "_session_of"
@@ -34,7 +38,7 @@ def pay(call: Call) -> Json:
     elif session["mode"] == "payment":
         intent = _pay_once(call, session, method)
     else:
-        raise invalid("Subscriptions can not be paid for yet in this simulator.", param="mode")
+        intent = _subscribe(call, session, method)
     step = (intent["next_action"] or {}).get("redirect_to_url")
     return {"object": "checkout_step", "url": step["url"] if step else _page_of(call, session)}
 
@@ -95,6 +99,49 @@ def _pay_once(call: Call, session: Json, method: Json) -> Json:
     return charging.confirm(_confirming(call, session, session["payment_intent"], method))
 
 
+def _subscribe(call: Call, session: Json, method: Json) -> Json:
+    """Start the subscription at the first try; its first invoice is paid with the method."""
+    method = attach(call, method, session["customer"])
+    if session["subscription"]:
+        subscription = call.found("subscription", session["subscription"])
+        subscription = call.state.save({**subscription, "default_payment_method": method["id"]})
+        invoice = call.found("invoice", subscription["latest_invoice"])
+    else:
+        subscription, draft = subscriptions.start(call, _wished(call, session, method))
+        told = {"subscription": subscription["id"], "invoice": draft["id"]}
+        session = call.state.save({**session, **told})
+        call.state.put(SESSION_OF, draft["id"], {"session": session["id"]})
+        invoice = invoices.finalize(call, draft)
+    if invoice["status"] == "paid":
+        return {"next_action": None}
+    intent = collecting.prepare(call, invoice)
+    call.state.put(SESSION_OF, intent["id"], {"session": session["id"]})
+    back = _confirming(call, session, intent["id"], method).params
+    asked = {name: value for name, value in back.items() if name != "payment_method"}
+    return collecting.collect(call, invoice, method["id"], **asked)
+
+
+def _wished(call: Call, session: Json, method: Json) -> Json:
+    wish = (call.state.get(WISHES, session["id"]) or {}).get("subscription_data", {})
+    lines = (call.state.get(LINE_ITEMS, session["id"]) or {"items": []})["items"]
+    items = [
+        {"price": line["price"]["id"], "quantity": line["quantity"] or 1}
+        for line in lines
+        if line["price"]["type"] == "recurring"
+    ]
+    for line in lines:
+        if line["price"]["type"] == "one_time":
+            once = {"amount": line["amount_total"], "currency": line["currency"]}
+            told = {"customer": session["customer"], "description": line["description"]}
+            new_item(call, {**once, **told}, pricing=pricing_of(line["price"]))
+    return {
+        **wish,
+        "customer": session["customer"],
+        "default_payment_method": method["id"],
+        "items": items,
+    }
+
+
 def _confirming(call: Call, session: Json, intent_id: str, method: Json) -> Call:
     """Return the call that confirms an intent; the bank's check leads back to the page."""
     params = {
@@ -125,6 +172,14 @@ def on_intent(call: Call, intent: Json) -> None:
     elif session["payment_status"] == "unpaid" and paid == "paid":
         done = call.state.save({**session, "payment_status": paid})
         emit(call, "checkout.session.async_payment_succeeded", done)
+
+
+def on_invoice_paid(call: Call, invoice: Json) -> None:
+    """Complete the session of an invoice that needed no intent: a trial, or nothing to pay."""
+    session = _session_of(call, invoice["id"])
+    if session and session["status"] == "open":
+        paid = "paid" if invoice["total"] else "no_payment_required"
+        complete(call, session, paid)
 
 
 def on_failed(call: Call, intent: Json) -> None:

@@ -1,0 +1,1 @@
+"""Billing meters: usage told in events, counted in summaries."""
