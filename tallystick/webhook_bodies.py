@@ -13,12 +13,13 @@ from uuid import UUID
 import msgspec
 
 from tallystick.api.answers import encode, plain
-from tallystick.api.credit_note_answers import note_answer, refund_answer
+from tallystick.api.credit_note_answers import note_answer
 from tallystick.api.invoices import invoice_answer
 from tallystick.api.payment_methods import method_answer
 from tallystick.api.payments import payment_answer
+from tallystick.api.refund_answers import dispute_answer, refund_answer
 from tallystick.api.subscription_answers import subscription_answer
-from tallystick.credit_notes import refunds
+from tallystick.credit_notes import disputes, refunds
 from tallystick.credit_notes import service as credit_notes
 from tallystick.credits.amounts import to_credits
 from tallystick.invoices import service as invoices
@@ -60,6 +61,7 @@ class WebhookBodies:
             "invoice": self._invoice,
             "credit_note": self._credit_note,
             "refund": _refund,
+            "dispute": _dispute,
             "payment": _payment,
             "payment_method": _payment_method,
             "subscription": _subscription,
@@ -118,6 +120,10 @@ def _kind(name: str, payload: Json) -> str | None:
 
 async def _refund(conn: Connection, account_id: UUID, key: UUID) -> msgspec.Struct:
     return refund_answer(await refunds.get_refund(conn, account_id, key))
+
+
+async def _dispute(conn: Connection, account_id: UUID, key: UUID) -> msgspec.Struct:
+    return dispute_answer(await disputes.get_dispute(conn, account_id, key))
 
 
 async def _payment(conn: Connection, account_id: UUID, key: UUID) -> msgspec.Struct:

@@ -1,4 +1,4 @@
-"""For finance: credit notes of invoices, and what is to be paid back."""
+"""For finance: credit notes of invoices; what they promise to pay back is in `admin_refunds.py`."""
 
 from decimal import Decimal
 from typing import Annotated, Final, Literal
@@ -13,13 +13,11 @@ from tallystick.api.answers import pagination
 from tallystick.api.credit_note_answers import (
     NoteAnswer,
     NoteList,
-    RefundAnswer,
     note_answer,
-    refund_answer,
 )
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
-from tallystick.credit_notes import refunds, service
+from tallystick.credit_notes import service
 from tallystick.credit_notes.model import NewNote, Reason, Split, Take
 from tallystick.invoices.crediting import account_of_invoice
 from tallystick.kernel import ids
@@ -67,19 +65,6 @@ class NoteBody(Body, frozen=True, kw_only=True):
     credit_cents: Part | UnsetType = UNSET
     refund_cents: Part | UnsetType = UNSET
     rest: Literal["credit", "refund"] = "credit"
-
-
-class Paid(Body, frozen=True, kw_only=True):
-    """The bank's name for the money that was paid back."""
-
-    reference: fields.Reference
-
-
-class RefundList(msgspec.Struct, frozen=True):
-    """The oldest hundred that nobody has paid back yet."""
-
-    refunds: list[RefundAnswer]
-    total: int
 
 
 @post(
@@ -155,32 +140,6 @@ async def void_credit_note(credit_note_id: str, services: Services) -> NoteAnswe
     return note_answer(note, services.settings.public_url)
 
 
-@get(f"{BASE}/refunds", opt=READ, tags=TAGS, summary="Refunds that wait to be made")
-async def list_refunds(services: Services, account_id: str | None = None) -> RefundList:
-    """List what is to be paid back, oldest first; of one account, or of all."""
-    wanted = ids.parse("account", account_id) if account_id else None
-    async with services.db.transaction(STAFF) as conn:
-        found = await refunds.waiting_refunds(conn, wanted)
-    return RefundList([refund_answer(one) for one in found], len(found))
-
-
-@post(
-    f"{BASE}/refunds/{{refund_id:str}}/made",
-    opt=FINANCE,
-    tags=TAGS,
-    status_code=200,
-    summary="Say that a refund was made by hand",
-)
-async def make_refund(refund_id: str, data: Paid, services: Services) -> RefundAnswer:
-    """Book money that was paid back by hand; again: no change."""
-    wanted = ids.parse("refund", refund_id)
-    async with services.db.transaction(WRITER) as conn:
-        account_id = await refunds.account_of_refund(conn, wanted)
-        now = await account_now(conn, account_id, services.clock())
-        made = await refunds.make_refund(conn, account_id, wanted, data.reference, now)
-    return refund_answer(made)
-
-
 def _asked(invoice_id: UUID, data: NoteBody) -> NewNote:
     parts = data.offset_cents, data.credit_cents, data.refund_cents
     offset, credit, refund = (0 if part is UNSET else part for part in parts)
@@ -213,6 +172,4 @@ ROUTES: Final = (
     list_all_credit_notes,
     read_any_credit_note,
     void_credit_note,
-    list_refunds,
-    make_refund,
 )

@@ -1,4 +1,4 @@
-"""How credit notes and refunds look in answers."""
+"""How credit notes look in answers."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from tallystick.api.answers import Pagination, major, plain
-from tallystick.credit_notes.model import CreditNote, NoteLine, NoteTax, Refund, Status
+from tallystick.credit_notes.model import CreditNote, NoteLine, NoteTax, Status
 from tallystick.kernel import ids
 
 
@@ -74,23 +74,6 @@ class NoteList(msgspec.Struct, frozen=True):
     total: int
 
 
-class RefundAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Money that is to be, or was, paid back."""
-
-    id: str
-    status: str
-    account: str
-    credit_note: str
-    invoice: str
-    currency: str
-    amount: Decimal
-    amount_cents: int
-    made_through: str | None
-    reference: str | None
-    requested_at: datetime
-    made_at: datetime | None
-
-
 def note_answer(note: CreditNote, public_url: str) -> NoteAnswer:
     """Show a note."""
     shown = ids.show("credit_note", note.credit_note_id) if note.number else None
@@ -121,24 +104,6 @@ def note_answer(note: CreditNote, public_url: str) -> NoteAnswer:
         credit_note_pdf=pdf,
         lines=[_line(line, note.currency) for line in note.lines],
         taxes=[_tax(tax, note.currency) for tax in note.taxes],
-    )
-
-
-def refund_answer(refund: Refund) -> RefundAnswer:
-    """Show a refund."""
-    return RefundAnswer(
-        id=ids.show("refund", refund.refund_id),
-        status=refund.status.value,
-        account=ids.show("account", refund.account_id),
-        credit_note=ids.show("credit_note", refund.credit_note_id),
-        invoice=ids.show("invoice", refund.invoice_id),
-        currency=refund.currency.lower(),
-        amount=refund.amount.to_decimal(),
-        amount_cents=refund.amount.minor,
-        made_through=refund.made_through,
-        reference=refund.reference,
-        requested_at=refund.requested_at,
-        made_at=refund.made_at,
     )
 
 

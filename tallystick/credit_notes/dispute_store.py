@@ -22,6 +22,7 @@ INSERT INTO disputes (account_id, dispute_id, invoice_id, payment_id, gateway, r
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 ON CONFLICT (account_id, gateway, reference, invoice_id) DO NOTHING RETURNING dispute_id
 """
+FIND: Final = f"SELECT {_DISPUTE} FROM disputes WHERE account_id = $1 AND dispute_id = $2"  # noqa: S608
 # One reference may stand for several invoices; always locked in the order of their ids.
 LOCK: Final = f"""
 SELECT {_DISPUTE} FROM disputes WHERE account_id = $1 AND gateway = $2 AND reference = $3
@@ -62,6 +63,12 @@ async def insert(conn: Connection, dispute: Dispute) -> bool:
         dispute.opened_at,
     )  # fmt: skip
     return written is not None
+
+
+async def find(conn: Connection, account_id: UUID, dispute_id: UUID) -> Dispute | None:
+    """Return one dispute."""
+    row = await conn.fetchrow(FIND, account_id, dispute_id)
+    return _dispute(row) if row else None
 
 
 async def lock(

@@ -139,6 +139,14 @@ async def returned_of_payment(conn: Connection, account_id: UUID, payment_id: UU
     return await store.taken(conn, account_id, payment_id, "return")
 
 
+async def get_dispute(conn: Connection, account_id: UUID, dispute_id: UUID) -> Dispute:
+    """Return one dispute; raises NotFound."""
+    found = await store.find(conn, account_id, dispute_id)
+    if found is None:
+        raise unknown("dispute")
+    return found
+
+
 async def list_disputes(
     conn: Connection, account_id: UUID | None, status: DisputeStatus | None, request: PageRequest
 ) -> Page[Dispute]:

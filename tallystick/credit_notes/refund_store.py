@@ -1,6 +1,6 @@
 """The SQL of what is to be paid back, and of the parts in which that was done."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -58,7 +58,7 @@ DUE: Final = f"""
 SELECT {_REFUND} FROM refunds WHERE status = 'requested' AND problem IS NULL
 ORDER BY requested_at, refund_id LIMIT $1
 """  # noqa: S608 - our own columns
-_WHICH: Final = "($1::uuid IS NULL OR account_id = $1) AND ($2::text IS NULL OR status = $2)"
+_WHICH: Final = "($1::uuid IS NULL OR account_id = $1) AND status = ANY ($2::text[])"
 PAGE: Final = f"""
 SELECT {_REFUND} FROM refunds
 WHERE {_WHICH} AND ($3::timestamptz IS NULL OR (requested_at, refund_id) < ($3, $4::uuid))
@@ -151,18 +151,21 @@ async def due(conn: Connection, limit: int) -> tuple[Refund, ...]:
 
 
 async def page(
-    conn: Connection, account_id: UUID | None, status: RefundStatus | None, request: PageRequest
+    conn: Connection,
+    account_id: UUID | None,
+    statuses: Sequence[RefundStatus],
+    request: PageRequest,
 ) -> tuple[Refund, ...]:
     """Return one row more than the page has, newest first."""
     at, last = (request.after.at, request.after.id) if request.after else (None, None)
-    which = account_id, status
+    which = account_id, list(statuses)
     rows = await conn.fetch(PAGE, *which, at, last, request.limit + 1, request.offset)
     return _refunds(rows)
 
 
-async def count(conn: Connection, account_id: UUID | None, status: RefundStatus | None) -> int:
+async def count(conn: Connection, account_id: UUID | None, statuses: Sequence[RefundStatus]) -> int:
     """Return how many wishes there are."""
-    return int(await conn.fetchval(COUNT, account_id, status))
+    return int(await conn.fetchval(COUNT, account_id, list(statuses)))
 
 
 async def insert_part(conn: Connection, part: RefundPart) -> bool:

@@ -25,6 +25,7 @@ from tallystick.ledger import service as ledger
 MANUAL: Final = "manual"
 REFERENCE_LENGTH_MAX: Final = 200
 WAITING_MAX: Final = 100
+WAITING: Final = (RefundStatus.REQUESTED, RefundStatus.PROCESSING)
 
 
 async def make_refund(
@@ -158,9 +159,10 @@ async def waiting_refunds(conn: Connection, account_id: UUID | None = None) -> t
 async def list_refunds(
     conn: Connection, account_id: UUID | None, status: RefundStatus | None, request: PageRequest
 ) -> Page[Refund]:
-    """Return a page of wishes, newest first; None: of all accounts, in every state."""
-    rows = await store.page(conn, account_id, status, request)
-    total = await store.count(conn, account_id, status)
+    """Return a page of wishes, newest first; of all accounts, and those that wait, where None."""
+    statuses = WAITING if status is None else (status,)
+    rows = await store.page(conn, account_id, statuses, request)
+    total = await store.count(conn, account_id, statuses)
     return make_page(rows, total, request, lambda one: After(one.requested_at, one.refund_id))
 
 

@@ -62,11 +62,6 @@ class PaymentRefunds:
         async with self._db.own_transaction(WRITER) as conn:
             return tuple([await wishes.get_refund(conn, account_id, one) for one in made])
 
-    async def left(self, conn: Connection, account_id: UUID, payment_id: UUID) -> int:
-        """Return what can be given back of a payment, in minor units; nothing of one not come."""
-        giver = await find_giver(conn, account_id, payment_id)
-        return giver.left_minor if giver is not None and giver.status in CAME else 0
-
     async def _promise(
         self, conn: Connection, account_id: UUID, payment_id: UUID, asked: AskedRefund
     ) -> tuple[list[UUID], list[RefundAttempt]]:
@@ -89,6 +84,22 @@ class PaymentRefunds:
         keys = [_key(giver, one.invoice_id, asked) for one in giver.gave]
         found = [await notes.note_of_request(conn, giver.account_id, key) for key in keys]
         return [note for note in found if note is not None]
+
+
+async def left_of(conn: Connection, account_id: UUID, payment_id: UUID) -> int:
+    """Return what can be given back of a payment, in minor units; nothing of one not come.
+
+    Locks it, under the writer's scope.
+    """
+    giver = await find_giver(conn, account_id, payment_id)
+    return giver.left_minor if giver is not None and giver.status in CAME else 0
+
+
+async def attempts_of(
+    conn: Connection, account_id: UUID, refund_id: UUID
+) -> tuple[RefundAttempt, ...]:
+    """Return what was tried for a wish, the first try first."""
+    return await store.of_refund(conn, account_id, refund_id)
 
 
 async def find_giver(conn: Connection, account_id: UUID, payment_id: UUID) -> Giver | None:

@@ -179,7 +179,9 @@ class Refunds:
         )
 
     def _abilities(self) -> dict[str, Capabilities]:
-        return {name: self._gateways.get(name).capabilities for name in self._gateways.names()}
+        """Return what each gateway can do; what was paid by hand is paid back by hand."""
+        names = [name for name in self._gateways.names() if name != wishes.MANUAL]
+        return {name: self._gateways.get(name).capabilities for name in names}
 
 
 async def _follow(conn: Connection, was: RefundAttempt, now: RefundAttempt, at: datetime) -> None:
