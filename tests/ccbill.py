@@ -241,7 +241,7 @@ class Receiver:
             return len(self.posted) >= wanted if isinstance(wanted, int) else wanted(self)
 
         with self._news:
-            assert self._news.wait_for(is_so, timeout=10), self.kinds()
+            assert self._news.wait_for(is_so, timeout=10), self.kinds()[-20:]
 
 
 @contextlib.contextmanager

@@ -156,7 +156,7 @@ class Control:
         return {"reset": True}
 
     def _release(self, wish: Release) -> object:
-        held = [one for one in self._state.deliveries() if one.status == "held"]
+        held = sorted(self._state.open_deliveries("held"), key=lambda one: one.n)
         with self._state.change():
             count = release(self._state, held[::-1] if wish.order == "reversed" else held)
         return {"released": count}

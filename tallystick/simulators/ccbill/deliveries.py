@@ -90,17 +90,19 @@ class Deliveries:
             except Exception:
                 log.exception("ccbill_simulator_delivery_failed")
 
-    def _pending(self) -> list[Delivery]:
-        return [one for one in self._state.deliveries() if one.status == "pending"]
-
     def _sleep_s(self) -> float:
         now = self._state.now()
-        waits = [(one.due_at - now) / timedelta(seconds=1) for one in self._pending()]
+        waits = [
+            (one.due_at - now) / timedelta(seconds=1)
+            for one in self._state.open_deliveries("pending")
+        ]
         return min(max(min(waits, default=SLEEP_MAX_S), 0.0), SLEEP_MAX_S)
 
     async def _send_due(self) -> None:
         """Send until nothing is due; a reordered one is due again behind its successor."""
-        while due := [one for one in self._pending() if one.due_at <= self._state.now()]:
+        while due := [
+            one for one in self._state.open_deliveries("pending") if one.due_at <= self._state.now()
+        ]:
             due.sort(key=lambda one: one.place)
             by_url: dict[str, list[Delivery]] = {}
             for delivery in due:
@@ -137,7 +139,7 @@ class Deliveries:
     def _release_reordered(self, sent: Delivery) -> None:
         held = [
             one
-            for one in self._state.deliveries()
+            for one in self._state.open_deliveries("held")
             if one.waits_for == "next" and one.url == sent.url
         ]
         if held:

@@ -89,7 +89,7 @@ def emit(
         for _ in range(sending.copies):
             queue(state, event, hook.url, sending.waits_for)
     if kind == "RenewalSuccess":
-        waiting = [one for one in state.deliveries() if one.waits_for == "rebill"]
+        waiting = [one for one in state.open_deliveries("held") if one.waits_for == "rebill"]
         release(state, [one for one in waiting if one.subscription_id == about.id])
     return event
 

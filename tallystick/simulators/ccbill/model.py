@@ -129,6 +129,12 @@ class Subscription(msgspec.Struct, frozen=True):
     expired_at: datetime | None = None
     batched_failure: bool = False
 
+    @property
+    def due_at(self) -> datetime | None:
+        """When something happens to it next, or None."""
+        times = (self.chargeback_at, self.renews_at, self.ends_at)
+        return min((at for at in times if at is not None), default=None)
+
 
 class Move(msgspec.Struct, frozen=True):
     """Money moved. `of` names the sale or rebill that a reversal takes back."""

@@ -1,8 +1,9 @@
 """All that the simulator remembers, with its clock and its ids."""
 
+import heapq
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -18,7 +19,7 @@ from tallystick.simulators.ccbill.model import (
     Subscription,
 )
 from tallystick.simulators.objects import Objects
-from tallystick.simulators.state_store import StateFile
+from tallystick.simulators.state_store import Change, StateFile
 
 # Returns the machine's time, aware and UTC.
 Clock = Callable[[], datetime]
@@ -36,6 +37,11 @@ class State(Objects[Any]):
         self.era = 0
         self._wall = wall
         self._first = Meta(seed)
+        self._open: dict[str, dict[str, Delivery]] = {"pending": {}, "held": {}}
+        self._due: list[tuple[datetime, str]] = []
+        self.after_change = self._index
+        self._index([("subscriptions", one.id, one) for one in self.subscriptions()])
+        self._index([("deliveries", str(one.n), one) for one in self.deliveries()])
 
     def now(self) -> datetime:
         """Return the simulated time."""
@@ -56,6 +62,9 @@ class State(Objects[Any]):
         """Forget everything; ids go on, so that none comes twice, unless a seed is given."""
         self._first = Meta(self.meta.seed, self.meta.serial) if seed is None else Meta(seed)
         self.clear()
+        self._due.clear()
+        for found in self._open.values():
+            found.clear()
         self.era += 1
 
     def _put_meta(self, meta: Meta) -> Meta:
@@ -113,3 +122,28 @@ class State(Objects[Any]):
     def deliveries(self) -> list[Delivery]:
         """Return all deliveries, oldest first."""
         return list(self.newest_first("deliveries"))[::-1]
+
+    def open_deliveries(self, status: Literal["pending", "held"]) -> list[Delivery]:
+        """Return the deliveries that wait, as they were after the last change."""
+        return list(self._open[status].values())
+
+    def first_due(self, until: datetime) -> tuple[datetime, Subscription] | None:
+        """Return the subscription to which something happens first, and when; None for later."""
+        while self._due and self._due[0][0] <= until:
+            at, subscription_id = self._due[0]
+            found = self.subscription(subscription_id)
+            if found is not None and found.due_at == at:
+                return at, found
+            heapq.heappop(self._due)
+        return None
+
+    def _index(self, changes: list[Change]) -> None:
+        """Note what waits: looking at everything each time would slow down a long run."""
+        for family, key, value in changes:
+            if family == "deliveries":
+                for status, found in self._open.items():
+                    found.pop(key, None)
+                    if value is not None and value.status == status:
+                        found[key] = value
+            elif family == "subscriptions" and value is not None and value.due_at is not None:
+                heapq.heappush(self._due, (value.due_at, key))
