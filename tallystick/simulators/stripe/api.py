@@ -31,6 +31,7 @@ from tallystick.simulators.stripe.state import State
 log = structlog.get_logger()
 
 REQUESTS_KEPT = 2000
+TOO_MANY = 429
 CORS = {
     "access-control-allow-origin": "*",
     "access-control-expose-headers": "Request-Id",
@@ -104,6 +105,8 @@ class Api:
             status, body, original = await self._result(request, request_id, fault)
         except StripeError as error:
             status, body, original = error.status, error.body(request_id), None
+            if status == TOO_MANY:
+                headers["Stripe-Rate-Limited-Reason"] = "global-rate"
         except ConnectionCut:
             raise
         except Exception:
@@ -228,7 +231,7 @@ def outcome(call: Call, handler: Handler) -> tuple[int, Json]:
 
 def failure(status: int) -> StripeError:
     """Return the error that a fault with this status stands for."""
-    if status == 429:  # noqa: PLR2004 Too Many Requests
+    if status == TOO_MANY:
         message = "Request rate limit exceeded. Learn more about rate limits in Stripe's docs."
         return invalid(message, code="rate_limit", status=status)
     return StripeError(status, "api_error", "An unknown error occurred: a fault of the simulator.")

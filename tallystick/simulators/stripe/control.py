@@ -98,6 +98,7 @@ class Control:
             "/_sim/requests": lambda: list(api.requests)[::-1],
             "/_sim/deliveries": lambda: deliveries.listed()[::-1],
             "/_sim/timers": timekeeper.listed,
+            "/_sim/families": lambda: sorted(FAMILIES),
         }
 
     def answer(self, request: Request) -> Reply:

@@ -9,9 +9,10 @@ from tallystick.simulators.stripe import refunds
 from tallystick.simulators.stripe.bank import debits, microdeposits
 from tallystick.simulators.stripe.bank.accounts import FAILURES
 from tallystick.simulators.stripe.books import disputes
-from tallystick.simulators.stripe.call import Call
+from tallystick.simulators.stripe.call import API_VERSION, Call
 from tallystick.simulators.stripe.cards import Decline
 from tallystick.simulators.stripe.errors import Json, invalid
+from tallystick.simulators.stripe.events import queue_delivery
 
 FailureCode = Literal["account_closed", "no_account", "insufficient_funds", "debit_not_authorized"]
 
@@ -58,6 +59,20 @@ class EndRefund(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refund: str
     outcome: Literal["succeeded", "failed"] = "failed"
     failure_reason: str = "lost_or_stolen_card"
+
+
+class Forge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Send an event of one's own making: of a type nobody knows, live, old, or another account's.
+
+    It is signed as all are, and listed with the others; it changes no object.
+    """
+
+    type: str
+    object: dict[str, Any]
+    livemode: bool = False
+    account: str | None = None
+    api_version: str = API_VERSION
+    created: int | None = None
 
 
 Act = Callable[[Call, Any], object]
@@ -117,6 +132,24 @@ def _end_refund(call: Call, wish: EndRefund) -> Json:
     return refunds.succeed(call, refund)
 
 
+def _forge(call: Call, wish: Forge) -> Json:
+    event = {
+        "id": call.state.ids.new("evt"),
+        "object": "event",
+        "api_version": wish.api_version,
+        "created": call.state.now() if wish.created is None else wish.created,
+        "data": {"object": wish.object},
+        "livemode": wish.livemode,
+        "pending_webhooks": 0,
+        "request": None,
+        "type": wish.type,
+        **({"account": wish.account} if wish.account else {}),
+    }
+    for endpoint in call.state.newest_first("webhook_endpoint"):
+        queue_delivery(call.state, event, endpoint)
+    return call.state.save(event)
+
+
 ACTS: Mapping[str, tuple[type[Any], Act]] = {
     "/_sim/ach/settle": (SettleDebit, _settle),
     "/_sim/ach/return": (ReturnDebit, _return),
@@ -124,4 +157,5 @@ ACTS: Mapping[str, tuple[type[Any], Act]] = {
     "/_sim/disputes/open": (OpenDispute, _dispute),
     "/_sim/disputes/end": (EndDispute, _end),
     "/_sim/refunds/end": (EndRefund, _end_refund),
+    "/_sim/webhooks/forge": (Forge, _forge),
 }
