@@ -69,14 +69,19 @@ class ReturnedNews:
         if fact.refund_id is not None:
             return await self._our_refund(gateway, fact, fact.refund_id)
         found = await self._payment(gateway, fact.charge_reference)
-        if found is None:
-            return Parked("charge_unknown", fact.charge_reference)
-        if not found.came:
-            return Parked(_NOT_COME)
+        if found is None or not found.came:
+            return Parked("charge_unknown" if found is None else _NOT_COME, fact.charge_reference)
         known = await self._known(found, fact.reference)
         if known:
             return await self._again(known, fact.outcome)
+        return await self._new(gateway, found, fact)
+
+    async def _new(self, gateway: str, found: store.Named, fact: RefundReported) -> Verdict:
+        """Book a refund that was made at the gateway itself, if it is one by now."""
         outcome = await self._as_it_is(gateway, found, fact)
+        if isinstance(outcome, Declined) and outcome.reference is None:
+            # The gateway has no such refund, whoever told of it.
+            return Parked("refund_unknown")
         if not isinstance(outcome, Succeeded):
             # Under way, or it failed: there is nothing to book, and what comes of it is told.
             return Skipped("refund_not_made")

@@ -118,7 +118,7 @@ async def test_a_crash_before_or_after_the_call_is_completed_by_the_next_run(bac
 
 
 async def test_a_refund_that_is_refused_goes_back_to_a_person(back: Back) -> None:
-    account, invoice, payment = await back.paid()
+    account, _, payment = await back.paid()
     back.world.wire(Gateways([Says(back.world.settings, Declined("processing_error"))]))
     wish = await back.ask(account, payment, amount_minor=700)
     assert (wish.status, wish.problem) == ("requested", "processing_error")
@@ -129,7 +129,6 @@ async def test_a_refund_that_is_refused_goes_back_to_a_person(back: Back) -> Non
     assert (await back.refunds.retry(account, wish.refund_id)).status is RefundStatus.MADE
     assert "refund.failed" in await back.world.told(account)
     assert await refused(back.refunds.retry(account, wish.refund_id)) == ("refund_made", None)
-    del invoice
 
 
 async def test_a_refund_that_is_refused_can_be_made_by_hand(back: Back) -> None:
