@@ -53,6 +53,7 @@ from tallystick.payments.events import (
     GatewayReferenceLinked,
     PaymentMethodRemoved,
 )
+from tallystick.payments.expiry_watch import ExpiryWatch
 from tallystick.payments.jobs import Resolver, attempts_kind, payments_kind, refund_kinds
 from tallystick.payments.news import GatewayNews
 from tallystick.plan_migrations.jobs import PlanMigrations
@@ -124,6 +125,7 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
         attempts_kind(Resolver(db, gateways, tries)),
         *refund_kinds(services.refunds),
         services.sweep.kind(),
+        ExpiryWatch(db).kind(),
         Fold(db).kind(),
         LateEvents(db).kind(),
         Aside(db, timedelta(days=services.settings.event_parked_days_max)).kind(),
@@ -209,6 +211,10 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
         await giver.on_invoice_paid(event)
         await standing.on_invoice_paid(event)
 
+    async def on_payment_failed(event: Event) -> None:
+        await standing.on_payment_failed(event)
+        await autopay.on_payment_failed(event)
+
     async def on_invoice_finalized(event: Event) -> None:
         await autopay.on_invoice_finalized(event)
         await standing.on_invoice_finalized(event)
@@ -217,7 +223,7 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
 
     return {
         INVOICE_FINALIZED: on_invoice_finalized,
-        PAYMENT_FAILED: standing.on_payment_failed,
+        PAYMENT_FAILED: on_payment_failed,
         INVOICE_PAID: on_invoice_paid,
         INVOICE_VOIDED: standing.on_invoice_closed,
         INVOICE_UNCOLLECTIBLE: standing.on_invoice_closed,

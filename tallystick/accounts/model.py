@@ -55,6 +55,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     tax_percent: Decimal | None = None
     payment_due_days: int | None = None
     autopay: bool = False
+    payment_fallback: bool = False
     test_clock_id: UUID | None = None
     issuer_id: UUID | None = None
     purchase_order: str | None = None

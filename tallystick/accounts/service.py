@@ -76,9 +76,14 @@ async def accounts_by_ids(conn: Connection, account_ids: Collection[UUID]) -> di
     return {account.account_id: account for account in found}
 
 
-async def set_autopay(conn: Connection, account_id: UUID, *, enabled: bool) -> Account:
-    """Say whether open invoices are collected by themselves; raises NotFound."""
-    return _known(await store.set_autopay(conn, account_id, enabled=enabled))
+async def set_autopay(
+    conn: Connection, account_id: UUID, *, enabled: bool, fallback: bool | None = None
+) -> Account:
+    """Say whether open invoices are collected by themselves; raises NotFound.
+
+    `fallback`: whether with the next method when one is refused for good; None: as it was.
+    """
+    return _known(await store.set_autopay(conn, account_id, enabled=enabled, fallback=fallback))
 
 
 async def set_test_clock(conn: Connection, account_id: UUID, test_clock_id: UUID | None) -> Account:

@@ -34,7 +34,10 @@ UPDATE accounts SET external_id = $2, name = $3, email = $4, timezone = $5, coun
     minimum_amount_minor = $21
 WHERE account_id = $1
 """
-SET_AUTOPAY: Final = "UPDATE accounts SET autopay = $2 WHERE account_id = $1 RETURNING *"
+SET_AUTOPAY: Final = """
+UPDATE accounts SET autopay = $2, payment_fallback = coalesce($3, payment_fallback)
+WHERE account_id = $1 RETURNING *
+"""
 SET_TEST_CLOCK: Final = "UPDATE accounts SET test_clock_id = $2 WHERE account_id = $1 RETURNING *"
 LIST: Final = """
 SELECT * FROM accounts
@@ -110,9 +113,11 @@ async def update(conn: Connection, account: Account) -> None:
     )  # fmt: skip
 
 
-async def set_autopay(conn: Connection, account_id: UUID, *, enabled: bool) -> Account | None:
-    """Switch autopay; None when there is no such account."""
-    return _account(await conn.fetchrow(SET_AUTOPAY, account_id, enabled))
+async def set_autopay(
+    conn: Connection, account_id: UUID, *, enabled: bool, fallback: bool | None
+) -> Account | None:
+    """Switch autopay, and its fallback (None: as it was); None when there is no such account."""
+    return _account(await conn.fetchrow(SET_AUTOPAY, account_id, enabled, fallback))
 
 
 async def set_test_clock(

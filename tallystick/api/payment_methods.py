@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 from litestar import delete, get, post
+from msgspec import Meta
 
 from tallystick.accounts import service as accounts
 from tallystick.accounts.model import Account
@@ -18,6 +19,7 @@ from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
 from tallystick.money.currency import currency
 from tallystick.payments import methods
+from tallystick.payments.expiry import expires_at
 from tallystick.payments.model import PaymentMethod
 from tallystick.payments.requests import Bank, Card
 from tallystick.settings import Settings
@@ -25,10 +27,15 @@ from tallystick.settings import Settings
 TAGS: Final = ["Payment methods"]
 READ: Final = {"permission": "billing:read"}
 WRITE: Final = {"permission": "billing:write"}
+METHODS_MAX: Final = 1_000
+"""So many names may be sent in an order."""
 
 
 class MethodAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A saved method; of the card only what may be shown, and the account's own notes."""
+    """A saved method; of the card only what may be shown, and the account's own notes.
+
+    `expires`: from then on a card can not be charged; null where that is not known.
+    """
 
     id: str
     gateway: str
@@ -40,6 +47,7 @@ class MethodAnswer(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     is_default: bool
     status: str
+    expires: datetime | None
     created: datetime
 
 
@@ -51,17 +59,27 @@ class MethodList(msgspec.Struct, frozen=True):
 
 
 class SettingsAnswer(msgspec.Struct, frozen=True):
-    """How the account pays: by itself or not, and with what."""
+    """How the account pays: by itself or not, and with what.
+
+    `payment_fallback`: a charge by itself that is refused for good goes on to the next method by
+    priority.
+    """
 
     autopay: bool
+    payment_fallback: bool
     default_payment_method_id: str | None
     default_payment_method_token: str | None
 
 
 class Autopay(Body, frozen=True, kw_only=True):
-    """Whether invoices are charged to the default method by themselves."""
+    """Whether invoices are charged to the default method by themselves.
+
+    `payment_fallback`: and to the next one by priority when it is refused for good; left out: as it
+    was, and off at first.
+    """
 
     enabled: bool
+    payment_fallback: bool | None = None
 
 
 class Named(Body, frozen=True, kw_only=True):
@@ -107,6 +125,12 @@ class ConfigAnswer(msgspec.Struct, frozen=True, kw_only=True):
     default_monthly_price: Decimal | None = None
     default_monthly_price_cents: int | None = None
     features: dict[str, bool]
+
+
+class Order(Body, frozen=True, kw_only=True):
+    """All methods of the account, by our ids or the gateways' tokens, the first one first."""
+
+    payment_method_ids: Annotated[list[fields.Token], Meta(max_length=METHODS_MAX)]
 
 
 @get("/config", opt=READ, tags=TAGS, summary="What a page needs to know")
@@ -172,7 +196,9 @@ async def read_settings(services: Services, account: Account) -> SettingsAnswer:
 async def set_autopay(data: Autopay, services: Services, account: Account) -> SettingsAnswer:
     """Let invoices be charged by themselves, or not."""
     async with services.db.transaction(account_scope(account.account_id)) as conn:
-        changed = await accounts.set_autopay(conn, account.account_id, enabled=data.enabled)
+        changed = await accounts.set_autopay(
+            conn, account.account_id, enabled=data.enabled, fallback=data.payment_fallback
+        )
         default = await methods.default_method(conn, account.account_id)
     return _settings(changed, default)
 
@@ -189,6 +215,17 @@ async def list_methods(services: Services, account: Account) -> MethodList:
 async def choose_default(data: Named, services: Services, account: Account) -> MethodAnswer:
     """Make a method the default, by our id or the gateway's token."""
     return await _set_default(services, account, data.payment_method_id)
+
+
+@post("/payment-methods/priority", opt=WRITE, tags=TAGS, status_code=200, summary="Order them")
+async def set_priorities(data: Order, services: Services, account: Account) -> MethodList:
+    """Order the methods. The default is charged first, then the others in this order.
+
+    When the default is removed, the first of this order is the default.
+    """
+    async with services.db.transaction(account_scope(account.account_id)) as conn:
+        found = await methods.set_priorities(conn, account.account_id, data.payment_method_ids)
+    return MethodList([method_answer(method) for method in found], len(found))
 
 
 @post(
@@ -234,13 +271,16 @@ def method_answer(method: PaymentMethod) -> MethodAnswer:
         priority=method.priority,
         is_default=method.is_default,
         status=method.status,
+        expires=expires_at(method.card),
         created=method.created_at,
     )
 
 
 def _settings(account: Account, default: PaymentMethod | None) -> SettingsAnswer:
     shown = ids.show("payment_method", default.payment_method_id) if default else None
-    return SettingsAnswer(account.autopay, shown, default.token if default else None)
+    return SettingsAnswer(
+        account.autopay, account.payment_fallback, shown, default.token if default else None
+    )
 
 
 ACCOUNT_ROUTES: Final = (
@@ -249,6 +289,7 @@ ACCOUNT_ROUTES: Final = (
     set_autopay,
     list_methods,
     choose_default,
+    set_priorities,
     set_default,
     remove_method,
 )

@@ -99,6 +99,8 @@ CREATE TABLE accounts (
     memo text,
     custom_fields jsonb NOT NULL DEFAULT '[]',
     autopay boolean NOT NULL DEFAULT false,
+    -- Whether autopay goes on to the next method when one is refused for good.
+    payment_fallback boolean NOT NULL DEFAULT false,
     test_clock_id uuid REFERENCES test_clocks,
     -- In whose name its documents go out; NULL: in that of the default.
     issuer_id uuid REFERENCES issuers,

@@ -29,9 +29,13 @@ CREATE TABLE payment_methods (
     is_default boolean NOT NULL,
     status text NOT NULL CHECK (status IN ('active', 'removed')),
     created_at timestamptz NOT NULL,
+    -- When something is to be told of a card that expires; NULL: nothing more.
+    watch_at timestamptz,
     PRIMARY KEY (account_id, payment_method_id),
     UNIQUE (account_id, gateway, token)
 );
+CREATE INDEX payment_methods_watched ON payment_methods (watch_at)
+    WHERE watch_at IS NOT NULL AND status = 'active';
 CREATE UNIQUE INDEX payment_methods_default ON payment_methods (account_id)
     WHERE is_default AND status = 'active';
 -- A mandate names its method alone; whose that is stands here.

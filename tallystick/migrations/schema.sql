@@ -994,6 +994,7 @@ CREATE TABLE public.accounts (
     memo text,
     custom_fields jsonb DEFAULT '[]'::jsonb NOT NULL,
     autopay boolean DEFAULT false NOT NULL,
+    payment_fallback boolean DEFAULT false NOT NULL,
     test_clock_id uuid,
     issuer_id uuid,
     created_at timestamp with time zone NOT NULL,
@@ -1914,6 +1915,7 @@ CREATE TABLE public.payment_methods (
     is_default boolean NOT NULL,
     status text NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    watch_at timestamp with time zone,
     CONSTRAINT payment_methods_priority_check CHECK ((priority >= 1)),
     CONSTRAINT payment_methods_status_check CHECK ((status = ANY (ARRAY['active'::text, 'removed'::text])))
 );
@@ -3096,6 +3098,7 @@ CREATE UNIQUE INDEX payment_invoices_live ON public.payment_invoices USING btree
 CREATE INDEX payment_method_config_accounts_by_code ON public.payment_method_config_accounts USING btree (code);
 CREATE INDEX payment_methods_by_token ON public.payment_methods USING btree (gateway, token) WHERE (status = 'active'::text);
 CREATE UNIQUE INDEX payment_methods_default ON public.payment_methods USING btree (account_id) WHERE (is_default AND (status = 'active'::text));
+CREATE INDEX payment_methods_watched ON public.payment_methods USING btree (watch_at) WHERE ((watch_at IS NOT NULL) AND (status = 'active'::text));
 CREATE INDEX payments_by_reference ON public.payments USING btree (gateway, reference);
 CREATE INDEX payments_by_time ON public.payments USING btree (account_id, created_at DESC, payment_id DESC);
 CREATE INDEX payments_due ON public.payments USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);

@@ -5,6 +5,7 @@ from uuid import UUID
 import msgspec
 
 from tallystick.accounts import service as accounts
+from tallystick.accounts.model import Account
 from tallystick.invoices import service as invoices
 from tallystick.invoices.events import InvoiceFinalized
 from tallystick.invoices.model import Invoice, Status
@@ -13,9 +14,10 @@ from tallystick.kernel.db import Connection, Database, account_scope
 from tallystick.kernel.outbox import Event
 from tallystick.kernel.paging import LIMIT_MAX, PageRequest
 from tallystick.payments import method_store, store
-from tallystick.payments.events import PaymentMethodSaved
+from tallystick.payments.events import PaymentFailed, PaymentMethodSaved
+from tallystick.payments.expiry import is_expired
 from tallystick.payments.gateway import Gateways
-from tallystick.payments.model import PaymentMethod
+from tallystick.payments.model import Payment, PaymentMethod
 from tallystick.payments.wishes import wish
 from tallystick.subscriptions import service as subscriptions
 
@@ -48,14 +50,54 @@ class Autopay:
                 key = f"invoice:{invoice.invoice_id}:method:{method.payment_method_id}"
                 await self._wish(conn, invoice, method, key)
 
+    async def on_payment_failed(self, event: Event) -> None:
+        """Go on to the next method, if the account allows that and the one tried is out for good.
+
+        Each method is tried once for an invoice. What a person asked for is left to that person,
+        and what may succeed later with the same method (a soft decline) is not taken to others.
+        """
+        told = msgspec.json.decode(event.payload, type=PaymentFailed)
+        if not told.hard or told.invoice_id is None:
+            return
+        async with self._db.transaction(account_scope(event.account_id)) as conn:
+            account = await accounts.get_account(conn, event.account_id)
+            failed = await store.find(conn, event.account_id, told.payment_id)
+            if not account.payment_fallback or failed is None or not is_own(failed):
+                return
+            tried = await store.methods_refused(conn, event.account_id, told.invoice_id)
+            left = await self._chargeable(conn, account)
+            method = next((one for one in left if one.payment_method_id not in tried), None)
+            if method is not None:
+                invoice = await invoices.get_invoice(conn, event.account_id, told.invoice_id)
+                key = f"invoice:{told.invoice_id}:fallback:{method.payment_method_id}"
+                await self._wish(conn, invoice, method, key)
+
     async def _method(self, conn: Connection, account_id: UUID) -> PaymentMethod | None:
         """Return what autopay charges; None: it is off, or there is nothing to charge."""
         account = await accounts.get_account(conn, account_id)
-        method = await method_store.default(conn, account_id)
-        if not account.autopay or method is None or method.gateway not in self._gateways.names():
-            return None
-        gateway = self._gateways.get(method.gateway)
-        return method if gateway.capabilities.charges_saved_methods else None
+        return next(iter(await self._chargeable(conn, account)), None)
+
+    async def _chargeable(self, conn: Connection, account: Account) -> list[PaymentMethod]:
+        """Return the methods that may be charged, the default one first, then by priority.
+
+        None at all if the default can not be charged by itself: the account pays otherwise. One
+        that has expired comes last: its bank may know of a new card.
+        """
+        default = await method_store.default(conn, account.account_id)
+        if not account.autopay or default is None or not self._is_chargeable(default):
+            return []
+        others = [
+            one
+            for one in await method_store.active(conn, account.account_id)
+            if one.payment_method_id != default.payment_method_id and self._is_chargeable(one)
+        ]
+        now = self._clock()
+        return sorted([default, *others], key=lambda one: is_expired(one, now))
+
+    def _is_chargeable(self, method: PaymentMethod) -> bool:
+        if method.gateway not in self._gateways.names():
+            return False
+        return self._gateways.get(method.gateway).capabilities.charges_saved_methods
 
     async def _open_invoices(self, conn: Connection, account_id: UUID) -> tuple[Invoice, ...]:
         newest = PageRequest(limit=LIMIT_MAX)
@@ -71,6 +113,11 @@ class Autopay:
         now = await account_now(conn, invoice.account_id, self._clock())
         payment = wish([invoice], method, key, created_at=now, next_attempt_at=now)
         await store.insert(conn, payment)
+
+
+def is_own(payment: Payment) -> bool:
+    """Tell whether autopay wished for the payment, not a person."""
+    return payment.request_key.startswith("invoice:")
 
 
 async def _is_collected_elsewhere(conn: Connection, invoice: Invoice) -> bool:

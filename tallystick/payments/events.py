@@ -11,6 +11,8 @@ PAYMENT_RETURNED: Final = "payment.returned"
 PAYMENT_ACTION_NEEDED: Final = "payment.action_needed"
 PAYMENT_METHOD_SAVED: Final = "payment_method.saved"
 PAYMENT_METHOD_REMOVED: Final = "payment_method.removed"
+PAYMENT_METHOD_EXPIRING: Final = "payment_method.expiring"
+PAYMENT_METHOD_EXPIRED: Final = "payment_method.expired"
 GATEWAY_CUSTOMER_LINKED: Final = "gateway_customer.linked"
 GATEWAY_REFERENCE_LINKED: Final = "gateway_reference.linked"
 
@@ -51,6 +53,19 @@ class PaymentActionNeeded(msgspec.Struct, frozen=True):
 
 class PaymentMethodSaved(msgspec.Struct, frozen=True):
     """A new method can be charged."""
+
+    payment_method_id: UUID
+
+
+class PaymentMethodExpiring(msgspec.Struct, frozen=True):
+    """A card can be used for so many days at most: 30, or 7."""
+
+    payment_method_id: UUID
+    days: int
+
+
+class PaymentMethodExpired(msgspec.Struct, frozen=True):
+    """A card can not be used any more."""
 
     payment_method_id: UUID
 

@@ -48,7 +48,7 @@ UPDATE payment_methods SET type = $3, card = $4::text::jsonb, bank = $5::text::j
 WHERE account_id = $1 AND payment_method_id = $2
 """
 REMOVE: Final = """
-UPDATE payment_methods SET status = 'removed', is_default = false
+UPDATE payment_methods SET status = 'removed', is_default = false, watch_at = NULL
 WHERE account_id = $1 AND payment_method_id = $2
 """
 CLEAR_DEFAULT: Final = """
@@ -126,7 +126,7 @@ async def default(conn: Connection, account_id: UUID) -> PaymentMethod | None:
 
 async def active(conn: Connection, account_id: UUID) -> list[PaymentMethod]:
     """Return the account's methods by priority."""
-    return [_known(row) for row in await conn.fetch(LIST, account_id)]
+    return [read_method(row) for row in await conn.fetch(LIST, account_id)]
 
 
 async def last_priority(conn: Connection, account_id: UUID) -> int:
@@ -221,11 +221,13 @@ def _shown(method: PaymentMethod) -> dict[str, str | None]:
 
 
 def _method(row: "asyncpg.Record | None") -> PaymentMethod | None:
-    return None if row is None else _known(row)
+    return None if row is None else read_method(row)
 
 
-def _known(row: "asyncpg.Record") -> PaymentMethod:
+def read_method(row: "asyncpg.Record") -> PaymentMethod:
+    """Return a whole row as a method."""
     fields: dict[str, Any] = dict(row)
+    del fields["watch_at"]
     card, bank, details = fields.pop("card"), fields.pop("bank"), fields.pop("details")
     return PaymentMethod(
         card=msgspec.json.decode(card, type=Card) if card else None,

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from tallystick.kernel import outbox
 from tallystick.kernel.db import Connection
-from tallystick.kernel.errors import BadInput, NotFound
-from tallystick.kernel.ids import new_id, parse, unknown
+from tallystick.kernel.errors import BadInput, FieldError, NotFound
+from tallystick.kernel.ids import new_id, parse, show, unknown
+from tallystick.payments import expiry_store
 from tallystick.payments import method_store as store
 from tallystick.payments.events import (
     PAYMENT_METHOD_REMOVED,
@@ -23,12 +24,14 @@ from tallystick.payments.events import (
     PaymentMethodRemoved,
     PaymentMethodSaved,
 )
+from tallystick.payments.expiry import first_watch
 from tallystick.payments.model import PaymentMethod
 from tallystick.payments.requests import MethodDescription
 
 MANUAL: Final = "manual"
 ACTIVE: Final = "active"
 REMOVED: Final = "removed"
+_ORDER: Final = "payment_method_ids"
 
 
 async def list_methods(conn: Connection, account_id: UUID) -> tuple[PaymentMethod, ...]:
@@ -85,6 +88,7 @@ async def save(
         is_default=await store.default(conn, account_id) is None,
     )
     await store.insert(conn, method)
+    await expiry_store.set_watch(conn, method, first_watch(method.card))
     told = PaymentMethodSaved(method.payment_method_id)
     await outbox.append(conn, account_id, PAYMENT_METHOD_SAVED, told)
     return method
@@ -152,16 +156,37 @@ async def set_default(conn: Connection, account_id: UUID, method_id: UUID) -> Pa
 
 
 async def set_priorities(
-    conn: Connection, account_id: UUID, method_ids: Sequence[UUID]
+    conn: Connection, account_id: UUID, names: Sequence[str]
 ) -> tuple[PaymentMethod, ...]:
-    """Order the methods: the first gets priority 1. All active ones must be named, once."""
+    """Order the methods, named by our ids or the gateways' tokens: the first gets priority 1.
+
+    All active ones must be named, once; raises BadInput. The default stays what it is: it is
+    charged first, and the others follow by priority.
+    """
     await store.lock_methods(conn, account_id)
-    known = {method.payment_method_id: method for method in await store.active(conn, account_id)}
-    if len(method_ids) != len(set(method_ids)) or set(method_ids) != set(known):
-        raise BadInput.field("ids", "incomplete", "must name every payment method once")
-    for place, method_id in enumerate(method_ids, 1):
-        await store.set_priority(conn, known[method_id], place)
+    active = await store.active(conn, account_id)
+    ordered = in_order(active, names)
+    for place, method in enumerate(ordered, 1):
+        await store.set_priority(conn, method, place)
     return await list_methods(conn, account_id)
+
+
+def in_order(active: Sequence[PaymentMethod], names: Sequence[str]) -> list[PaymentMethod]:
+    """Return the methods in the order of these names; raises BadInput unless all are there once."""
+    by_name = {method.token: method for method in active}
+    by_name |= {show("payment_method", method.payment_method_id): method for method in active}
+    errors = [
+        FieldError(f"{_ORDER}[{at}]", "unknown", "names no payment method of the account")
+        for at, name in enumerate(names)
+        if name not in by_name
+    ]
+    if errors:
+        raise BadInput("validation_failed", "The order can not be used.", errors=errors)
+    ordered = [by_name[name] for name in names]
+    named = {method.payment_method_id for method in ordered}
+    if len(ordered) != len(active) or len(named) != len(active):
+        raise BadInput.field(_ORDER, "incomplete", "must name every payment method once")
+    return ordered
 
 
 async def _update(
@@ -172,6 +197,8 @@ async def _update(
     shown = replace(known, type=described.type, card=described.card, bank=described.bank)
     if shown != known:
         await store.show(conn, shown)
+    if shown.card != known.card:
+        await expiry_store.set_watch(conn, shown, first_watch(shown.card))
     return shown
 
 

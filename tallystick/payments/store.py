@@ -67,6 +67,10 @@ SELECT DISTINCT i.invoice_id FROM payment_invoices i JOIN payments USING (accoun
 WHERE i.account_id = $1 AND i.invoice_id = ANY ($2::uuid[]) AND status = 'failed'
     AND failure_code <> 'rejected'
 """
+METHODS_REFUSED: Final = """
+SELECT DISTINCT payment_method_id FROM payment_invoices JOIN payments USING (account_id, payment_id)
+WHERE account_id = $1 AND invoice_id = $2 AND status = 'failed' AND payment_method_id IS NOT NULL
+"""
 PAGE: Final = f"""
 {_WHOLE}
 WHERE p.account_id = $1
@@ -198,6 +202,12 @@ async def declined(
     """Return those of the invoices for which a payment was declined."""
     rows = await conn.fetch(DECLINED, account_id, list(invoice_ids))
     return frozenset(row["invoice_id"] for row in rows)
+
+
+async def methods_refused(conn: Connection, account_id: UUID, invoice_id: UUID) -> frozenset[UUID]:
+    """Return the methods with which a payment of the invoice failed."""
+    rows = await conn.fetch(METHODS_REFUSED, account_id, invoice_id)
+    return frozenset(row["payment_method_id"] for row in rows)
 
 
 async def came(

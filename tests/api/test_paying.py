@@ -131,3 +131,48 @@ async def test_a_part_of_an_invoice_is_paid(shop: "Shop", gateway: "Stripe") -> 
     ]
     left = (await owner.get(f"{BILLING}/invoices/{invoice}")).json()
     assert (left["status"], left["amount_remaining_cents"]) == ("open", 600)
+
+
+async def test_methods_are_ordered_by_our_ids_and_the_gateways_tokens(
+    shop: "Shop", gateway: "Stripe"
+) -> None:
+    tenant = await shop.tenant()
+    owner, path = shop.as_person(tenant.owner), f"{BILLING}/payment-methods/priority"
+    first = await save_card(shop, gateway, tenant)
+    second = await save_card(shop, gateway, tenant, "pm_card_mastercard")
+    sql = "SELECT token FROM payment_methods WHERE account_id = $1 AND is_default"
+    ((token,),) = await shop.rows(sql, tenant.account.account_id)
+    for order in ([second["id"], token], [second["id"], first["id"]]):
+        answer = await owner.post(path, json={"payment_method_ids": order})
+        assert answer.status_code == 200, answer.text
+        found = answer.json()["payment_methods"]
+        assert [(one["id"], one["priority"], one["is_default"]) for one in found] == [
+            (second["id"], 1, False),
+            (first["id"], 2, True),
+        ]
+        assert found[0]["expires"] is not None
+    for order, problem in (
+        ([first["id"], "pm_other", second["id"]], ("payment_method_ids[1]", "unknown")),
+        ([first["id"]], ("payment_method_ids", "incomplete")),
+        ([first["id"], token, second["id"]], ("payment_method_ids", "incomplete")),
+    ):
+        answer = await owner.post(path, json={"payment_method_ids": order})
+        assert shop.fields(shop.refused(answer, 422, "validation_failed")) == [problem]
+    await owner.delete(f"{BILLING}/payment-methods/{first['id']}")
+    shown = (await owner.get(f"{BILLING}/settings")).json()
+    assert shown["default_payment_method_id"] == second["id"]
+
+
+async def test_falling_back_is_off_until_it_is_switched_on_and_stays_as_it_was(
+    shop: "Shop",
+) -> None:
+    tenant = await shop.tenant()
+    owner = shop.as_person(tenant.owner)
+    assert (await owner.get(f"{BILLING}/settings")).json()["payment_fallback"] is False
+    for body, told in (
+        ({"enabled": True, "payment_fallback": True}, (True, True)),
+        ({"enabled": False}, (False, True)),
+        ({"enabled": True, "payment_fallback": False}, (True, False)),
+    ):
+        answer = (await owner.post(f"{BILLING}/autopay", json=body)).json()
+        assert (answer["autopay"], answer["payment_fallback"]) == told

@@ -31,6 +31,7 @@ from tallystick.payments.autopay import Autopay
 from tallystick.payments.collect import Collector
 from tallystick.payments.events import (
     GATEWAY_CUSTOMER_LINKED,
+    PAYMENT_FAILED,
     PAYMENT_METHOD_REMOVED,
     PAYMENT_METHOD_SAVED,
     GatewayCustomerLinked,
@@ -127,6 +128,7 @@ class World:
             {
                 INVOICE_FINALIZED: self.autopay.on_invoice_finalized,
                 PAYMENT_METHOD_SAVED: self.autopay.on_method_saved,
+                PAYMENT_FAILED: self.autopay.on_payment_failed,
                 PAYMENT_METHOD_REMOVED: self._on_method_removed,
                 GATEWAY_CUSTOMER_LINKED: self._on_customer_linked,
             },

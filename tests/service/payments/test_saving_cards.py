@@ -7,6 +7,7 @@ import pytest
 
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.errors import NotFound, Unavailable
+from tallystick.kernel.ids import show
 from tallystick.payments import methods
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.gateways.manual import ManualGateway
@@ -95,7 +96,7 @@ async def test_the_first_card_is_the_default_and_others_come_behind(world: "Worl
     assert [method.is_default for method in await world.methods(account)] == [False, True]
     async with world.db.transaction(WRITER) as conn:
         await methods.set_priorities(
-            conn, account, [second.payment_method_id, first.payment_method_id]
+            conn, account, [second.token, show("payment_method", first.payment_method_id)]
         )
     assert [method.token for method in await world.methods(account)] == [
         second.token,
