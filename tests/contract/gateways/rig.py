@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tallystick.kernel.ids import new_id
 from tallystick.money.amount import Money
@@ -28,7 +28,13 @@ class Rig:
     payers: frozenset[Payer] = frozenset({Payer.GOOD})
     """Which payers can be had."""
     has_network = False
+    detaches = False
+    """A method that is removed here can not be charged there any more."""
     currency = "USD"
+
+    async def account_id(self) -> UUID:
+        """Return an account that may pay."""
+        return new_id()
 
     async def method(self, customer_token: str, payer: Payer) -> str:  # noqa: ARG002 - nobody saves
         """Return the token of a method that this customer saved."""
@@ -51,6 +57,9 @@ class Rig:
     async def come_back(self) -> None:
         """Answer again."""
 
+    async def next_hour(self) -> None:
+        """Let an hour pass, where a gateway lists its books no more often."""
+
     async def told(self) -> Sequence[Delivery]:
         """Return all webhooks since the test began, as the gateway would send them now."""
         return ()
@@ -67,7 +76,7 @@ class Rig:
 
     async def customer(self) -> tuple[CustomerDetails, str]:
         """Return a new customer and the gateway's token of it."""
-        details = CustomerDetails(new_id(), "Ada Byron", "ada@example.com")
+        details = CustomerDetails(await self.account_id(), "Ada Byron", "ada@example.com")
         token = await self.gateway.ensure_customer(details, f"cus:{details.account_id}")
         return details, token
 

@@ -29,6 +29,7 @@ class StripeRig(Rig):
 
     payers = frozenset(Payer)
     has_network = True
+    detaches = True
 
     def __init__(self, base_url: str) -> None:
         self.gateway = StripeGateway(

@@ -65,7 +65,9 @@ CALLS: Mapping[str, tuple[Says, Call]] = {
     ),
     "proof of a bank account": (
         lambda can: "us_bank_account" in can.setups,
-        lambda rig: rig.gateway.verify_setup("seti_none", Microdeposits((32, 45)), "verify:1"),
+        lambda rig: rig.gateway.verify_setup(
+            "cus_none", "seti_none", Microdeposits((32, 45)), "verify:1"
+        ),
     ),
     "token of a page": (
         lambda can: can.saves_tokens,

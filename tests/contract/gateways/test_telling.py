@@ -11,6 +11,7 @@ from tallystick.payments.facts import (
     ChargeReported,
     Delivery,
     Fact,
+    Ignored,
     Receipt,
     RefundReported,
 )
@@ -115,7 +116,9 @@ async def test_the_list_of_events_brings_what_webhooks_would_have_brought(rig: R
         if cursor is None:
             break
     told = await receipts(rig)
-    assert {receipt.event_id for receipt in told} == {receipt.event_id for receipt in listed}
+    ours = {one.event_id for one in told if not _is_ignored(rig, one)}
+    assert ours
+    assert ours <= {one.event_id for one in listed} <= {one.event_id for one in told}
     assert [rig.gateway.read_event(one.body).event_id for one in listed] == [
         one.event_id for one in listed
     ]
@@ -140,7 +143,12 @@ async def test_the_list_of_transactions_has_each_movement_once_and_names_it(rig:
     assert paid.reference in {charges[0].reference, *charges[0].references}
     refunds = [one.amount.minor for one in listed if one.kind == "refund"]
     assert refunds == ([-4900] if rig.gateway.capabilities.refunds else [])
+    await rig.next_hour()
     assert await transactions(rig, until, until + timedelta(days=1)) == []
+
+
+def _is_ignored(rig: Rig, receipt: Receipt) -> bool:
+    return isinstance(rig.gateway.read_event(receipt.body).fact, Ignored)
 
 
 async def transactions(rig: Rig, since: datetime, until: datetime) -> list[Transaction]:
