@@ -113,6 +113,15 @@ def _add_rules(found: Json) -> None:
             {"required": [figure], "properties": {figure: figures[figure]["anyOf"][0]}}
             for figure in ("quantity", "credits")
         ]
+    proof = found["MicrodepositProof"]
+    told = ("amounts", "descriptor_code")
+    proof["oneOf"] = [
+        {
+            "required": [one],
+            "properties": {one: proof["properties"][one]["anyOf"][0], other: {"type": "null"}},
+        }
+        for one, other in (told, reversed(told))
+    ]
     found["SubscribeMonthly"]["not"] = {
         "required": ["plan", "price_cents"],
         "properties": {"plan": {"type": "string"}, "price_cents": {"type": "integer"}},

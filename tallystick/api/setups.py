@@ -39,7 +39,7 @@ class SetupAnswer(msgspec.Struct, frozen=True):
     script_url: str
 
 
-class Proof(Body, frozen=True, kw_only=True):
+class MicrodepositProof(Body, frozen=True, kw_only=True):
     """What arrived on the bank account: two amounts in cents, or the code on the statement."""
 
     setup_intent_id: SetupIntentId
@@ -47,7 +47,7 @@ class Proof(Body, frozen=True, kw_only=True):
     descriptor_code: DescriptorCode | None = None
 
 
-class ProofAnswer(msgspec.Struct, frozen=True):
+class MicrodepositAnswer(msgspec.Struct, frozen=True):
     """`succeeded`: the bank account is listed once Stripe's webhook has told of it."""
 
     setup_intent_id: str
@@ -90,7 +90,9 @@ async def start_bank_setup(
     status_code=200,
     summary="Prove a US bank account",
 )
-async def verify_microdeposits(data: Proof, services: Services, account: Account) -> ProofAnswer:
+async def verify_microdeposits(
+    data: MicrodepositProof, services: Services, account: Account
+) -> MicrodepositAnswer:
     """Tell what arrived on the bank account; exactly one of `amounts` and `descriptor_code`."""
     if (data.amounts is None) == (data.descriptor_code is None):
         raise BadInput.field("amounts", "one_of", "send either amounts or descriptor_code")
@@ -99,7 +101,7 @@ async def verify_microdeposits(data: Proof, services: Services, account: Account
         descriptor_code=data.descriptor_code,
     )
     found = await services.card_setup.verify_setup(account.account_id, data.setup_intent_id, proof)
-    return ProofAnswer(data.setup_intent_id, found.state.value, found.method_token)
+    return MicrodepositAnswer(data.setup_intent_id, found.state.value, found.method_token)
 
 
 def _answer(secret: PageSecret) -> SetupAnswer:
