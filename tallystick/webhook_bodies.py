@@ -16,7 +16,7 @@ from tallystick.api.answers import encode, plain
 from tallystick.api.credit_note_answers import note_answer
 from tallystick.api.invoices import invoice_answer
 from tallystick.api.payment_methods import method_answer
-from tallystick.api.payments import payment_answer
+from tallystick.api.payments import view_answer
 from tallystick.api.refund_answers import dispute_answer, refund_answer
 from tallystick.api.subscription_answers import subscription_answer
 from tallystick.credit_notes import disputes, refunds
@@ -62,7 +62,7 @@ class WebhookBodies:
             "credit_note": self._credit_note,
             "refund": _refund,
             "dispute": _dispute,
-            "payment": _payment,
+            "payment": self._payment,
             "payment_method": _payment_method,
             "subscription": _subscription,
         }
@@ -88,6 +88,9 @@ class WebhookBodies:
 
     async def _credit_note(self, conn: Connection, account_id: UUID, key: UUID) -> msgspec.Struct:
         return note_answer(await credit_notes.get_note(conn, account_id, key), self._public_url)
+
+    async def _payment(self, conn: Connection, account_id: UUID, key: UUID) -> msgspec.Struct:
+        return view_answer(await payments.get_payment(conn, account_id, key), self._public_url)
 
 
 def shown(payload: Json) -> Json:
@@ -124,10 +127,6 @@ async def _refund(conn: Connection, account_id: UUID, key: UUID) -> msgspec.Stru
 
 async def _dispute(conn: Connection, account_id: UUID, key: UUID) -> msgspec.Struct:
     return dispute_answer(await disputes.get_dispute(conn, account_id, key))
-
-
-async def _payment(conn: Connection, account_id: UUID, key: UUID) -> msgspec.Struct:
-    return payment_answer((await payments.get_payment(conn, account_id, key)).payment)
 
 
 async def _payment_method(conn: Connection, account_id: UUID, key: UUID) -> msgspec.Struct:

@@ -11,8 +11,8 @@ from tallystick.api import fields
 from tallystick.api.payments import (
     PaymentAnswer,
     need_not_declined,
-    payment_answer,
     request_key,
+    view_answer,
 )
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
@@ -62,7 +62,9 @@ async def pay_balance(
     )
     if all(view.payment.status is PaymentStatus.FAILED for view in views):
         need_not_declined(views[0].payment)
-    return PaidBalance([payment_answer(view.payment) for view in views], len(views))
+    return PaidBalance(
+        [view_answer(view, services.settings.public_url) for view in views], len(views)
+    )
 
 
 async def named_method(services: Services, account_id: UUID, name: str | None) -> UUID | None:

@@ -19,7 +19,8 @@ from tallystick.kernel.ids import new_id
 from tallystick.kernel.paging import PageRequest
 from tallystick.payments import methods, service
 from tallystick.payments.declines import words
-from tallystick.payments.model import Part, Payment, PaymentStatus
+from tallystick.payments.model import AttemptOutcome, Part, Payment, PaymentStatus
+from tallystick.payments.service import PaymentView
 
 TAGS: Final = ["Payments"]
 READ: Final = {"permission": "billing:read"}
@@ -37,12 +38,20 @@ class PaymentPart(msgspec.Struct, frozen=True, kw_only=True):
     paid_cents: int
 
 
+class PaymentAction(msgspec.Struct, frozen=True):
+    """What the payer has to do: `authenticate`, on the page at `url`, signed in."""
+
+    type: str
+    url: str
+
+
 class PaymentAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The wish to collect an amount; `failure_message` is in words for the customer.
 
     `invoice` is null when it is for several; `invoices` has them all, due first before others.
     `method_code` and `proof_note` are of payments by hand. `amount_received` is what came,
-    `amount_over` what no invoice took of it: prepaid money.
+    `amount_over` what no invoice took of it: prepaid money. `next_action` is there while the bank
+    wants its customer to confirm the payment.
     """
 
     id: str
@@ -66,6 +75,7 @@ class PaymentAnswer(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None
     created: datetime
     settled_at: datetime | None
+    next_action: PaymentAction | None
 
 
 class PaymentList(msgspec.Struct, frozen=True):
@@ -88,7 +98,12 @@ async def list_payments(services: Services, account: Account, paging: PageReques
     """List payments, newest first."""
     async with services.db.transaction(account_scope(account.account_id)) as conn:
         found = await service.list_payments(conn, account.account_id, paging)
-    answers = [payment_answer(payment) for payment in found.items]
+        named = [payment.payment_id for payment in found.items]
+        awaiting = await service.awaiting_payer(conn, account.account_id, named)
+    url = services.settings.public_url
+    answers = [
+        payment_answer(one, url if one.payment_id in awaiting else None) for one in found.items
+    ]
     return PaymentList(answers, pagination(found), found.total)
 
 
@@ -98,7 +113,7 @@ async def read_payment(payment_id: str, services: Services, account: Account) ->
     wanted = ids.parse("payment", payment_id)
     async with services.db.transaction(account_scope(account.account_id)) as conn:
         view = await service.get_payment(conn, account.account_id, wanted)
-    return payment_answer(view.payment)
+    return view_answer(view, services.settings.public_url)
 
 
 @post(
@@ -133,7 +148,7 @@ async def pay_invoice(
         amount_minor=None if data is None else data.amount_cents,
     )
     need_not_declined(view.payment)
-    return payment_answer(view.payment)
+    return view_answer(view, services.settings.public_url)
 
 
 def need_not_declined(payment: Payment) -> None:
@@ -147,11 +162,21 @@ def need_not_declined(payment: Payment) -> None:
         )
 
 
-def payment_answer(payment: Payment) -> PaymentAnswer:
-    """Show a payment."""
+def view_answer(view: PaymentView, public_url: str) -> PaymentAnswer:
+    """Show a payment, with what its payer has to do."""
+    attempt = view.attempt
+    waits = attempt is not None and attempt.outcome is AttemptOutcome.NEEDS_ACTION
+    named = attempt is not None and attempt.gateway_reference is not None
+    return payment_answer(view.payment, public_url if waits and named else None)
+
+
+def payment_answer(payment: Payment, action_at: str | None = None) -> PaymentAnswer:
+    """Show a payment; `action_at` is our address when its payer has to confirm it there."""
+    shown = ids.show("payment", payment.payment_id)
+    action = PaymentAction("authenticate", f"{action_at}/billing/payments/{shown}/confirm")
     received, over = payment.received_minor, payment.over_minor
     return PaymentAnswer(
-        id=ids.show("payment", payment.payment_id),
+        id=shown,
         invoice=ids.show("invoice", payment.invoice_id) if payment.invoice_id else None,
         invoices=[_part(part, payment.currency) for part in payment.parts],
         gateway=payment.gateway,
@@ -174,6 +199,7 @@ def payment_answer(payment: Payment) -> PaymentAnswer:
         note=payment.note,
         created=payment.created_at,
         settled_at=payment.settled_at,
+        next_action=action if action_at else None,
     )
 
 

@@ -26,6 +26,7 @@ from tallystick.kernel.paging import LIMIT_DEFAULT, PAGE_MAX, page_request
 from tallystick.mail import service as mail
 from tallystick.payments.instructions import instructions_of
 from tallystick.payments.receipts import payments_with_receipt
+from tallystick.payments.service import awaiting_of_invoice
 
 _WRITE: Final = {"permission": "billing:write", "page": True}
 _READ: Final = {"permission": "billing:read", "page": True}
@@ -70,6 +71,7 @@ async def show_invoice(
         has_xml = await is_einvoice(conn, account.account_id, wanted)
         notes = await notes_of_invoice(conn, account.account_id, wanted)
         told = await instructions_of(conn, account, invoice)
+        awaiting = await awaiting_of_invoice(conn, account.account_id, wanted)
     view = invoice_view(
         invoice, explained, formats_of(account), payments=payments, is_einvoice=has_xml
     )
@@ -80,6 +82,7 @@ async def show_invoice(
         # Sent twice, a form mails once.
         "mail_key": str(ids.new_id()) if console.settings.mail_configured else "",
         "mail_to": account.email,
+        "confirm": ids.show("payment", awaiting) if awaiting else "",
         "notice": f"The invoice is on its way to {account.email}." if done else "",
     }
     return page(console, request, "invoice.html", facts, here=INVOICES)

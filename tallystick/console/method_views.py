@@ -35,7 +35,7 @@ def method_view(method: PaymentMethod, now: datetime) -> MethodView:
     notes = [f"Expires {_month(method.card)}"] if method.card else []
     return MethodView(
         id=ids.show("payment_method", method.payment_method_id),
-        name=_name(method),
+        name=method_name(method),
         note=" \u00b7 ".join([*notes, f"through {gateway}"]),
         is_default=method.is_default,
         is_expired=method.card is not None and is_expired(method.card, now),
@@ -47,7 +47,8 @@ def is_expired(card: Card, now: datetime) -> bool:
     return (card.exp_year, card.exp_month) < (now.year, now.month)
 
 
-def _name(method: PaymentMethod) -> str:
+def method_name(method: PaymentMethod) -> str:
+    """Return what a method is called: "Visa ending in 4242"."""
     if method.card:
         brand = _BRANDS.get(method.card.brand, method.card.brand.capitalize())
         return f"{brand} ending in {method.card.last4}"

@@ -15,6 +15,7 @@ from tallystick.kernel.errors import NotFound
 _TYPES: Final = {
     "console.css": "text/css",
     "card.js": "text/javascript",
+    "payment.js": "text/javascript",
     "clock.js": "text/javascript",
     "mark.svg": "image/svg+xml",
 }

@@ -36,6 +36,12 @@ FIND_BY_REFERENCE: Final = """
 SELECT * FROM payment_attempts WHERE gateway = $1 AND gateway_reference = $2
 ORDER BY created_at DESC LIMIT 1
 """
+# A page of the gateway's own has no reference yet: that page says what to do.
+AWAITING_PAYER: Final = """
+SELECT payment_id FROM payment_attempts
+WHERE account_id = $1 AND payment_id = ANY ($2::uuid[]) AND outcome = 'needs_action'
+    AND gateway_reference IS NOT NULL
+"""
 UPDATE: Final = """
 UPDATE payment_attempts SET outcome = $3, gateway_reference = $4, code = $5, hard = $6,
     resolve_after = $7, ended_at = $8
@@ -92,6 +98,14 @@ async def of_payment(conn: Connection, account_id: UUID, payment_id: UUID) -> li
 async def find_by_reference(conn: Connection, gateway: str, reference: str) -> Attempt | None:
     """Return the attempt that the gateway calls so, under the writer's scope."""
     return _attempt(await conn.fetchrow(FIND_BY_REFERENCE, gateway, reference))
+
+
+async def awaiting_payer(
+    conn: Connection, account_id: UUID, payment_ids: Sequence[UUID]
+) -> frozenset[UUID]:
+    """Return those of the payments that their payer has to confirm with the bank."""
+    rows = await conn.fetch(AWAITING_PAYER, account_id, list(payment_ids))
+    return frozenset(row["payment_id"] for row in rows)
 
 
 async def update(conn: Connection, attempt: Attempt) -> None:

@@ -35,7 +35,14 @@ from tallystick.payments.requests import PageSecret
 from tallystick.payments.service import PaymentView
 from tallystick.payments.shares import parts_of, total_of
 from tallystick.payments.store import balance_key
-from tallystick.payments.wishes import in_progress, need_payable, need_within_limits, part_of, wish
+from tallystick.payments.wishes import (
+    in_progress,
+    need_currency,
+    need_payable,
+    need_within_limits,
+    part_of,
+    wish,
+)
 
 log = structlog.get_logger()
 
@@ -132,15 +139,18 @@ class Collector:
     async def start_action(self, account_id: UUID, payment_id: UUID) -> PageSecret:
         """Return what a page needs to let the payer authenticate a payment that asks for it.
 
-        Call it outside any transaction. Raises NotFound, Conflict `payment_needs_no_action`,
-        Unavailable.
+        The same charge is confirmed there, with the same method; no other one is made. Call it
+        outside any transaction. Raises NotFound, Conflict `payment_needs_no_action`, Unavailable.
         """
         attempt = await self._last_attempt(account_id, payment_id)
         waits = attempt is not None and attempt.outcome is AttemptOutcome.NEEDS_ACTION
         if attempt is None or not waits or attempt.gateway_reference is None:
             raise Conflict("payment_needs_no_action", "This payment does not wait for its payer.")
+        async with self._db.own_transaction(account_scope(account_id)) as conn:
+            method = await methods.method_of(conn, account_id, payment_id)
         gateway = self._gateways.get(attempt.gateway)
-        return await gateway.start_action(attempt.gateway_reference)
+        secret = await gateway.start_action(attempt.gateway_reference)
+        return replace(secret, method_token=method.token if method else None)
 
     async def refresh(self, account_id: UUID, payment_id: UUID) -> PaymentView:
         """Ask the gateway about a payment under way, as when its payer comes back to our page.
@@ -228,6 +238,7 @@ class Collector:
             parts = asked.parts(asking)
             payment = wish(asking, method, asked.key, created_at=at, parts=parts)
             capabilities = self._gateways.get(method.gateway).capabilities
+            need_currency(capabilities, method, payment.currency)
             need_within_limits(capabilities, payment.amount)
             if await store.insert(conn, payment):
                 await _need_unchanged(conn, payment, asking)

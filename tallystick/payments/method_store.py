@@ -24,6 +24,10 @@ VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7::text::jsonb, $8, $9, $10, $11, 
 FIND: Final = """
 SELECT * FROM payment_methods WHERE account_id = $1 AND payment_method_id = $2
 """
+FIND_OF_PAYMENT: Final = """
+SELECT m.* FROM payments p JOIN payment_methods m USING (account_id, payment_method_id)
+WHERE p.account_id = $1 AND p.payment_id = $2
+"""
 FIND_GATEWAYS: Final = """
 SELECT * FROM payment_methods WHERE account_id = $1 AND gateway = $2 AND token = $3
 """
@@ -105,6 +109,13 @@ async def insert(conn: Connection, method: PaymentMethod) -> None:
 async def find(conn: Connection, account_id: UUID, method_id: UUID) -> PaymentMethod | None:
     """Return a method, active or removed."""
     return _method(await conn.fetchrow(FIND, account_id, method_id))
+
+
+async def find_of_payment(
+    conn: Connection, account_id: UUID, payment_id: UUID
+) -> PaymentMethod | None:
+    """Return the method of a payment, active or removed."""
+    return _method(await conn.fetchrow(FIND_OF_PAYMENT, account_id, payment_id))
 
 
 async def find_by_token(

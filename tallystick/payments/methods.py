@@ -62,6 +62,11 @@ async def find_method(conn: Connection, account_id: UUID, name: str) -> PaymentM
     return found
 
 
+async def method_of(conn: Connection, account_id: UUID, payment_id: UUID) -> PaymentMethod | None:
+    """Return what a payment is collected with, active or not; None: nothing that is saved."""
+    return await store.find_of_payment(conn, account_id, payment_id)
+
+
 async def get_method(conn: Connection, account_id: UUID, method_id: UUID) -> PaymentMethod:
     """Return an active method; raises NotFound."""
     found = await store.find(conn, account_id, method_id)

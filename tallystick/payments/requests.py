@@ -85,6 +85,8 @@ class PageSecret(msgspec.Struct, frozen=True):
     script_url: str
     reference: str = ""
     """The gateway's name of what is begun: a setup that has to be verified later is named by it."""
+    method_token: str | None = None
+    """With what a charge is to be confirmed."""
 
 
 class Microdeposits(msgspec.Struct, frozen=True):

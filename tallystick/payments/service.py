@@ -44,6 +44,19 @@ async def list_payments(conn: Connection, account_id: UUID, request: PageRequest
     return make_page(rows, total, request, lambda row: After(row.created_at, row.payment_id))
 
 
+async def awaiting_payer(
+    conn: Connection, account_id: UUID, payment_ids: Sequence[UUID]
+) -> frozenset[UUID]:
+    """Return those of the payments that their payer has to confirm with the bank."""
+    return await attempt_store.awaiting_payer(conn, account_id, payment_ids)
+
+
+async def awaiting_of_invoice(conn: Connection, account_id: UUID, invoice_id: UUID) -> UUID | None:
+    """Return the payment of this invoice that its payer has to confirm with the bank, if any."""
+    live = await store.live_of(conn, account_id, [invoice_id])
+    return next(iter(await attempt_store.awaiting_payer(conn, account_id, live)), None)
+
+
 async def list_attempts(
     conn: Connection, account_id: UUID, payment_id: UUID
 ) -> tuple[Attempt, ...]:

@@ -79,6 +79,13 @@ def need_within_limits(capabilities: Capabilities, amount: Money) -> None:
     raise BadInput.field("amount_cents", code, message)
 
 
+def need_currency(capabilities: Capabilities, method: PaymentMethod, currency: str) -> None:
+    """Raise BadInput for a currency that this type of method is not charged in."""
+    if not capabilities.charges_in(method.type, currency):
+        message = f"does not take {currency}; choose another method"
+        raise BadInput.field("payment_method_id", "currency_not_supported", message)
+
+
 def in_progress() -> Conflict:
     """Return the error for an invoice of which a payment may still bring money."""
     return Conflict("payment_in_progress", "A payment of this invoice is under way; wait for it.")

@@ -56,12 +56,16 @@ async def save_card(
     assert begun.status_code == 201, begun.text
     secret = begun.json()["client_secret"]
     intent = secret.partition("_secret_")[0]
-    await asyncio.to_thread(
+    answer = await asyncio.to_thread(
         gateway.page,
         f"/v1/setup_intents/{intent}/confirm",
         client_secret=secret,
         payment_method=card,
     )
+    if answer["status"] == "requires_action":
+        await asyncio.to_thread(
+            gateway.page, "/_page/authenticate", client_secret=secret, outcome="complete"
+        )
     await until(
         shop,
         "SELECT count(*) > $2 FROM payment_methods WHERE account_id = $1 AND status = 'active'",
@@ -257,6 +261,46 @@ async def test_a_declined_card_is_402_in_words_for_the_customer(
     mended = await save_card(shop, gateway, tenant)
     named = await pay(shop, tenant, invoice, json={"payment_method_id": mended["id"]})
     assert (named.status_code, named.json()["status"]) == (200, "succeeded")
+
+
+async def test_a_bank_that_asks_is_answered_through_the_link_of_the_payment(
+    shop: "Shop", gateway: "Stripe"
+) -> None:
+    tenant, invoice = await shop.billed()
+    owner = shop.as_person(tenant.owner)
+    await save_card(shop, gateway, tenant, "pm_card_authenticationRequired")
+    paid = await pay(shop, tenant, invoice)
+    assert paid.status_code == 200, paid.text
+    payment = paid.json()
+    assert payment["status"] == "processing"
+    link = f"/billing/payments/{payment['id']}/confirm"
+    assert payment["next_action"]["type"] == "authenticate"
+    assert payment["next_action"]["url"].endswith(link)
+    listed = (await owner.get(f"{BILLING}/payments")).json()["payments"]
+    assert [one["next_action"] for one in listed] == [payment["next_action"]]
+    action = await owner.post(f"{BILLING}/payments/{payment['id']}/action")
+    assert action.status_code == 200, action.text
+    assert action.json()["client_secret"].startswith("pi_")
+    refreshed = await owner.post(f"{BILLING}/payments/{payment['id']}/refresh", json={})
+    assert refreshed.json() == payment
+    member = shop.as_person(tenant.member)
+    shop.refused(
+        await member.post(f"{BILLING}/payments/{payment['id']}/action"), 403, "not_allowed"
+    )
+    other = shop.as_person(shop.acme.owner)
+    for name in ("action", "refresh"):
+        answer = await other.post(f"{BILLING}/payments/{payment['id']}/{name}")
+        shop.refused(answer, 404, "payment_not_found")
+
+
+async def test_a_payment_that_is_over_needs_nothing(shop: "Shop", gateway: "Stripe") -> None:
+    tenant, invoice = await shop.billed()
+    await save_card(shop, gateway, tenant)
+    payment = (await pay(shop, tenant, invoice)).json()
+    assert payment["next_action"] is None
+    owner = shop.as_person(tenant.owner)
+    answer = await owner.post(f"{BILLING}/payments/{payment['id']}/action")
+    shop.refused(answer, 409, "payment_needs_no_action")
 
 
 async def test_a_lost_answer_is_processing_and_never_charged_again(

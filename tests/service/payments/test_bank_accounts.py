@@ -180,10 +180,15 @@ async def test_a_debit_that_the_bank_refuses_books_nothing(
 async def test_a_debit_in_another_currency_is_never_asked_for(world: "World") -> None:
     account = await world.account()
     await save_account(world, account)
-    await world.invoice(account, currency="EUR")
+    invoice = await world.invoice(account, currency="EUR")
     await world.settle_down()
     payment = await world.payment(account)
     assert payment.failure_code == "currency_not_supported"
+    # A person is told before anything is written.
+    with pytest.raises(BadInput) as refused:
+        await world.collector.pay_invoice(account, invoice, request_key="mine")
+    assert [one.code for one in refused.value.errors] == ["currency_not_supported"]
+    assert len(await world.payments(account)) == 1
     assert await world.look("payment_intents") == []
 
 
