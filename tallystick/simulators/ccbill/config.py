@@ -9,6 +9,28 @@ import msgspec
 
 Gap = Annotated[float, msgspec.Meta(ge=0)]
 DEFAULT_RETRIES: tuple[float, ...] = (0, 30, 300, *((3600,) * 24))
+# Every event that CCBill tells.
+KINDS = (
+    "NewSaleSuccess",
+    "NewSaleFailure",
+    "UpSaleSuccess",
+    "UpSaleFailure",
+    "CrossSaleSuccess",
+    "CrossSaleFailure",
+    "UpgradeSuccess",
+    "UpgradeFailure",
+    "RenewalSuccess",
+    "RenewalFailure",
+    "Cancellation",
+    "Expiration",
+    "BillingDateChange",
+    "CustomerDataUpdate",
+    "UserReactivation",
+    "Chargeback",
+    "Refund",
+    "Return",
+    "Void",
+)
 WEBHOOKS_MAX = 4
 PRICE_LIMITS = {
     "*": (Decimal("2.95"), Decimal("100.00")),
@@ -58,8 +80,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole setup; `PUT /_sim/config` replaces the members that it names.
 
     `price_limits` are by currency, `*` for all others. `webhook_retries_s` are the waits before
-    each try. `peers` None lets every address in. `old_shapes` answers charges as old samples do
-    (`approved` and `denialId` as text).
+    each try. `renewal_times` writes a time behind the day of a renewal. `peers` None lets every
+    address in. `old_shapes` answers charges as old samples do (`approved` and `denialId` as text).
     """
 
     frontend: Client = Client("sim-frontend", "sim-frontend-secret")
@@ -83,6 +105,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     initial_period_max: int = 365
     recurring_periods: tuple[int, ...] = (30, 60, 90)
     yen_decimals: bool = True
+    renewal_times: bool = False
     rates_to_usd: Mapping[str, Decimal] = msgspec.field(default_factory=lambda: RATES_TO_USD)
     rebill_retry_days: tuple[int, ...] = (1, 3, 5)
     slow_reply_s: Annotated[float, msgspec.Meta(ge=0, le=600)] = 60.0
@@ -96,9 +119,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     denial_url: str | None = None
 
     def __post_init__(self) -> None:
-        """Raise ValueError for networks that are none, and for too many URLs."""
+        """Raise ValueError for networks and events that are none, and for too many URLs."""
         for network in self.peers or ():
             ipaddress.ip_network(network, strict=False)
+        named = {kind for hook in self.webhooks for kind in (*hook.events, *hook.versions)}
+        if named - {"*", *KINDS}:
+            raise ValueError(f"The events are {', '.join(KINDS)}, or * for all.")
         for subacc in {hook.client_subacc for hook in self.webhooks}:
             urls = [hook for hook in self.webhooks if hook.client_subacc in (None, subacc)]
             if len(urls) > WEBHOOKS_MAX:

@@ -10,27 +10,6 @@ from tallystick.simulators.ccbill.config import Webhook
 from tallystick.simulators.ccbill.model import Delivery, Event, Subscription
 from tallystick.simulators.ccbill.state import State
 
-KINDS = (
-    "NewSaleSuccess",
-    "NewSaleFailure",
-    "UpSaleSuccess",
-    "UpSaleFailure",
-    "CrossSaleSuccess",
-    "CrossSaleFailure",
-    "UpgradeSuccess",
-    "UpgradeFailure",
-    "RenewalSuccess",
-    "RenewalFailure",
-    "Cancellation",
-    "Expiration",
-    "BillingDateChange",
-    "CustomerDataUpdate",
-    "UserReactivation",
-    "Chargeback",
-    "Refund",
-    "Return",
-    "Void",
-)
 # Fields that came with a version of an event: (event, field) -> version.
 ADDED: Mapping[tuple[str, str], int] = {
     **{

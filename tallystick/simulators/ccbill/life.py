@@ -90,7 +90,8 @@ def renew(state: State, was: Subscription) -> Subscription:
         body[f"{name}Amount"] = money(state, value, code)
         body[f"{name}Currency"] = code
         body[f"{name}CurrencyCode"] = NUMBERS[code]
-    body |= {"renewalDate": day(now), **_card(was, "bin")}
+    renewed_on = stamp(state) if state.config.renewal_times else day(now)
+    body |= {"renewalDate": renewed_on, **_card(was, "bin")}
     if after.renews_at:
         body["nextRenewalDate"] = day(after.renews_at)
     emit(state, "RenewalSuccess", after, body)

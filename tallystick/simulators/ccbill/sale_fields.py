@@ -117,6 +117,7 @@ def digest(state: State, identifier: str, outcome: str) -> str:
 
 def _core(state: State, sold: Subscription, more: Decimal) -> Fields:
     whole, rest = describe(state, sold.terms)
+    price = money(state, sold.terms.initial_price + more, sold.terms.currency)
     prefix = "X-" if sold.form_name else state.config.pass_through_prefix
     return {
         "transactionId": long_form(sold.id),
@@ -136,6 +137,7 @@ def _core(state: State, sold: Subscription, more: Decimal) -> Fields:
         **card_fields(sold.card),
         "referringUrl": "none",
         "lifeTimeSubscription": str(int(sold.terms.lifetime)),
+        "lifeTimePrice": price if sold.terms.lifetime else "",
         "threeDSecure": "AUTH_SUCCESS" if sold.authenticated else "NOT_APPLICABLE",
         **{f"{prefix}{name}": value for name, value in sold.extras.items()},
     }

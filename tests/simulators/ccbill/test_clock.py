@@ -27,6 +27,14 @@ def test_a_subscription_is_billed_again_on_its_days(ccbill: CcbillSimulator) -> 
     assert [one["amount"] for one in ccbill.charges_made()] == ["5.00", "18.00", "18.00", "18.00"]
 
 
+def test_a_renewals_day_may_have_a_time(ccbill: CcbillSimulator) -> None:
+    ccbill.configure(renewal_times=True)
+    ccbill.subscribe(ccbill.token())
+    ccbill.advance(days=31)
+    (renewal,) = fields(ccbill, "RenewalSuccess")
+    assert renewal["renewalDate"] == renewal["timestamp"]
+
+
 def test_it_ends_after_its_last_rebill(ccbill: CcbillSimulator) -> None:
     ccbill.subscribe(ccbill.token(), rebills=2)
     ccbill.advance(days=300)
@@ -44,6 +52,7 @@ def test_what_is_sold_once_expires_after_its_period(ccbill: CcbillSimulator) -> 
 
 def test_a_lifetime_never_expires(ccbill: CcbillSimulator) -> None:
     ccbill.charge(ccbill.token(), lifeTimeSubscription=True)
+    assert fields(ccbill, "UpSaleSuccess")[0]["lifeTimePrice"] == "10.50"
     ccbill.advance(days=4000)
     assert ccbill.told() == ["UpSaleSuccess"]
 

@@ -5,6 +5,7 @@ import json
 import httpx
 import pytest
 
+from tallystick.simulators.ccbill.config import KINDS
 from tests.ccbill import CcbillSimulator, Json, Receiver, assert_error
 
 NOW_OR_LATER = "2031-05-06"
@@ -15,31 +16,31 @@ def last(ccbill: CcbillSimulator) -> Json:
     return event
 
 
-@pytest.mark.parametrize(
-    ("name", "body", "kinds"),
-    [
-        ("renew", {}, ["RenewalSuccess"]),
-        ("fail", {}, ["RenewalFailure"]),
-        ("cancel", {}, ["Cancellation"]),
-        ("expire", {}, ["Expiration"]),
-        ("refund", {}, ["Refund", "Cancellation", "Expiration"]),
-        ("refund", {"amount": "1.00", "ends": False}, ["Refund"]),
-        ("void", {}, ["Void", "Cancellation", "Expiration"]),
-        ("chargeback", {}, ["Chargeback"]),
-        ("return", {}, ["Return"]),
-        ("reactivate", {}, ["UserReactivation"]),
-        ("change-date", {"next_renewal_date": NOW_OR_LATER}, ["BillingDateChange"]),
-        ("update-customer", {"email": "b@example.com"}, ["CustomerDataUpdate"]),
-        ("upgrade", {"initial_price": "20"}, ["UpgradeSuccess", "Cancellation"]),
-        ("upgrade", {"failure_code": "BE-103"}, ["UpgradeFailure"]),
-        ("cross-sale", {}, ["CrossSaleSuccess"]),
-        ("cross-sale", {"failure_code": "BE-111"}, ["CrossSaleFailure"]),
-        ("up-sale", {}, ["UpSaleSuccess"]),
-        ("up-sale", {"failure_code": "BE-111"}, ["UpSaleFailure"]),
-        ("new-sale", {}, ["NewSaleSuccess"]),
-        ("new-sale", {"failure_code": "BE-111"}, ["NewSaleFailure"]),
-    ],
+TRIGGERS: tuple[tuple[str, Json, list[str]], ...] = (
+    ("renew", {}, ["RenewalSuccess"]),
+    ("fail", {}, ["RenewalFailure"]),
+    ("cancel", {}, ["Cancellation"]),
+    ("expire", {}, ["Expiration"]),
+    ("refund", {}, ["Refund", "Cancellation", "Expiration"]),
+    ("refund", {"amount": "1.00", "ends": False}, ["Refund"]),
+    ("void", {}, ["Void", "Cancellation", "Expiration"]),
+    ("chargeback", {}, ["Chargeback"]),
+    ("return", {}, ["Return"]),
+    ("reactivate", {}, ["UserReactivation"]),
+    ("change-date", {"next_renewal_date": NOW_OR_LATER}, ["BillingDateChange"]),
+    ("update-customer", {"email": "b@example.com"}, ["CustomerDataUpdate"]),
+    ("upgrade", {"initial_price": "20"}, ["UpgradeSuccess", "Cancellation"]),
+    ("upgrade", {"failure_code": "BE-103"}, ["UpgradeFailure"]),
+    ("cross-sale", {}, ["CrossSaleSuccess"]),
+    ("cross-sale", {"failure_code": "BE-111"}, ["CrossSaleFailure"]),
+    ("up-sale", {}, ["UpSaleSuccess"]),
+    ("up-sale", {"failure_code": "BE-111"}, ["UpSaleFailure"]),
+    ("new-sale", {}, ["NewSaleSuccess"]),
+    ("new-sale", {"failure_code": "BE-111"}, ["NewSaleFailure"]),
 )
+
+
+@pytest.mark.parametrize(("name", "body", "kinds"), TRIGGERS)
 def test_every_kind_of_event_can_be_asked_for(
     ccbill: CcbillSimulator, name: str, body: Json, kinds: list[str]
 ) -> None:
@@ -49,6 +50,11 @@ def test_every_kind_of_event_can_be_asked_for(
     for event in ccbill.look("events"):
         assert all(isinstance(value, str) for value in event["fields"].values())
         assert event["fields"]["clientSubacc"] == "0000"
+
+
+def test_these_are_all_of_ccbills_events() -> None:
+    assert {kind for _, _, kinds in TRIGGERS for kind in kinds} == set(KINDS)
+    assert len(KINDS) == 19
 
 
 def test_an_amount_and_a_charge_may_be_named(ccbill: CcbillSimulator) -> None:
@@ -136,8 +142,9 @@ def test_a_page_can_not_control_it(ccbill: CcbillSimulator) -> None:
         {"webhooks": [{"url": f"http://127.0.0.1/{n}"} for n in range(5)]},
         {"price_limits": {"*": ["a", "b"]}},
         {"webhook_retries_s": []},
+        {"webhooks": [{"url": "http://127.0.0.1/", "events": ["Renewal"]}]},
     ],
-    ids=lambda setup: next(iter(setup)),
+    ids=lambda setup: str(setup)[:40],
 )
 def test_a_wrong_setup_is_refused_whole(ccbill: CcbillSimulator, setup: Json) -> None:
     before = ccbill.http.get("/_sim/config").json()

@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from tallystick.simulators.ccbill.__main__ import main
-from tests.ccbill import CcbillSimulator, listening, running_simulator
+from tallystick.simulators.ccbill.app import Options
+from tallystick.simulators.ccbill.server import running
+from tests.ccbill import CcbillSimulator, listening
 
 COMMAND = [sys.executable, "-m", "tallystick.simulators.ccbill"]
 
@@ -43,17 +45,20 @@ def test_a_port_in_use_is_one_sentence(
 
 
 def test_what_was_done_survives_a_restart_and_is_still_told(tmp_path: Path) -> None:
-    state = str(tmp_path / "ccbill.sqlite")
     with listening() as receiver:
-        told = ("--state", state, "--webhook-url", receiver.url, "--webhook-retries", "0,60,60")
+        options = Options(
+            state_path=tmp_path / "ccbill.sqlite",
+            webhook_url=receiver.url,
+            retry_gaps=(0, 60, 60),
+        )
         receiver.statuses = [503]
-        with running_simulator(*told) as url:
+        with running(options) as url:
             ccbill = CcbillSimulator(url)
             token = ccbill.token()
             first = ccbill.subscribe(token)
             receiver.wait(1)
             ccbill.until("deliveries", lambda found: bool(found[0]["attempts"]))
-        with running_simulator(*told) as url:
+        with running(options) as url:
             ccbill = CcbillSimulator(url)
             second = ccbill.charge(token).json()["subscriptionId"]
             assert first != second
