@@ -15,6 +15,7 @@ from tallystick.simulators.stripe.errors import Json
 from tallystick.simulators.stripe.events import DELIVERY
 from tallystick.simulators.stripe.faults import Faults
 from tallystick.simulators.stripe.meters.error_reports import THIN, as_delivered
+from tallystick.simulators.stripe.old_versions import as_of
 from tallystick.simulators.stripe.state import State
 from tallystick.simulators.stripe.webhook_endpoints import secret_of
 
@@ -137,8 +138,10 @@ class Deliveries:
 
     async def _post(self, endpoint: Json, event_id: str) -> tuple[int | None, str | None]:
         thin = self._state.get(THIN, event_id)
-        event = as_delivered(thin) if thin else self._state.get("event", event_id)
-        body = msgspec.json.encode(event)
+        event = self._state.get("event", event_id)
+        if event:
+            event = as_of(self._state, event, endpoint["api_version"])
+        body = msgspec.json.encode(as_delivered(thin) if thin else event)
         secret = secret_of(self._state, endpoint["id"])
         headers = {
             "content-type": "application/json; charset=utf-8",

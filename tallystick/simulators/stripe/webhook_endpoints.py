@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from tallystick.simulators.stripe.call import API_VERSION, Call, Route
 from tallystick.simulators.stripe.errors import Json, invalid
+from tallystick.simulators.stripe.old_versions import api_version
 from tallystick.simulators.stripe.paging import LIST, page
 from tallystick.simulators.stripe.params import (
     Shape,
@@ -12,7 +13,6 @@ from tallystick.simulators.stripe.params import (
     many,
     merged,
     metadata,
-    one_of,
     text,
 )
 from tallystick.simulators.stripe.state import State
@@ -60,6 +60,7 @@ def _create(call: Call) -> Json:
     _check(call)
     endpoint = add(call.state, key, call.params["url"], secret, call.params["enabled_events"])
     given = {
+        "api_version": call.params.get("api_version", API_VERSION),
         "description": call.params.get("description"),
         "metadata": merged({}, call.params.get("metadata") or {}),
     }
@@ -106,7 +107,7 @@ ROUTES = (
         "POST",
         "/v1/webhook_endpoints",
         _create,
-        {**FIELDS, "api_version": one_of(API_VERSION)},
+        {**FIELDS, "api_version": api_version},
         ("enabled_events", "url"),
     ),
     Route("GET", "/v1/webhook_endpoints", _list, LIST),

@@ -1,5 +1,6 @@
 """Webhooks: signed, at least once, repeated, and astray on demand."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -226,3 +227,49 @@ def test_a_dead_receiver_stops_nothing(connect: Connect, eventually: Callable[..
         make(connect, base_url, 1)
         eventually(lambda: deliveries(base_url)[0]["status"] == "given_up")
         assert deliveries(base_url)[0]["attempts"][0]["error"] == "ConnectError"
+
+
+def test_an_endpoint_is_told_in_the_version_it_was_made_for(
+    hooked: str, receiver: Any, connect: Callable[[str], stripe.StripeClient]
+) -> None:
+    client = connect(hooked)
+
+    def listen(version: Any) -> stripe.WebhookEndpoint:
+        return client.v1.webhook_endpoints.create(
+            {"url": f"{receiver.url}/old", "enabled_events": ["*"], "api_version": version}
+        )
+
+    assert listen("2022-08-01").api_version == "2022-08-01"
+    with pytest.raises(stripe.InvalidRequestError, match="API version"):
+        listen("2031-01-01")
+    customer = client.v1.customers.create()
+    card = client.v1.payment_methods.attach("pm_card_visa", {"customer": customer.id})
+    price = client.v1.prices.create(
+        {
+            "currency": "usd",
+            "unit_amount": 900,
+            "recurring": {"interval": "month"},
+            "product_data": {"name": "Pro"},
+        }
+    )
+    made = client.v1.subscriptions.create(
+        {
+            "customer": customer.id,
+            "items": [{"price": price.id}],
+            "default_payment_method": card.id,
+        }
+    )
+
+    def told(kind: str) -> list[Any]:
+        events = [json.loads(body) for body in list(receiver.bodies)]
+        mine = [event for event in events if event["api_version"] == "2022-08-01"]
+        return [event["data"]["object"] for event in mine if event["type"] == kind]
+
+    receiver.wait(lambda _: told("invoice.payment_succeeded") and told("payment_intent.succeeded"))
+    (invoice,) = told("invoice.paid")
+    assert (invoice["paid"], invoice["subscription"]) == (True, made.id)
+    (intent,) = told("payment_intent.succeeded")
+    assert invoice["payment_intent"] == intent["id"]
+    assert intent["charges"]["data"][0]["amount"] == 900
+    (subscription,) = told("customer.subscription.created")
+    assert subscription["current_period_end"] == made["items"].data[0].current_period_end
