@@ -60,6 +60,7 @@ from tallystick.payments.sweep import Sweep
 from tallystick.settings import Settings, problems, read_settings
 from tallystick.subscriptions.access_lookup import AccessLookup
 from tallystick.subscriptions.limit_lookup import LimitLookup
+from tallystick.webhooks.catch_up import CatchUp
 from tallystick.webhooks.service import Inbox
 
 CONNECTIONS_MAX: Final = 12
@@ -182,6 +183,7 @@ def _services(
     passwords = Passwords(cost)
     tries = Attempts(db, gateways, clock)
     refunds = Refunds(db, gateways, clock)
+    inbox = Inbox(db, gateways)
     reach = Reach(settings.webhook_allow_private, settings.webhook_allow_http)
     return Services(
         settings=settings,
@@ -207,7 +209,8 @@ def _services(
         limits=LimitLookup(db),
         access=AccessLookup(db),
         gateways=gateways,
-        inbox=Inbox(db, gateways),
+        inbox=inbox,
+        catch_up=CatchUp(db, gateways, inbox, clock),
         card_setup=CardSetup(db, gateways, clock),
         tries=tries,
         sweep=Sweep(db, gateways, tries, clock),

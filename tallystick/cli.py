@@ -15,6 +15,7 @@ from tallystick.cli_parts import say, settings_with
 from tallystick.cli_payments import payment_commands
 from tallystick.cli_plans import plan_commands
 from tallystick.cli_taxes import tax_commands
+from tallystick.cli_webhooks import webhook_commands
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -36,6 +37,7 @@ cli.add_typer(archives, name="archive")
 
 cli.add_typer(catalog_commands, name="catalog")
 cli.add_typer(tax_commands, name="taxes")
+cli.add_typer(webhook_commands, name="webhooks")
 cli.add_typer(plan_commands, name="plans")
 cli.add_typer(usage_commands, name="usage")
 cli.add_typer(invoice_commands, name="invoices")

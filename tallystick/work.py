@@ -68,6 +68,7 @@ from tallystick.subscriptions.events import (
 from tallystick.subscriptions.usage_watch import UsageWatch
 from tallystick.taxes.online import NumberChecks
 from tallystick.webhook_bodies import WebhookBodies
+from tallystick.webhooks.catch_up import GapWatch
 from tallystick.webhooks.jobs import InboxWorker
 from tallystick.whatif.jobs import WhatIfs
 
@@ -122,6 +123,7 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
         *lago_kinds(services),
         WallKind("outbox", teller.run_due),
         InboxWorker(db, gateways, news).kind(),
+        GapWatch(db, gateways, services.catch_up).kind(),
         attempts_kind(Resolver(db, gateways, tries)),
         *refund_kinds(services.refunds),
         services.sweep.kind(),

@@ -5,10 +5,11 @@ It stands outside the framework, so an unknown path or a refused body has an id 
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final, cast
 
+import msgspec
 import structlog
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -24,6 +25,15 @@ _COMMON_HEADERS: Final = (
     (b"x-frame-options", b"DENY"),
 )
 _QUIET_PATHS: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """How many webhooks of one kind wait, and how long the oldest does."""
+
+    gateway: str
+    state: str
+    count: int
+    oldest_seconds: float
 
 
 class Metrics:
@@ -43,6 +53,27 @@ class Metrics:
             ("method", "route"),
             registry=self.registry,
         )
+
+        self._waiting = Gauge(
+            "tallystick_webhooks_waiting",
+            "Webhooks not finished: received ones by gateway and state, those we send as `out`",
+            ("gateway", "state"),
+            registry=self.registry,
+        )
+        self._oldest = Gauge(
+            "tallystick_webhooks_oldest_seconds",
+            "How long the oldest of them waits",
+            ("gateway", "state"),
+            registry=self.registry,
+        )
+
+    def tell_webhooks(self, waiting: Iterable[Waiting]) -> None:
+        """Tell of the webhooks that wait now, and of no others."""
+        self._waiting.clear()
+        self._oldest.clear()
+        for one in waiting:
+            self._waiting.labels(one.gateway, one.state).set(one.count)
+            self._oldest.labels(one.gateway, one.state).set(one.oldest_seconds)
 
     def watch_counters(self, is_up: Callable[[], bool], failure_count: Callable[[], int]) -> None:
         """Tell of the counters on Redis."""

@@ -15,6 +15,7 @@ from prometheus_client import generate_latest
 from tallystick import __version__
 from tallystick.api.edge import Metrics
 from tallystick.api.services import Services
+from tallystick.api.webhook_figures import waiting_webhooks
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.errors import NotFound, Unavailable
 from tallystick.kernel.migrate import read_migrations
@@ -117,8 +118,9 @@ async def read_readiness(services: Services) -> Readiness:
 
 
 @get("/metrics", opt=PUBLIC, include_in_schema=False, media_type=MediaType.TEXT)
-async def read_metrics(metrics: Metrics) -> Response[bytes]:
-    """Return this process's numbers in Prometheus' text format."""
+async def read_metrics(metrics: Metrics, services: Services) -> Response[bytes]:
+    """Return this process's numbers, and what waits in the database, in Prometheus' text format."""
+    metrics.tell_webhooks(await waiting_webhooks(services))
     return Response(generate_latest(metrics.registry), media_type="text/plain; version=0.0.4")
 
 

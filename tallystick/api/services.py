@@ -31,6 +31,7 @@ from tallystick.payments.sweep import Sweep
 from tallystick.settings import Settings
 from tallystick.subscriptions.access_lookup import AccessLookup
 from tallystick.subscriptions.limit_lookup import LimitLookup
+from tallystick.webhooks.catch_up import CatchUp
 from tallystick.webhooks.service import Inbox
 
 STRIPE_PAGES: Final = "js.stripe.com"
@@ -57,6 +58,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     access: AccessLookup
     gateways: Gateways
     inbox: Inbox
+    catch_up: CatchUp
     card_setup: CardSetup
     tries: Attempts
     sweep: Sweep

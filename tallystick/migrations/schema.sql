@@ -2607,6 +2607,15 @@ CREATE TABLE public.users (
     CONSTRAINT users_email_check CHECK ((email = lower(email))),
     CONSTRAINT users_staff_role_check CHECK ((staff_role = ANY (ARRAY['support'::text, 'finance'::text, 'admin'::text])))
 );
+CREATE TABLE public.webhook_catch_ups (
+    gateway text NOT NULL,
+    checked_until timestamp with time zone,
+    lease_until timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    error text,
+    listed_count bigint DEFAULT 0 NOT NULL,
+    new_count bigint DEFAULT 0 NOT NULL
+);
 CREATE TABLE public.webhook_deliveries (
     account_id uuid NOT NULL,
     webhook_delivery_id uuid NOT NULL,
@@ -3027,6 +3036,8 @@ ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_external_id_key UNIQUE (external_id);
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (user_id);
+ALTER TABLE ONLY public.webhook_catch_ups
+    ADD CONSTRAINT webhook_catch_ups_pkey PRIMARY KEY (gateway);
 ALTER TABLE ONLY public.webhook_deliveries
     ADD CONSTRAINT webhook_deliveries_account_id_webhook_endpoint_id_outbox_id_key UNIQUE (account_id, webhook_endpoint_id, outbox_id);
 ALTER TABLE ONLY public.webhook_deliveries
@@ -3173,8 +3184,10 @@ CREATE INDEX webhook_deliveries_due ON public.webhook_deliveries USING btree (ac
 CREATE INDEX webhook_deliveries_in_order ON public.webhook_deliveries USING btree (account_id, webhook_endpoint_id, object_key, outbox_id) WHERE (status = 'waiting'::text);
 CREATE INDEX webhook_deliveries_of_endpoint ON public.webhook_deliveries USING btree (account_id, webhook_endpoint_id, created_at DESC, webhook_delivery_id DESC);
 CREATE INDEX webhook_endpoints_by_time ON public.webhook_endpoints USING btree (created_at DESC, webhook_endpoint_id DESC);
+CREATE INDEX webhook_inbox_by_time ON public.webhook_inbox USING btree (received_at DESC, gateway, event_id);
 CREATE INDEX webhook_inbox_due ON public.webhook_inbox USING btree (process_after) WHERE (process_after IS NOT NULL);
 CREATE INDEX webhook_inbox_parked ON public.webhook_inbox USING btree (gateway, customer_token) WHERE ((status = 'parked'::text) AND (customer_token IS NOT NULL));
+CREATE INDEX webhook_inbox_unfinished ON public.webhook_inbox USING btree (gateway, status, ((error IS NOT NULL)), received_at) WHERE (status = ANY (ARRAY['received'::text, 'parked'::text]));
 CREATE UNIQUE INDEX webhook_secrets_present ON public.webhook_secrets USING btree (account_id, webhook_endpoint_id) WHERE (expires_at IS NULL);
 CREATE INDEX what_if_rows_newest ON public.what_if_rows USING btree (what_if_id, period_start DESC, subscription_id DESC);
 CREATE INDEX what_ifs_newest ON public.what_ifs USING btree (created_at DESC, what_if_id DESC);
@@ -4032,6 +4045,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_watches TO tallystick_ac
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.usage_watches TO tallystick_writer;
 GRANT SELECT ON TABLE public.usage_watches TO tallystick_staff;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.users TO tallystick_writer;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.webhook_catch_ups TO tallystick_writer;
+GRANT SELECT ON TABLE public.webhook_catch_ups TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_deliveries TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_deliveries TO tallystick_writer;
 GRANT SELECT ON TABLE public.webhook_deliveries TO tallystick_staff;

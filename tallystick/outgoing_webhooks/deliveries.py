@@ -10,7 +10,7 @@ from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import BadInput
 from tallystick.kernel.ids import unknown
 from tallystick.kernel.paging import After, Page, PageRequest, make_page
-from tallystick.outgoing_webhooks import delivery_store, endpoints
+from tallystick.outgoing_webhooks import delivery_store, endpoints, queue_store
 from tallystick.outgoing_webhooks.model import (
     Delivery,
     DeliveryFilter,
@@ -84,6 +84,11 @@ async def replay_range(
     again = await delivery_store.send_range_again(conn, endpoint, wanted, now, REPLAY_MAX)
     made = await delivery_store.make_missing(conn, endpoint, wanted, now, REPLAY_MAX)
     return Replayed(again, made, more=REPLAY_MAX in (again, made))
+
+
+async def waiting(conn: Connection) -> tuple[int, datetime | None]:
+    """Return how many deliveries wait, and when the oldest one's event happened."""
+    return await queue_store.waiting(conn)
 
 
 async def forget_old(conn: Connection, now: datetime) -> int:

@@ -56,6 +56,10 @@ WHERE (account_id, webhook_delivery_id) = (
     WHERE account_id = $1 AND webhook_endpoint_id = $2 AND object_key = $3 AND status = 'waiting'
     ORDER BY outbox_id LIMIT 1) AND round_count = 0
 """
+WAITING: Final = """
+SELECT count(*) AS count, min(occurred_at) AS oldest_at FROM webhook_deliveries
+WHERE status = 'waiting'
+"""
 KEEP_BODY: Final = """
 UPDATE webhook_deliveries SET body = $3 WHERE account_id = $1 AND webhook_delivery_id = $2
 """
@@ -95,6 +99,13 @@ async def wake_next(conn: Connection, ended: Leased, now: datetime) -> None:
     """Let the object's next event be sent now, if it waits for its first try."""
     ids = (ended.account_id, ended.webhook_endpoint_id, ended.object_key)
     await conn.execute(WAKE_NEXT, *ids, now)
+
+
+async def waiting(conn: Connection) -> tuple[int, datetime | None]:
+    """Return how many deliveries wait, and when the oldest one's event happened."""
+    row = await conn.fetchrow(WAITING)
+    assert row is not None  # noqa: S101 - an aggregate is one row
+    return row["count"], row["oldest_at"]
 
 
 async def keep_body(conn: Connection, delivery: Leased, body: bytes) -> None:

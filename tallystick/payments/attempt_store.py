@@ -58,6 +58,10 @@ WHERE (account_id, payment_attempt_id) IN (
     ORDER BY resolve_after LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING *
 """
+OLDEST_OPEN: Final = """
+SELECT min(created_at) FROM payment_attempts
+WHERE gateway = $1 AND outcome IN ('created', 'pending', 'unknown')
+"""
 POSTPONE: Final = """
 UPDATE payment_attempts
 SET resolve_after = $3, gateway_reference = coalesce(gateway_reference, $5)
@@ -129,6 +133,12 @@ async def lease_due(
     """Take attempts whose answer is overdue; nobody else looks until the lease has run out."""
     rows = await conn.fetch(LEASE_DUE, now, lease, list(gateways), limit)
     return [_known(row) for row in rows]
+
+
+async def oldest_open(conn: Connection, gateway: str) -> datetime | None:
+    """Return since when an attempt waits for its gateway; None: none does."""
+    at: datetime | None = await conn.fetchval(OLDEST_OPEN, gateway)
+    return at
 
 
 async def postpone(

@@ -1,6 +1,7 @@
 """Reading payments and their attempts."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -105,3 +106,8 @@ async def end_wishes(conn: Connection, account_id: UUID, invoice_id: UUID) -> No
             "payment_in_progress", "A payment of this invoice is under way; wait for it."
         )
     await booking.fail(conn, live, "cancelled", hard=False)
+
+
+async def waits_since(conn: Connection, gateway: str) -> datetime | None:
+    """Return since when a charge waits for this gateway's result (wall time); None: none does."""
+    return await attempt_store.oldest_open(conn, gateway)

@@ -1,19 +1,17 @@
 """Receiving webhooks: verify, store once, answer. What they mean is worked out afterwards."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 import structlog
 
 from tallystick.kernel.db import WRITER, Connection, Database
-from tallystick.kernel.errors import NotFound
-from tallystick.kernel.paging import Page, PageRequest
 from tallystick.payments.events import GatewayCustomerLinked, GatewayReferenceLinked
 from tallystick.payments.facts import Delivery, Receipt
 from tallystick.payments.gateway import Gateways
 from tallystick.webhooks import store
-from tallystick.webhooks.model import InboxRow, InboxStatus
 
 log = structlog.get_logger()
 
@@ -33,17 +31,25 @@ class Inbox:
         """
         gateway = self._gateways.get(gateway_name)
         receipt = await gateway.verify_webhook(delivery, now)
-        async with self._db.own_transaction(WRITER) as conn:
-            new = await store.insert(conn, gateway_name, receipt, now)
-            if not new and receipt.is_exact:
-                await self._keep_contradiction(conn, gateway_name, receipt, now)
+        new = await self.keep(gateway_name, [receipt], now)
         log.info(
             "webhook_received",
             gateway=gateway_name,
             event_id=receipt.event_id,
             kind=receipt.kind,
-            new=new,
+            new=bool(new),
         )
+
+    async def keep(self, gateway_name: str, receipts: Sequence[Receipt], now: datetime) -> int:
+        """Store what is not there yet, received or listed alike; return how many those were."""
+        new = 0
+        async with self._db.own_transaction(WRITER) as conn:
+            for receipt in receipts:
+                if await store.insert(conn, gateway_name, receipt, now):
+                    new += 1
+                elif receipt.is_exact:
+                    await self._keep_contradiction(conn, gateway_name, receipt, now)
+        return new
 
     async def on_customer_linked(self, linked: GatewayCustomerLinked, now: datetime) -> None:
         """Try again what was parked because nobody knew this customer."""
@@ -65,18 +71,3 @@ class Inbox:
         other = msgspec.structs.replace(receipt, event_id=event_id)
         if await store.insert_parked(conn, gateway_name, other, "event_differs", now):
             log.error("webhook_contradicts", gateway=gateway_name, event_id=event_id)
-
-
-async def list_events(
-    conn: Connection, status: InboxStatus | None, request: PageRequest
-) -> Page[InboxRow]:
-    """Return received events, newest first, by page; under the staff's scope."""
-    rows = await store.page(conn, status, request.limit, request.offset)
-    total = await store.count(conn, status)
-    return Page(items=tuple(rows), total=total, request=request, next_cursor=None)
-
-
-async def retry_event(conn: Connection, gateway: str, event_id: str, now: datetime) -> None:
-    """Handle an unfinished event now, under the writer's scope; raises NotFound."""
-    if not await store.retry(conn, gateway, event_id, now):
-        raise NotFound("webhook_event_not_found", "There is no such unfinished event.")

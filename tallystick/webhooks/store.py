@@ -32,8 +32,7 @@ WHERE (gateway, event_id) IN (
     SELECT gateway, event_id FROM webhook_inbox
     WHERE process_after <= $1 AND gateway = ANY($3)
     ORDER BY process_after LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED)
-RETURNING gateway, event_id, kind, body, received_at, status, process_after, try_count, error,
-    customer_token
+RETURNING *
 """
 FINISH: Final = """
 UPDATE webhook_inbox SET status = $3, error = $4, account_id = $5, customer_token = NULL,
@@ -51,18 +50,6 @@ WAKE_PARKED: Final = """
 UPDATE webhook_inbox SET process_after = $3
 WHERE gateway = $1 AND customer_token = $2 AND status = 'parked'
 """
-# Staff press a button: whatever its status, it is handled once more.
-RETRY: Final = """
-UPDATE webhook_inbox SET process_after = $3
-WHERE gateway = $1 AND event_id = $2 AND status IN ('received', 'parked') RETURNING event_id
-"""
-LIST: Final = """
-SELECT gateway, event_id, kind, body, received_at, status, process_after, try_count, error,
-    customer_token
-FROM webhook_inbox WHERE $1::text IS NULL OR status = $1
-ORDER BY received_at DESC, gateway, event_id LIMIT $2 OFFSET $3
-"""
-COUNT: Final = "SELECT count(*) FROM webhook_inbox WHERE $1::text IS NULL OR status = $1"
 
 
 async def insert(conn: Connection, gateway: str, receipt: Receipt, at: datetime) -> bool:
@@ -89,7 +76,7 @@ async def lease_due(
     conn: Connection, now: datetime, lease: timedelta, gateways: Sequence[str], limit: int
 ) -> list[InboxRow]:
     """Take due events; nobody else handles them until the lease has run out."""
-    return [_row(row) for row in await conn.fetch(LEASE_DUE, now, lease, list(gateways), limit)]
+    return [read_row(row) for row in await conn.fetch(LEASE_DUE, now, lease, list(gateways), limit)]
 
 
 async def finish(
@@ -126,24 +113,8 @@ async def wake_parked(conn: Connection, gateway: str, customer_token: str, now: 
     await conn.execute(WAKE_PARKED, gateway, customer_token, now)
 
 
-async def retry(conn: Connection, gateway: str, event_id: str, now: datetime) -> bool:
-    """Let one event be handled now; False when there is none that is not finished."""
-    return await conn.fetchval(RETRY, gateway, event_id, now) is not None
-
-
-async def page(
-    conn: Connection, status: InboxStatus | None, limit: int, offset: int
-) -> list[InboxRow]:
-    """Return events, newest first."""
-    return [_row(row) for row in await conn.fetch(LIST, status, limit, offset)]
-
-
-async def count(conn: Connection, status: InboxStatus | None) -> int:
-    """Return how many events there are."""
-    return int(await conn.fetchval(COUNT, status))
-
-
-def _row(row: "asyncpg.Record") -> InboxRow:
+def read_row(row: "asyncpg.Record") -> InboxRow:
+    """Return an event of the inbox from all its columns."""
     # asyncpg gives bytea as bytes, which msgspec would read as base64 text.
     fields = {**dict(row), "status": InboxStatus(row["status"])}
     return InboxRow(**fields)

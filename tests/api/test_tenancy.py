@@ -13,6 +13,7 @@ from tallystick.app import api_description
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
 from tallystick.payments import methods
+from tallystick.payments.facts import Receipt
 from tallystick.payments.requests import Card, MethodDescription
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ BODIES: Mapping[str, Json] = {
 SHARED = {
     "meter_code": "storage", "per": "day", "plan_code": "next", "feature_code": "sso",
     "coupon_code": "spring", "add_on_code": "help", "sheet": "ledger.csv",
+    "gateway": "stripe", "event_id": "evt_of_globex",
 }  # fmt: skip
 # What is ended with a reason.
 REASONED = ("/{per}", "/entitlements/{feature_code}", "/{redemption_id}")
@@ -254,6 +256,8 @@ async def contradicted(shop: "Shop", tenant: "Tenant") -> str:
 
 async def of_the_business(shop: "Shop") -> dict[str, str]:
     admin = shop.with_key(shop.house_keys["admin"])
+    told = Receipt(SHARED["event_id"], "any", b"{}")
+    await shop.services.inbox.keep(SHARED["gateway"], [told], shop.wall())
     made = await admin.post(
         "/api/v1/admin/test-clocks", json={"name": "c", "now": "2026-01-01T00:00:00Z"}
     )

@@ -237,7 +237,7 @@ NOT_AUDITED = {
     "lago_outbox", "lago_refused", "lago_sync", "logos", "number_series", "outbox", "outbox_done",
     "plan_migration_rows", "schema_migrations",
     "subscription_terms", "tax_number_checks", "usage_advance_marks", "usage_fees", "webhook_inbox",
-    "webhook_deliveries", "webhook_tries",
+    "webhook_catch_ups", "webhook_deliveries", "webhook_tries",
     "what_if_rows", "what_ifs",
 }  # fmt: skip
 

@@ -19,7 +19,8 @@ from tallystick.payments.gateways.manual import ManualGateway
 from tallystick.payments.gateways.stripe import StripeGateway
 from tallystick.payments.gateways.stripe.signature import sign
 from tallystick.payments.model import PaymentStatus
-from tallystick.webhooks import service
+from tallystick.webhooks import desk
+from tallystick.webhooks.model import EventFilter
 
 if TYPE_CHECKING:
     from tests.service.payments.conftest import World
@@ -281,13 +282,13 @@ async def test_staff_see_events_and_have_one_tried_again(world: "World") -> None
     await receive(world, body, signed(body))
     await world.settle_down()
     async with world.db.transaction(STAFF) as conn:
-        page = await service.list_events(conn, None, PageRequest())
+        page = await desk.list_events(conn, EventFilter(), PageRequest())
     (row,) = page.items
     assert (page.total, row.kind) == (1, "refund.created")
     async with world.db.transaction(WRITER) as conn:
-        await service.retry_event(conn, "stripe", row.event_id, world.clock())
+        await desk.replay_one(conn, "stripe", row.event_id, world.clock())
         with pytest.raises(NotFound):
-            await service.retry_event(conn, "stripe", "evt_none", world.clock())
+            await desk.replay_one(conn, "stripe", "evt_none", world.clock())
     await world.settle_down()
     assert (await only_row(world))["try_count"] == 2
 
