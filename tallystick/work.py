@@ -41,21 +41,24 @@ from tallystick.metering.fold import Fold
 from tallystick.metering.gate import forget_old_decisions
 from tallystick.outgoing_webhooks import deliveries
 from tallystick.outgoing_webhooks.jobs import Sender as WebhookSender
-from tallystick.payments import methods
+from tallystick.payments import methods, schedules
 from tallystick.payments.autopay import Autopay
 from tallystick.payments.events import (
     GATEWAY_CUSTOMER_LINKED,
     GATEWAY_REFERENCE_LINKED,
+    GATEWAY_SCHEDULE_UNWANTED,
     PAYMENT_FAILED,
     PAYMENT_METHOD_REMOVED,
     PAYMENT_METHOD_SAVED,
     GatewayCustomerLinked,
     GatewayReferenceLinked,
+    GatewayScheduleUnwanted,
     PaymentMethodRemoved,
 )
 from tallystick.payments.expiry_watch import ExpiryWatch
 from tallystick.payments.jobs import Resolver, attempts_kind, payments_kind, refund_kinds
 from tallystick.payments.news import GatewayNews
+from tallystick.payments.schedule_news import ScheduleNews
 from tallystick.plan_migrations.jobs import PlanMigrations
 from tallystick.subscription_events import SubscriptionEvents
 from tallystick.subscription_standing import Standings
@@ -118,7 +121,8 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
     db, gateways, tries, clock = services.db, services.gateways, services.tries, services.clock
     teller = Teller(db, event_handlers(services))
     advancer = Advancer(db, clock, account_kinds(services), teller.run_due)
-    news = GatewayNews(db, gateways, tries, clock)
+    schedule = ScheduleNews(db, clock, services.seller)
+    news = GatewayNews(db, gateways, tries, clock, schedule)
     return (
         *lago_kinds(services),
         WallKind("outbox", teller.run_due),
@@ -200,6 +204,10 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
         linked = _payload(event, GatewayReferenceLinked)
         await services.inbox.on_reference_linked(linked, services.clock())
 
+    async def on_schedule_unwanted(event: Event) -> None:
+        unwanted = _payload(event, GatewayScheduleUnwanted)
+        await schedules.tell_gateway(services.gateways, unwanted)
+
     giver = CreditEvents(services.db, services.clock, services.seller)
     standing = SubscriptionEvents(services.db, services.clock)
     migrations = PlanMigrations(services.db, services.seller)
@@ -239,6 +247,7 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
         PAYMENT_METHOD_REMOVED: on_method_removed,
         GATEWAY_CUSTOMER_LINKED: on_customer_linked,
         GATEWAY_REFERENCE_LINKED: on_reference_linked,
+        GATEWAY_SCHEDULE_UNWANTED: on_schedule_unwanted,
     }
 
 

@@ -1,6 +1,7 @@
 """A subscription by the month in one request: begun, billed, and its first invoice charged.
 
-The schedule is ours whatever the gateway. Nothing is used before the first invoice is paid.
+A gateway that renews by itself (CCBill) takes the schedule over with the first payment, where every
+period costs the same; else the schedule is ours. Nothing is used before that payment has come.
 """
 
 from typing import Any, Final
@@ -23,7 +24,7 @@ from tallystick.invoices.monthly import Begun
 from tallystick.kernel.db import WRITER, Connection
 from tallystick.kernel.errors import BadInput, Conflict, Forbidden
 from tallystick.kernel.ids import new_id
-from tallystick.payments import collect, methods
+from tallystick.payments import collect, methods, schedules
 from tallystick.payments import service as payments
 from tallystick.payments.model import Payment, PaymentMethod
 from tallystick.subscriptions import changing
@@ -102,6 +103,11 @@ async def _begin(
             conn, account, plan, now=now, seller=services.seller, has_method=methods.has_method
         )
         if begun.invoice is not None and not begun.invoice.due.is_zero():
+            if services.gateways.get(method.gateway).capabilities.owns_schedule:
+                sold = await plan_of(conn, begun.on)
+                await schedules.wish(
+                    conn, begun.on, sold, begun.invoice, gateway=method.gateway, now=now
+                )
             name = f"subscribe:{begun.on.subscription_id}"
             await collect.wish_soon(conn, begun.invoice, method, name, now)
     return begun

@@ -27,8 +27,8 @@ from tallystick.catalog import service as catalog
 from tallystick.invoices.biller import bill_now
 from tallystick.kernel import ids
 from tallystick.kernel.db import WRITER, Connection, account_scope
-from tallystick.kernel.errors import Forbidden
-from tallystick.payments import methods
+from tallystick.kernel.errors import BadInput, Conflict, Forbidden
+from tallystick.payments import methods, schedules
 from tallystick.subscriptions import changing
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.changes import When
@@ -282,6 +282,12 @@ async def cancel(
 
     async def work(conn: Connection, wanted: UUID, now: datetime) -> None:
         account_id, rest = account.account_id, data.remainder
+        on = await subscriptions.lock(conn, account_id, wanted)
+        if on.schedule_owner != "tallystick":
+            _need_no_date(data)
+            at_once = not data.at_period_end
+            await schedules.cancel(conn, on, at_once=at_once, seller=services.seller, now=now)
+            return
         if data.ends_at is not None:
             await changing.end_at(conn, account_id, wanted, data.ends_at, now=now, remainder=rest)
         elif data.at_period_end:
@@ -289,17 +295,38 @@ async def cancel(
         else:
             await changing.cancel_now(conn, account_id, wanted, now, rest)
 
-    return await _changed(services, account, principal, subscription_id, work)
+    return await _changed(services, account, principal, subscription_id, work, at_gateways=True)
+
+
+def _need_no_date(data: Cancel) -> None:
+    if data.ends_at is not None:
+        raise BadInput.field(
+            "ends_at", "not_at_gateway", "a gateway ends it now or with what is paid for"
+        )
 
 
 async def _changed(
-    services: Services, account: Account, principal: Principal, subscription_id: str, work: Work
+    services: Services,
+    account: Account,
+    principal: Principal,
+    subscription_id: str,
+    work: Work,
+    *,
+    at_gateways: bool = False,
 ) -> SubscriptionAnswer:
-    """Bill what is due, do the work, and bill what is due by it."""
+    """Bill what is due, do the work, and bill what is due by it.
+
+    What a gateway renews can not be changed here, unless the work is for those too.
+    """
     wanted = ids.parse("subscription", subscription_id)
     now = principal.now(services.clock())
     async with services.db.transaction(WRITER) as conn:
-        await _bill(conn, services, account, wanted, now)
+        on = await _bill(conn, services, account, wanted, now)
+        if on.schedule_owner != "tallystick" and not at_gateways:
+            raise Conflict(
+                "schedule_at_gateway",
+                "A gateway renews this subscription; cancel it there and begin another plan.",
+            )
         await work(conn, wanted, now)
         after = await _bill(conn, services, account, wanted, now)
         plan = await plan_of(conn, after)

@@ -33,13 +33,42 @@ GRANT SELECT ON ccbill_extracts TO tallystick_staff;
 CREATE TABLE ccbill_refunds (
     account_id uuid NOT NULL REFERENCES accounts,
     idempotency_key text NOT NULL,
+    refund_id uuid NOT NULL,
     subscription_id text NOT NULL,
+    charge_reference text NOT NULL,
+    currency char(3) NOT NULL,
+    amount_minor bigint NOT NULL CHECK (amount_minor > 0),
     reversed_before integer NOT NULL,
     sent_at timestamptz NOT NULL,
     outcome jsonb,
+    -- The webhook that told of it: CCBill names none of our refunds, so each takes one.
+    told_by text,
     PRIMARY KEY (account_id, idempotency_key)
 );
 -- One at a time of a subscription: only so a higher count is ours.
 CREATE UNIQUE INDEX ccbill_refunds_live ON ccbill_refunds (account_id, subscription_id)
     WHERE outcome IS NULL;
 CALL protect_tenant_table('ccbill_refunds');
+
+-- What a gateway shall renew by itself once the first payment of a subscription has come, and since
+-- then its name for it and what it says comes next.
+CREATE TABLE gateway_schedules (
+    account_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    gateway text NOT NULL,
+    initial_days integer NOT NULL CHECK (initial_days > 0),
+    currency char(3) NOT NULL,
+    recurring_minor bigint NOT NULL CHECK (recurring_minor > 0),
+    period_days integer NOT NULL CHECK (period_days > 0),
+    -- NULL: until cancelled.
+    rebills integer CHECK (rebills > 0),
+    reference text,
+    next_renewal_at timestamptz,
+    -- When the gateway tries a failed renewal again.
+    retry_at timestamptz,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, subscription_id),
+    FOREIGN KEY (account_id, subscription_id) REFERENCES subscriptions
+);
+CALL protect_tenant_table('gateway_schedules');
+CALL audit_table('gateway_schedules');

@@ -1081,10 +1081,16 @@ CREATE TABLE public.ccbill_extracts (
 CREATE TABLE public.ccbill_refunds (
     account_id uuid NOT NULL,
     idempotency_key text NOT NULL,
+    refund_id uuid NOT NULL,
     subscription_id text NOT NULL,
+    charge_reference text NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
     reversed_before integer NOT NULL,
     sent_at timestamp with time zone NOT NULL,
-    outcome jsonb
+    outcome jsonb,
+    told_by text,
+    CONSTRAINT ccbill_refunds_amount_minor_check CHECK ((amount_minor > 0))
 );
 CREATE TABLE public.coupon_redemptions (
     account_id uuid NOT NULL,
@@ -1487,6 +1493,24 @@ CREATE TABLE public.gateway_renewals (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT gateway_renewals_event_id_check CHECK (((length(event_id) >= 1) AND (length(event_id) <= 255))),
     CONSTRAINT gateway_renewals_kind_check CHECK ((kind = ANY (ARRAY['renewed'::text, 'failed'::text, 'ended'::text])))
+);
+CREATE TABLE public.gateway_schedules (
+    account_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    gateway text NOT NULL,
+    initial_days integer NOT NULL,
+    currency character(3) NOT NULL,
+    recurring_minor bigint NOT NULL,
+    period_days integer NOT NULL,
+    rebills integer,
+    reference text,
+    next_renewal_at timestamp with time zone,
+    retry_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT gateway_schedules_initial_days_check CHECK ((initial_days > 0)),
+    CONSTRAINT gateway_schedules_period_days_check CHECK ((period_days > 0)),
+    CONSTRAINT gateway_schedules_rebills_check CHECK ((rebills > 0)),
+    CONSTRAINT gateway_schedules_recurring_minor_check CHECK ((recurring_minor > 0))
 );
 CREATE TABLE public.idempotency_keys (
     account_id uuid NOT NULL,
@@ -2826,6 +2850,8 @@ ALTER TABLE ONLY public.gateway_customers
     ADD CONSTRAINT gateway_customers_pkey PRIMARY KEY (account_id, gateway, token);
 ALTER TABLE ONLY public.gateway_renewals
     ADD CONSTRAINT gateway_renewals_pkey PRIMARY KEY (account_id, gateway, event_id);
+ALTER TABLE ONLY public.gateway_schedules
+    ADD CONSTRAINT gateway_schedules_pkey PRIMARY KEY (account_id, subscription_id);
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (account_id, caller, key);
 ALTER TABLE ONLY public.invoice_adjustment_uses
@@ -3293,6 +3319,7 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.exchange_rates
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.feature_overrides FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.features FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.gateway_customers FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.gateway_schedules FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.invoice_adjustments FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH ROW EXECUTE FUNCTION public.write_audit('document');
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.issuers FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -3425,6 +3452,8 @@ ALTER TABLE ONLY public.gateway_renewals
     ADD CONSTRAINT gateway_renewals_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.gateway_renewals
     ADD CONSTRAINT gateway_renewals_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
+ALTER TABLE ONLY public.gateway_schedules
+    ADD CONSTRAINT gateway_schedules_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
 ALTER TABLE ONLY public.invoice_adjustment_uses
     ADD CONSTRAINT invoice_adjustment_uses_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.invoice_adjustment_uses
@@ -3574,6 +3603,7 @@ ALTER TABLE public.disputes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.feature_overrides ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.gateway_customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.gateway_renewals ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.gateway_schedules ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_adjustment_uses ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.invoice_adjustments ENABLE ROW LEVEL SECURITY;
@@ -3619,6 +3649,7 @@ CREATE POLICY own_rows ON public.disputes TO tallystick_account USING ((account_
 CREATE POLICY own_rows ON public.feature_overrides TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.gateway_customers TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.gateway_renewals TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.gateway_schedules TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.idempotency_keys TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_adjustment_uses TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.invoice_adjustments TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3830,6 +3861,9 @@ GRANT SELECT ON TABLE public.gateway_customers TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.gateway_renewals TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.gateway_renewals TO tallystick_writer;
 GRANT SELECT ON TABLE public.gateway_renewals TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_schedules TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.gateway_schedules TO tallystick_writer;
+GRANT SELECT ON TABLE public.gateway_schedules TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO tallystick_writer;
 GRANT SELECT ON TABLE public.idempotency_keys TO tallystick_staff;

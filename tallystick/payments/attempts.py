@@ -18,18 +18,25 @@ from tallystick.kernel import outbox
 from tallystick.kernel.clock import Clock, account_now
 from tallystick.kernel.db import Connection, Database, account_scope
 from tallystick.kernel.ids import new_id
-from tallystick.payments import attempt_store, booking, lifecycle, method_store, store
+from tallystick.payments import (
+    attempt_store,
+    booking,
+    lifecycle,
+    method_store,
+    schedules,
+    store,
+)
 from tallystick.payments.events import (
     GATEWAY_REFERENCE_LINKED,
     PAYMENT_ACTION_NEEDED,
     GatewayReferenceLinked,
     PaymentActionNeeded,
 )
-from tallystick.payments.gateway import Gateways
+from tallystick.payments.gateway import Gateway, Gateways
 from tallystick.payments.lifecycle import CALL_MAX, LEASE, PaymentEvent
 from tallystick.payments.model import Attempt, AttemptOutcome, Payment, PaymentMethod
 from tallystick.payments.outcomes import Declined, NeedsAction, Outcome, Succeeded, Unknown
-from tallystick.payments.requests import Charge
+from tallystick.payments.requests import Charge, SubscribeRequest
 
 log = structlog.get_logger()
 
@@ -55,6 +62,8 @@ class Started(msgspec.Struct, frozen=True):
 
     attempt: Attempt
     charge: Charge
+    subscribe: SubscribeRequest | None = None
+    """The charge begins a schedule of the gateway's own."""
 
 
 async def begin(conn: Connection, payment: Payment, wall: datetime) -> Started | None:
@@ -73,7 +82,8 @@ async def begin(conn: Connection, payment: Payment, wall: datetime) -> Started |
     assert status is not None  # noqa: S101 - only pending payments are begun
     await attempt_store.insert(conn, attempt)
     await store.move(conn, payment, status)
-    return Started(attempt, charge_of(payment, attempt, method, customer))
+    charge = charge_of(payment, attempt, method, customer)
+    return Started(attempt, charge, await schedules.request_of(conn, payment, charge))
 
 
 def first_state(payment: Payment, number: int, wall: datetime) -> Attempt:
@@ -166,20 +176,19 @@ class Attempts:
 
         A process that was held up since `begin` sends nothing: the attempt is another one's soon.
         """
-        attempt, charge = started.attempt, started.charge
+        attempt = started.attempt
         if self._clock() > attempt.created_at + (LEASE - CALL_MAX):
             return Recording(Recorded.OLD)
         gateway = self._gateways.get(attempt.gateway)
-        outcome = await _asked(attempt, lambda: gateway.charge(charge))
+        outcome = await _asked(attempt, lambda: _send(gateway, started))
         return await self._answered(attempt, outcome)
 
     async def look(self, attempt: Attempt) -> Recording:
         """Ask the gateway what became of an attempt, and apply the answer."""
         gateway = self._gateways.get(attempt.gateway)
-        charge = await self._charge(attempt)
+        known = await self._known(attempt)
         now = self._clock()
-        reference = attempt.gateway_reference
-        outcome = await _asked(attempt, lambda: gateway.look_up(charge, reference, now))
+        outcome = await _asked(attempt, lambda: _look(gateway, known, now))
         recording = await self._answered(attempt, outcome)
         if recording.result is Recorded.OLD:
             until = lifecycle.next_look(attempt.outcome, attempt.resolve_count, now)
@@ -234,6 +243,7 @@ class Attempts:
             await booking.succeed(conn, payment, outcome.amount, outcome.reference, at)
             if self._gateways.get(payment.gateway).capabilities.owns_schedule:
                 # Its webhooks name charges by the gateway's name alone; some may be waiting.
+                await schedules.link(conn, payment, outcome.reference)
                 linked = GatewayReferenceLinked(payment.gateway, outcome.reference)
                 await outbox.append(conn, payment.account_id, GATEWAY_REFERENCE_LINKED, linked)
         elif isinstance(outcome, Declined):
@@ -243,16 +253,32 @@ class Attempts:
             told = PaymentActionNeeded(*named)
             await outbox.append(conn, payment.account_id, PAYMENT_ACTION_NEEDED, told)
 
-    async def _charge(self, attempt: Attempt) -> Charge:
+    async def _known(self, attempt: Attempt) -> Started:
+        """Return the call of an attempt that was begun before."""
         account_id = attempt.account_id
         async with self._db.own_transaction(account_scope(account_id)) as conn:
             payment = await store.find(conn, account_id, attempt.payment_id)
             method = await _method(conn, payment) if payment is not None else None
             customer = await method_store.customer(conn, account_id, attempt.gateway)
-        if payment is None or method is None or customer is None:
-            # `begin` had all three, and none is ever deleted.
-            raise LookupError("the attempt has lost its payment, method or customer")
-        return charge_of(payment, attempt, method, customer)
+            if payment is None or method is None or customer is None:
+                # `begin` had all three, and none is ever deleted.
+                raise LookupError("the attempt has lost its payment, method or customer")
+            charge = charge_of(payment, attempt, method, customer)
+            return Started(attempt, charge, await schedules.request_of(conn, payment, charge))
+
+
+async def _send(gateway: Gateway, started: Started) -> Outcome:
+    if started.subscribe is not None:
+        return await gateway.subscribe(started.subscribe)
+    return await gateway.charge(started.charge)
+
+
+async def _look(gateway: Gateway, started: Started, now: datetime) -> Outcome:
+    """Ask what became of a call; a schedule is asked for again, under its key, which begins one."""
+    reference = started.attempt.gateway_reference
+    if started.subscribe is not None and reference is None:
+        return await gateway.subscribe(started.subscribe)
+    return await gateway.look_up(started.charge, reference, now)
 
 
 async def _lock(

@@ -15,6 +15,7 @@ PAYMENT_METHOD_EXPIRING: Final = "payment_method.expiring"
 PAYMENT_METHOD_EXPIRED: Final = "payment_method.expired"
 GATEWAY_CUSTOMER_LINKED: Final = "gateway_customer.linked"
 GATEWAY_REFERENCE_LINKED: Final = "gateway_reference.linked"
+GATEWAY_SCHEDULE_UNWANTED: Final = "gateway_schedule.unwanted"
 
 
 class PaymentSucceeded(msgspec.Struct, frozen=True):
@@ -88,5 +89,13 @@ class GatewayCustomerLinked(msgspec.Struct, frozen=True):
 class GatewayReferenceLinked(msgspec.Struct, frozen=True):
     """From now on this gateway's name of a charge or a subscription stands for one of ours."""
 
+    gateway: str
+    reference: str
+
+
+class GatewayScheduleUnwanted(msgspec.Struct, frozen=True):
+    """The gateway shall renew this subscription no more; it has to be told."""
+
+    subscription_id: UUID
     gateway: str
     reference: str

@@ -119,6 +119,10 @@ class ChargeReturned(msgspec.Struct, frozen=True, tag=True):
     subscription_reference: str | None = None
 
 
+Back = RefundReported | DisputeReported | ChargeReturned
+"""Money that went back."""
+
+
 class SubscriptionRenewed(msgspec.Struct, frozen=True, tag=True):
     """The gateway began a period of a subscription that it renews, and took `amount` for it.
 

@@ -10,6 +10,7 @@ from tallystick.kernel.errors import BadInput, Conflict, NotFound, Unavailable
 from tallystick.money.amount import Money
 from tallystick.payments.breaker import Breaker, CircuitState
 from tallystick.payments.facts import (
+    Back,
     BadSignature,
     Delivery,
     Fact,
@@ -110,7 +111,10 @@ class Gateway:
         raise self.can_not("look up a refund")
 
     async def subscribe(self, request: SubscribeRequest) -> Outcome:
-        """Let the gateway charge by its own schedule; the reference is that of the subscription."""
+        """Let the gateway charge by its own schedule; the reference is that of the subscription.
+
+        Once per key, however often it is called.
+        """
         raise self.can_not("renew subscriptions")
 
     async def cancel_subscription(self, reference: str, key: str) -> None:
@@ -135,6 +139,10 @@ class Gateway:
     async def read_changed(self, changed: ObjectChanged) -> tuple[Fact, ...]:
         """Ask how an object is now that an event only named; () when it is there no more."""
         raise self.can_not("tell more of its events")
+
+    async def recognize(self, fact: Back) -> Back:
+        """Return news of money that went back under our names, where its own may differ."""
+        return fact
 
     async def list_events(self, since: datetime, cursor: str | None) -> ReceiptPage:
         """List what was told since then, as webhooks would have brought it."""

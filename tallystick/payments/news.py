@@ -11,28 +11,42 @@ from tallystick.payments.facts import (
     ChargeReturned,
     ChargeSeen,
     CheckoutEnded,
+    CustomerRemoved,
     DisputeReported,
     Fact,
     GatewayEvent,
     Ignored,
+    MethodRemoved,
+    MethodRevoked,
+    MethodSaved,
     ObjectChanged,
     RefundReported,
 )
 from tallystick.payments.gateway import Gateways
-from tallystick.payments.method_news import MethodFact, MethodNews
+from tallystick.payments.method_news import MethodNews
 from tallystick.payments.outcomes import Outcome, Unknown
 from tallystick.payments.returned_news import ReturnedNews
+from tallystick.payments.schedule_news import Fact as ScheduleFact
+from tallystick.payments.schedule_news import ScheduleNews
 from tallystick.payments.verdicts import Handled, Parked, Skipped, Verdict, together
 
 
 class GatewayNews:
     """Applies gateway events to methods and payments."""
 
-    def __init__(self, db: Database, gateways: Gateways, tries: Attempts, clock: Clock) -> None:
+    def __init__(
+        self,
+        db: Database,
+        gateways: Gateways,
+        tries: Attempts,
+        clock: Clock,
+        schedule: ScheduleNews | None = None,
+    ) -> None:
         self._db = db
         self._gateways = gateways
         self._tries = tries
         self._methods = MethodNews(db, gateways, clock)
+        self._schedule = schedule
         self._returned = ReturnedNews(db, gateways, clock)
 
     async def apply(self, gateway: str, event: GatewayEvent) -> Verdict:
@@ -44,18 +58,28 @@ class GatewayNews:
         return together([await self._apply(gateway, one) for one in facts])
 
     async def _apply(self, gateway: str, fact: Fact) -> Verdict:
-        if isinstance(fact, Ignored):
-            return Skipped(fact.reason)
-        if isinstance(fact, ChargeReported | ChargeSeen):
-            return await self._charge(gateway, fact)
-        if isinstance(fact, MethodFact):
-            return await self._methods.apply(gateway, fact)
-        if isinstance(fact, CheckoutEnded):
-            return Skipped("told_by_the_charge")
-        if isinstance(fact, RefundReported | DisputeReported | ChargeReturned):
-            return await self._returned.apply(gateway, fact)
-        # Nobody books it yet; it must not be lost, so it waits.
-        return Parked("money_returned")
+        match fact:
+            case Ignored(reason):
+                verdict: Verdict = Skipped(reason)
+            case ChargeReported() | ChargeSeen():
+                verdict = await self._charge(gateway, fact)
+            case MethodSaved() | MethodRemoved() | MethodRevoked() | CustomerRemoved():
+                verdict = await self._methods.apply(gateway, fact)
+            case CheckoutEnded():
+                verdict = Skipped("told_by_the_charge")
+            case RefundReported() | DisputeReported() | ChargeReturned():
+                known = await self._gateways.get(gateway).recognize(fact)
+                verdict = await self._returned.apply(gateway, known)
+            case ObjectChanged():
+                verdict = Skipped("asked_already")
+            case _:
+                verdict = await self._schedules(gateway, fact)
+        return verdict
+
+    async def _schedules(self, gateway: str, fact: ScheduleFact) -> Verdict:
+        if self._schedule is None:
+            return Parked("no_schedules_here")
+        return await self._schedule.apply(gateway, fact)
 
     async def _charge(self, gateway: str, fact: ChargeReported | ChargeSeen) -> Verdict:
         if isinstance(fact.outcome, Unknown):

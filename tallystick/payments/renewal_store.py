@@ -24,6 +24,13 @@ LIMIT 1
 """
 
 
+LAST: Final = """
+SELECT * FROM gateway_renewals
+WHERE account_id = $1 AND subscription_id = $2 AND kind <> 'ended'
+ORDER BY period_start DESC, kind DESC, created_at DESC LIMIT 1
+"""
+
+
 class Renewal(msgspec.Struct, frozen=True, kw_only=True):
     """An event of a gateway that was taken, and the invoice that it was about."""
 
@@ -54,3 +61,9 @@ async def invoice_of(
     """Return the invoice of the subscription's period that begins then."""
     found: UUID | None = await conn.fetchval(INVOICE_OF, account_id, subscription_id, period_start)
     return found
+
+
+async def last(conn: Connection, account_id: UUID, subscription_id: UUID) -> Renewal | None:
+    """Return what was told of the newest period: that it was paid, if it ever was."""
+    row = await conn.fetchrow(LAST, account_id, subscription_id)
+    return None if row is None else msgspec.convert(dict(row), Renewal)

@@ -98,6 +98,8 @@ MOVES: Final = {
     "used_from": "timestamptz",
     "standing_at": "timestamptz",
     "usage_bill_at": "timestamptz",
+    "schedule_owner": "text",
+    "external_id": "text",
 }
 # Moves only from the revision that the change was decided on.
 SAVE_ALL: Final = f"""

@@ -10,18 +10,30 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from tallystick.invoices.events import INVOICE_PAID
 from tallystick.kernel.db import WRITER, Database
-from tallystick.payments import methods
-from tallystick.payments.events import GATEWAY_REFERENCE_LINKED, GatewayReferenceLinked
+from tallystick.payments import methods, schedules
+from tallystick.payments.events import (
+    GATEWAY_REFERENCE_LINKED,
+    GATEWAY_SCHEDULE_UNWANTED,
+    PAYMENT_FAILED,
+    GatewayReferenceLinked,
+    GatewayScheduleUnwanted,
+)
 from tallystick.payments.facts import Delivery
+from tallystick.payments.gateway import Gateways
 from tallystick.payments.gateways.ccbill import CcbillGateway
 from tallystick.payments.gateways.manual import ManualGateway
 from tallystick.payments.model import PaymentMethod
+from tallystick.payments.news import GatewayNews
+from tallystick.payments.schedule_news import ScheduleNews
 from tallystick.settings_ccbill import CcbillSettings
 from tallystick.simulators.ccbill.app import Options
 from tallystick.simulators.ccbill.config import Config
 from tallystick.simulators.ccbill.server import running
-from tests.service.payments.conftest import WAIT_S, Endpoint, World
+from tallystick.subscription_events import SubscriptionEvents
+from tallystick.webhooks.jobs import InboxWorker
+from tests.service.payments.conftest import SELLER, WAIT_S, Endpoint, World
 
 Json = dict[str, Any]
 ACCNUM = 900000
@@ -98,13 +110,22 @@ class CcbillWorld(World):
         """Start over with an adapter that remembers nothing, as another process has."""
         self.own = msgspec.structs.replace(self.own, **changes)
         self.ccbill = CcbillGateway(self.db, self.own, self.clock)
-        from tallystick.payments.gateway import Gateways  # noqa: PLC0415
-
         self.wire(Gateways([self.ccbill, ManualGateway()]))
+        schedule = ScheduleNews(self.db, self.clock, SELLER)
+        self.news = GatewayNews(self.db, self.gateways, self.tries, self.clock, schedule)
+        self.inbox_worker = InboxWorker(self.db, self.gateways, self.news)
+        standing = SubscriptionEvents(self.db, self.clock)
         self.teller._handlers = {
             **self.teller._handlers,
             GATEWAY_REFERENCE_LINKED: self._on_reference_linked,
+            GATEWAY_SCHEDULE_UNWANTED: self._on_unwanted,
+            INVOICE_PAID: standing.on_invoice_paid,
+            PAYMENT_FAILED: standing.on_payment_failed,
         }
+
+    async def _on_unwanted(self, event: Any) -> None:
+        unwanted = msgspec.json.decode(event.payload, type=GatewayScheduleUnwanted)
+        await schedules.tell_gateway(self.gateways, unwanted)
 
     async def _on_reference_linked(self, event: Any) -> None:
         linked = msgspec.json.decode(event.payload, type=GatewayReferenceLinked)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
 from tallystick.kernel.errors import BadInput, NotFound
-from tallystick.payments.facts import Delivery, GatewayEvent, Receipt
+from tallystick.payments.facts import Back, Delivery, GatewayEvent, Receipt
 from tallystick.payments.gateway import Gateway
 from tallystick.payments.gateways.ccbill import deliveries, events
 from tallystick.payments.gateways.ccbill.amounts import NUMBERS, limits_of, refusal
@@ -19,7 +19,7 @@ from tallystick.payments.gateways.ccbill.datalink import DataLink
 from tallystick.payments.gateways.ccbill.management import Management, SubscriptionView
 from tallystick.payments.gateways.ccbill.oauth import Bearer, Bearers
 from tallystick.payments.gateways.ccbill.refunding import Refunding
-from tallystick.payments.outcomes import Declined, Outcome
+from tallystick.payments.outcomes import Declined, Outcome, Unknown
 from tallystick.payments.requests import (
     Capabilities,
     Charge,
@@ -139,6 +139,9 @@ class CcbillGateway(Gateway):
     async def look_up_refund(self, refund: Refund, reference: str | None, now: datetime) -> Outcome:
         """Find out by CCBill's counts what became of a refund."""
         del reference
+        if not refund.key:
+            # It was made at CCBill itself, where nobody can be asked about it.
+            return Unknown("not_found")
         return await self._refunding.look_up(refund, now)
 
     async def verify_webhook(self, delivery: Delivery, now: datetime) -> Receipt:
@@ -149,6 +152,10 @@ class CcbillGateway(Gateway):
     def read_event(self, body: bytes) -> GatewayEvent:
         """Read a stored event."""
         return events.read_event(body)
+
+    async def recognize(self, fact: Back) -> Back:
+        """Find the charge, and our own refund, that a webhook means: it names neither surely."""
+        return await self._refunding.recognize(fact)
 
     async def list_transactions(
         self, start: datetime, end: datetime, cursor: str | None

@@ -6,10 +6,14 @@ webhooks tell so, in any order.
 
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
+
+from msgspec.structs import replace
 
 from tallystick.kernel.clock import Clock
-from tallystick.kernel.db import Database, account_scope
+from tallystick.kernel.db import WRITER, Database, account_scope
 from tallystick.kernel.errors import NotFound, TallystickError
+from tallystick.payments.facts import Back, RefundReported
 from tallystick.payments.gateways.ccbill import refund_store as store
 from tallystick.payments.gateways.ccbill.client import NotSent
 from tallystick.payments.gateways.ccbill.management import Management, Said, SubscriptionView
@@ -45,7 +49,11 @@ class Refunding:
         row = RefundRow(
             account_id=refund.account_id,
             idempotency_key=refund.key,
+            refund_id=refund.refund_id,
             subscription_id=subscription_id,
+            charge_reference=refund.reference,
+            currency=refund.amount.currency,
+            amount_minor=refund.amount.minor,
             reversed_before=before,
             sent_at=self._clock(),
         )
@@ -70,6 +78,22 @@ class Refunding:
         if now - row.sent_at < COUNTED_WITHIN:
             return Unknown("not_listed_yet")
         return await self._finish(row, _REFUSED)
+
+    async def recognize(self, fact: Back) -> Back:
+        """Return the fact under our names of its charge and, if we asked for it, its refund."""
+        async with self._db.own_transaction(WRITER) as conn:
+            named = (fact.charge_reference, fact.subscription_reference or fact.charge_reference)
+            charge = await store.charge_of(conn, *named, fact.amount)
+            if charge is None:
+                return fact
+            fact = replace(fact, charge_reference=charge)
+            if not isinstance(fact, RefundReported):
+                return fact
+            ours = await store.tell(conn, fact.reference, charge, fact.amount)
+        if ours is None:
+            return fact
+        outcome = Succeeded(name_of(charge, ours), fact.amount)
+        return replace(fact, refund_id=ours, outcome=outcome)
 
     async def _send(self, row: RefundRow, refund: Refund) -> Outcome:
         try:
@@ -96,7 +120,12 @@ class Refunding:
 
 def made(refund: Refund) -> Succeeded:
     """Return the refund as made, under a name of ours: CCBill gives it none."""
-    return Succeeded(f"{refund.reference}:{refund.refund_id}", refund.amount)
+    return Succeeded(name_of(refund.reference, refund.refund_id), refund.amount)
+
+
+def name_of(charge_reference: str, refund_id: UUID) -> str:
+    """Return our name of a refund."""
+    return f"{charge_reference}:{refund_id}"
 
 
 def reversed_count(view: SubscriptionView) -> int:
