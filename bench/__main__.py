@@ -22,11 +22,13 @@ from bench import (
     exports,
     ingest,
     ledger,
+    payments,
     rates,
     time_travel,
     usage_check,
     usage_import,
     usage_reads,
+    webhooks,
     what_if,
 )
 from bench.figures import Figure, tpcb_figure
@@ -73,6 +75,8 @@ def _arguments() -> argparse.ArgumentParser:
         help="sizes of the billing run, the smallest first",
     )  # fmt: skip
     parser.add_argument("--export-lines", type=int, default=1_000_000, help="lines exported")
+    parser.add_argument("--webhooks", type=int, default=5_000, help="webhooks received")
+    parser.add_argument("--payments", type=int, default=3_000, help="payments through a gateway")
     parser.add_argument(
         "--rollups", type=int, default=1_000_000, help="rows of roll-ups under the what-if"
     )
@@ -199,6 +203,18 @@ def _exports(
     return exports.measure(place, asked.export_lines)
 
 
+def _webhooks(
+    place: Installation, asked: argparse.Namespace, console: Console, _: float
+) -> list[Figure]:
+    return webhooks.measure(place, asked.webhooks, console)
+
+
+def _payments(
+    place: Installation, asked: argparse.Namespace, console: Console, _: float
+) -> list[Figure]:
+    return payments.measure(place, asked.payments, console)
+
+
 def _resident(place: Installation, *_: object) -> list[Figure]:
     return [
         Figure(f"resident: {name}", f"{place.resident_mb(process):.0f} MB", "")
@@ -220,6 +236,8 @@ PARTS: Final[Mapping[str, Part]] = {
     "advance": _advance,
     "billing": _billing,
     "exports": _exports,
+    "webhooks": _webhooks,
+    "payments": _payments,
     "resident": _resident,
     "ledger": _ledger,
     "credits": _credits,
