@@ -284,6 +284,8 @@ def litestar_of(services: Services, metrics: Metrics, *, described: bool = False
         clock=services.clock,
         sign_in=services.sign_in,
         seller=services.seller,
+        refunds=services.refunds,
+        payment_refunds=services.payment_refunds,
     )
     return build_litestar(
         services,

@@ -145,7 +145,7 @@ async def retry_refund(refund_id: str, services: Services) -> RefundAnswer:
 async def _refunded(
     services: Services, account_id: UUID, payment_id: UUID, made: tuple[Refund, ...]
 ) -> PaymentRefunded:
-    async with services.db.transaction(WRITER) as conn:
+    async with services.db.transaction(STAFF) as conn:
         payment = (await service.get_payment(conn, account_id, payment_id)).payment
         left = await refund_payment.left_of(conn, account_id, payment_id)
     return PaymentRefunded(

@@ -10,8 +10,7 @@ from tallystick.accounts.model import Account
 from tallystick.console.formats import formats_of
 from tallystick.console.invoice_views import Fact
 from tallystick.console.note_views import NoteRow, note_rows
-from tallystick.console.step_views import Step
-from tallystick.console.viewer import ACCOUNTS, CREDIT_NOTES, MAILS, REFUNDS, Link
+from tallystick.console.viewer import ACCOUNTS, CREDIT_NOTES, DISPUTES, MAILS, REFUNDS, Link
 from tallystick.credit_notes.model import CreditNote, Refund
 from tallystick.kernel import ids
 from tallystick.kernel.paging import Page
@@ -20,17 +19,9 @@ from tallystick.subscriptions.model import DueCount, Subscription
 
 LINKS: Final = (
     Link(CREDIT_NOTES, "Credit notes"),
-    Link(REFUNDS, "Refunds asked for"),
+    Link(REFUNDS, "Refunds"),
+    Link(DISPUTES, "Disputes"),
     Link(MAILS, "Mails"),
-)
-REFUND_STEP: Final = Step(
-    name="refund",
-    button="It was paid",
-    title="Refund",
-    sentence="Say that the money was paid back by hand. It is booked, which can not be undone.",
-    confirm="It was paid back",
-    done="The refund is booked.",
-    fields=("reference",),
 )
 
 
@@ -71,16 +62,6 @@ class MailRow(msgspec.Struct, frozen=True, kw_only=True):
     sent: str
 
 
-class RefundRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be paid back."""
-
-    of: OfAccount
-    id: str
-    invoice: str
-    amount: str
-    asked: str
-
-
 class Rows(msgspec.Struct, frozen=True):
     """One page of a list."""
 
@@ -95,7 +76,7 @@ def billing_facts(draft_count: int, due: DueCount, refunds: Sequence[Refund]) ->
         Fact("Drafts", str(draft_count)),
         Fact("Bills that wait", str(due.waiting)),
         Fact("Subscriptions parked", str(due.parked)),
-        Fact("Refunds asked for", str(len(refunds))),
+        Fact("Refunds that wait", str(len(refunds))),
     )
 
 
@@ -109,7 +90,10 @@ def parked_rows(
 def note_list(found: Page[CreditNote], of: Mapping[UUID, Account]) -> Rows:
     """Return a page of credit notes."""
     rows = tuple(
-        StaffNoteRow(_of(of[one.account_id]), note_rows([one], formats_of(of[one.account_id]))[0])
+        StaffNoteRow(
+            of_account(of[one.account_id]),
+            note_rows([one], formats_of(of[one.account_id]))[0],
+        )
         for one in found.items
     )
     return Rows(rows, found.request.page, found.total_pages)
@@ -121,11 +105,6 @@ def mail_list(found: Page[Mail], of: Mapping[UUID, Account]) -> Rows:
     return Rows(rows, found.request.page, found.total_pages)
 
 
-def refund_rows(found: Sequence[Refund], of: Mapping[UUID, Account]) -> tuple[RefundRow, ...]:
-    """Return what is to be paid back."""
-    return tuple(_refund(one, of[one.account_id]) for one in found)
-
-
 def frame(account: str, path: str) -> dict[str, str]:
     """Return where a list is one step back from, and how its other pages are asked for."""
     query = f"{path}?account_id={account}&" if account else f"{path}?"
@@ -133,7 +112,8 @@ def frame(account: str, path: str) -> dict[str, str]:
     return {"back": back, "back_text": "The account" if account else "Billing", "query": query}
 
 
-def _of(account: Account) -> OfAccount:
+def of_account(account: Account) -> OfAccount:
+    """Return whose a row is."""
     shown = ids.show("account", account.account_id)
     return OfAccount(base=f"{ACCOUNTS}/{shown}", name=account.name)
 
@@ -153,7 +133,7 @@ def _parked(one: Subscription, account: Account) -> ParkedRow:
 def _mail(one: Mail, account: Account) -> MailRow:
     formats = formats_of(account)
     return MailRow(
-        of=_of(account),
+        of=of_account(account),
         invoice=ids.show("invoice", one.invoice_id),
         to=", ".join(one.addresses),
         status=one.status.value,
@@ -168,14 +148,3 @@ def _mail_notes(one: Mail) -> Iterator[str]:
         yield f"Tried {one.try_count} times." if one.try_count != 1 else "Tried once."
     if one.error:
         yield f"The server said: {one.error}"
-
-
-def _refund(one: Refund, account: Account) -> RefundRow:
-    formats = formats_of(account)
-    return RefundRow(
-        of=_of(account),
-        id=ids.show("refund", one.refund_id),
-        invoice=ids.show("invoice", one.invoice_id),
-        amount=formats.money(one.amount),
-        asked=formats.day(one.requested_at),
-    )

@@ -10,6 +10,8 @@ from tallystick.accounts.sign_in import SignIn
 from tallystick.documents.document import Party
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
+from tallystick.payments.refund_payment import PaymentRefunds
+from tallystick.payments.refunds import Refunds
 from tallystick.settings import Settings
 
 
@@ -21,6 +23,8 @@ class ConsoleContext(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     sign_in: SignIn
     seller: Party
+    refunds: Refunds
+    payment_refunds: PaymentRefunds
 
 
 # What handlers ask for; the parameter's name says which dependency is meant.

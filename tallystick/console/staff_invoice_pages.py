@@ -17,11 +17,14 @@ from tallystick.console.formats import formats_of
 from tallystick.console.forms import read_choice, read_key, text_field
 from tallystick.console.invoice_views import invoice_view
 from tallystick.console.note_views import note_rows
+from tallystick.console.refund_views import dispute_row, payment_rows, refund_row
 from tallystick.console.refusals import REFUSED, status_of
 from tallystick.console.rendering import WebRequest, page
 from tallystick.console.step_views import STEPS, Step, closing_rows, done_text, steps_of
 from tallystick.console.viewer import ACCOUNTS
-from tallystick.credit_notes.model import CreditNote
+from tallystick.credit_notes.disputes import disputes_of_invoice
+from tallystick.credit_notes.model import CreditNote, Dispute, Refund
+from tallystick.credit_notes.refunds import refunds_of_invoice
 from tallystick.credit_notes.service import notes_of_invoice
 from tallystick.invoices import closing as closings
 from tallystick.invoices import drafts, service
@@ -37,6 +40,8 @@ from tallystick.mail import service as mail
 from tallystick.payments import closing
 from tallystick.payments.approvals import check_reason
 from tallystick.payments.receipts import Came, payments_with_receipt
+from tallystick.payments.refund_model import Giver
+from tallystick.payments.refund_payment import payments_of_invoice
 
 READ: Final = {"permission": "staff:read", "page": True}
 FINANCE: Final = {"permission": "staff:finance", "page": True}
@@ -54,6 +59,9 @@ class _Known(msgspec.Struct, frozen=True, kw_only=True):
     payments: list[Came]
     notes: tuple[CreditNote, ...]
     closings: tuple[Closing, ...]
+    givers: tuple[Giver, ...]
+    refunds: tuple[Refund, ...]
+    disputes: tuple[Dispute, ...]
     has_xml: bool
 
 
@@ -168,6 +176,9 @@ async def _read(conn: Connection, account_id: UUID, invoice_id: UUID) -> _Known:
         payments=await payments_with_receipt(conn, account_id, invoice_id),
         notes=await notes_of_invoice(conn, account_id, invoice_id),
         closings=await closings.closings(conn, account_id, invoice_id),
+        givers=await payments_of_invoice(conn, account_id, invoice_id),
+        refunds=await refunds_of_invoice(conn, account_id, invoice_id),
+        disputes=await disputes_of_invoice(conn, account_id, invoice_id),
         has_xml=await is_einvoice(conn, account_id, invoice_id),
     )
 
@@ -181,6 +192,9 @@ def _facts(console: ConsoleContext, known: _Known) -> dict[str, Any]:
         ),
         "notes": note_rows(known.notes, formats),
         "closings": closing_rows(known.closings, invoice.currency, formats),
+        "payments": payment_rows(known.givers, formats),
+        "refunds": [refund_row(one, known.account) for one in known.refunds],
+        "disputes": [dispute_row(one, known.account) for one in known.disputes],
         "steps": list(steps_of(invoice, mail_is_on=console.settings.mail_configured)),
         "may_credit": not invoice.creditable.is_zero(),
     }

@@ -100,7 +100,10 @@ _ALL: Final = (
     ),
 )
 STEPS: Final[Mapping[str, Step]] = {step.name: step for step in _ALL}
-NOTE_DONE: Final = "The credit note was issued."
+_MORE_DONE: Final = {
+    "credit-note": "The credit note was issued.",
+    "refund": "The credit note was issued; below stands what became of its refund.",
+}
 _EVENTS: Final = {
     "finalize": Event.FINALIZE,
     "discard": Event.FINALIZE,
@@ -124,8 +127,8 @@ def steps_of(invoice: Invoice, *, mail_is_on: bool) -> Iterator[Step]:
 
 def done_text(done: str) -> str:
     """Return what is said after a step; nothing for what is none."""
-    if done == "credit-note":
-        return NOTE_DONE
+    if done in _MORE_DONE:
+        return _MORE_DONE[done]
     return STEPS[done].done if done in STEPS else ""
 
 

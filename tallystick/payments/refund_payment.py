@@ -87,12 +87,22 @@ class PaymentRefunds:
 
 
 async def left_of(conn: Connection, account_id: UUID, payment_id: UUID) -> int:
-    """Return what can be given back of a payment, in minor units; nothing of one not come.
+    """Return what can be given back of a payment, in minor units; nothing of one not come."""
+    named = await store.invoices_of(conn, account_id, payment_id)
+    found = await store.givers(conn, account_id, named)
+    return sum(left_by_status(one) for one in found if one.payment_id == payment_id)
 
-    Locks it, under the writer's scope.
-    """
-    giver = await find_giver(conn, account_id, payment_id)
-    return giver.left_minor if giver is not None and giver.status in CAME else 0
+
+def left_by_status(giver: Giver) -> int:
+    """Return what can be given back of a payment, in minor units."""
+    return giver.left_minor if giver.status in CAME else 0
+
+
+async def payments_of_invoice(
+    conn: Connection, account_id: UUID, invoice_id: UUID
+) -> tuple[Giver, ...]:
+    """Return the payments that came in for an invoice, with what went back of them."""
+    return await store.givers(conn, account_id, [invoice_id])
 
 
 async def attempts_of(

@@ -64,16 +64,17 @@ SUCCEEDED: Final = """
 SELECT coalesce(sum(amount_minor), 0)::bigint FROM refund_attempts
 WHERE account_id = $1 AND payment_id = $2 AND outcome = 'succeeded'
 """
-# Always in the order of the ids, so that two who lock the same ones never wait for each other.
-LOCK_GIVERS: Final = """
+GIVERS: Final = """
 SELECT account_id, payment_id, gateway, coalesce(reference, '') AS charge_reference, status,
     currency::text AS currency, received_minor, settled_at
 FROM payments
 WHERE account_id = $1 AND settled_at IS NOT NULL AND payment_id IN (
     SELECT payment_id FROM payment_invoices
     WHERE account_id = $1 AND invoice_id = ANY($2::uuid[]))
-ORDER BY payment_id FOR NO KEY UPDATE
+ORDER BY payment_id
 """
+# Always in the order of the ids, so that two who lock the same ones never wait for each other.
+LOCK_GIVERS: Final = f"{GIVERS} FOR NO KEY UPDATE"
 INVOICES_OF: Final = """
 SELECT invoice_id FROM payment_invoices WHERE account_id = $1 AND payment_id = $2 ORDER BY place
 """
@@ -203,7 +204,19 @@ async def lock_givers(
     conn: Connection, account_id: UUID, invoice_ids: Sequence[UUID]
 ) -> tuple[Giver, ...]:
     """Return the payments that came in for these invoices, locked until the transaction ends."""
-    rows = await conn.fetch(LOCK_GIVERS, account_id, list(invoice_ids))
+    return await _givers(conn, account_id, await conn.fetch(LOCK_GIVERS, account_id, invoice_ids))
+
+
+async def givers(
+    conn: Connection, account_id: UUID, invoice_ids: Sequence[UUID]
+) -> tuple[Giver, ...]:
+    """Return the payments that came in for these invoices, to be looked at."""
+    return await _givers(conn, account_id, await conn.fetch(GIVERS, account_id, invoice_ids))
+
+
+async def _givers(
+    conn: Connection, account_id: UUID, rows: Sequence[asyncpg.Record]
+) -> tuple[Giver, ...]:
     gave = await conn.fetch(GAVE, account_id, [row["payment_id"] for row in rows])
     parts = [(row["payment_id"], await _gave(conn, account_id, row)) for row in gave]
     return tuple(

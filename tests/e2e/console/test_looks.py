@@ -12,14 +12,19 @@ from playwright.async_api import ViewportSize
 
 from tallystick.catalog import service as catalog
 from tallystick.catalog.model import NewPlanVersion
+from tallystick.credit_notes import disputes
 from tallystick.credit_notes import service as notes
-from tallystick.credit_notes.model import NewNote
+from tallystick.credit_notes.model import Grounds, NewNote
 from tallystick.credits import grants, packages, service
 from tallystick.credits.model import NewGrant, Settings
 from tallystick.credits.service import Deduct
 from tallystick.issuers import service as issuers
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.ids import parse, show
+from tallystick.kernel.paging import PageRequest
+from tallystick.money.amount import Money
+from tallystick.payments import service as payments
+from tallystick.payments.refund_payment import AskedRefund
 from tallystick.plan_migrations import service as plan_migrations
 from tallystick.plan_migrations.jobs import PlanMigrations
 from tallystick.plan_migrations.model import Status as MigrationStatus
@@ -58,6 +63,8 @@ class Cast(msgspec.Struct, frozen=True):
     migration: str
     staff_invoice: str
     issuer: str
+    paid_invoice: str
+    payment: str
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +79,7 @@ async def cast(product: "Product") -> Cast:
         await product.use(customer, "storage", "41.5", at)
         await product.use(customer, "seats", "3", at)
     change = await stock_credits(product, customer.account_id)
+    paid_invoice, payment = await give_back(product, customer.account_id)
     newcomer = await product.customer(None, autopay=False)
     giant = await product.customer("vast", autopay=False, name="Verwertungs" * 18)
     for at in (START, MIDDLE, LATER):
@@ -94,6 +102,31 @@ async def cast(product: "Product") -> Cast:
         migration=await move_a_plan(product),
         issuer=await an_issuer(product),
         staff_invoice=f"{giant.id}/invoices/{giant_invoice}",
+        paid_invoice=paid_invoice,
+        payment=payment,
+    )
+
+
+async def give_back(product: "Product", account_id: UUID) -> tuple[str, str]:
+    """Refund some of a payment, dispute some; return the paths of its invoice and of itself."""
+    async with product.services.db.transaction(WRITER) as conn:
+        found = await payments.list_payments(conn, account_id, PageRequest())
+    payment = next(one for one in found.items if one.settled_at is not None)
+    asked = AskedRefund(reason="A week without service", request_key="looks", amount_minor=500)
+    await product.services.payment_refunds.refund(account_id, payment.payment_id, asked)
+    grounds = Grounds(
+        payment_id=payment.payment_id, code="product_not_received", respond_by=LATER + MONTH
+    )
+    invoice_id = payment.invoice_ids[0]
+    async with product.services.db.transaction(WRITER) as conn:
+        await disputes.open_dispute(
+            conn, account_id, invoice_id, Money(700, payment.currency),
+            gateway="stripe", reference="dp_looks", at=LATER, grounds=grounds,
+        )  # fmt: skip
+    base = show("account", account_id)
+    return (
+        f"{base}/invoices/{show('invoice', invoice_id)}",
+        f"{base}/payments/{show('payment', payment.payment_id)}",
     )
 
 
@@ -215,6 +248,10 @@ PAGES: tuple[tuple[str, Who, str], ...] = (
     ("staff-billing", "staff", "/staff/billing"),
     ("staff-credit-notes", "staff", "/staff/credit-notes"),
     ("staff-refunds", "staff", "/staff/refunds"),
+    ("staff-refunds-made", "staff", "/staff/refunds?which=made"),
+    ("staff-disputes", "staff", "/staff/disputes"),
+    ("staff-refund-payment", "staff", "/staff/accounts/{payment}/refund"),
+    ("staff-invoice-paid", "staff", "/staff/accounts/{paid_invoice}"),
     ("staff-mails", "staff", "/staff/mails"),
     ("staff-reports", "staff", "/staff/reports?from=2025-01&to=2026-01"),
     ("issuers", "staff", "/staff/issuers"),

@@ -73,13 +73,15 @@ async def test_a_refund_is_listed_until_finance_says_that_it_was_paid(world: Wor
 async def test_nobody_elses_lists_are_shown_and_customers_see_none(world: World) -> None:
     account = await world.account()
     await world.enter(await world.person((account.account_id, "owner")))
-    for path in ("billing", "credit-notes", "refunds", "mails", "reports", "issuers"):
+    for path in ("billing", "credit-notes", "refunds", "disputes", "mails", "reports", "issuers"):
         assert (await world.http.get(f"/staff/{path}")).status_code == 403
     await world.enter(await world.person(staff_role="support"))
-    for path in ("credit-notes", "refunds", "mails"):
+    for path in ("credit-notes", "refunds", "disputes", "mails"):
         answer = await world.http.get(f"/staff/{path}", params={"account_id": "acct_wrong"})
         assert answer.status_code == 404
-        assert "There is" in (await world.http.get(f"/staff/{path}")).text or path == "refunds"
+        assert "There is" in (await world.http.get(f"/staff/{path}")).text or path in {
+            "refunds", "disputes",
+        }  # fmt: skip
 
 
 async def test_revenue_stands_in_a_table_and_as_bars(world: World) -> None:
