@@ -53,6 +53,7 @@ from tallystick.payments.gateway import Gateway, Gateways
 from tallystick.payments.gateways.ccbill import CcbillGateway
 from tallystick.payments.gateways.manual import ManualGateway
 from tallystick.payments.gateways.stripe import StripeGateway, StripeSettings
+from tallystick.payments.once import OneTimeCharges
 from tallystick.payments.refund_payment import PaymentRefunds
 from tallystick.payments.refunds import Refunds
 from tallystick.payments.setup import CardSetup
@@ -215,6 +216,7 @@ def _services(
         tries=tries,
         sweep=Sweep(db, gateways, tries, clock),
         collector=Collector(db, gateways, tries, clock),
+        once=OneTimeCharges(db, gateways, tries, clock, seller_of(settings)),
         refunds=refunds,
         payment_refunds=PaymentRefunds(db, refunds, clock),
         ledger=Ledger(db),

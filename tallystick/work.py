@@ -223,6 +223,7 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
 
     async def on_payment_failed(event: Event) -> None:
         await standing.on_payment_failed(event)
+        await services.once.on_payment_failed(event)
         await autopay.on_payment_failed(event)
 
     async def on_invoice_finalized(event: Event) -> None:

@@ -16,8 +16,10 @@ from tallystick.api.answers import JsonResponse, Pagination, major, pagination
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.invoices import service as invoices
+from tallystick.invoices.entries import issued_key
+from tallystick.invoices.one_off import issue_one_off, one_off_draft
 from tallystick.kernel import ids
-from tallystick.kernel.db import Connection, account_scope
+from tallystick.kernel.db import WRITER, Connection, account_scope
 from tallystick.kernel.errors import BadInput, Conflict, NotFound
 from tallystick.kernel.idempotency import KEY_LENGTH_MAX
 from tallystick.kernel.paging import PageRequest
@@ -36,14 +38,17 @@ from tallystick.ledger.model import (
     Posting,
 )
 from tallystick.ledger.posting import AMOUNT_MAX
+from tallystick.money.amount import Money
 from tallystick.money.currency import currency as known_currency
 from tallystick.payments import service as payments
+from tallystick.taxes import service as taxes
 
 TAGS: Final = ["Balance"]
 READ: Final = {"permission": "billing:read"}
 # The key goes into the entry itself, which is committed together with others': a transaction of
 # the request around it would only hold a connection.
 CHARGE: Final = {"permission": "billing:write", "own_key": True}
+CHARGE_MAX: Final = 10**15
 _REPLAYED: Final = {"Idempotent-Replayed": "true"}
 _CAUSES: Final = {prefix: kind for kind, prefix in ids.PREFIXES.items()}
 _OF_OPERATIONS: Final = frozenset({"credit_usage", "credit_adjustment", "credit_transfer"})
@@ -159,17 +164,52 @@ async def list_ledger(services: Services, account: Account, paging: PageRequest)
     return EntryList(answers, pagination(found), found.total)
 
 
-@post("/_dev/add-charge", opt=CHARGE, tags=TAGS, summary="Add a charge (development only)")
+@post(
+    "/_dev/add-charge",
+    opt={"permission": "billing:write"},
+    tags=TAGS,
+    summary="Add a charge (development only)",
+)
 async def add_charge(
+    data: Charge, services: Services, account: Account, principal: Principal
+) -> EntryAnswer:
+    """Issue an invoice over one synthetic line, taxes included; its entry is the answer.
+
+    It is paid as any other invoice is. Only with `TALLYSTICK_DEV`; otherwise 404.
+    """
+    _need_dev(services)
+    _need_amount(data, CHARGE_MAX)
+    at = principal.now(services.clock())
+    currency = known_currency((data.currency or account.currency).upper()).code
+    async with services.db.transaction(WRITER) as conn:
+        draft = one_off_draft(
+            account,
+            "one_off",
+            Money(data.amount_cents, currency),
+            description=data.description,
+            code="dev_charge",
+            at=at,
+            terms=(await taxes.read_terms(conn, [account]))[account.account_id],
+        )
+        made = await issue_one_off(conn, account, draft, seller=services.seller, at=at)
+        found = await service.find_entry(conn, account.account_id, issued_key(made.invoice_id))
+    assert found is not None  # noqa: S101 - it is posted as it is issued
+    return _entry_answer(found, {ids.show("invoice", made.invoice_id): made.number or ""})
+
+
+@post("/_dev/add-entry", opt=CHARGE, tags=TAGS, summary="Add an entry (development only)")
+async def add_entry(
     data: Charge,
     request: Request[Any, Any, Any],
     services: Services,
     account: Account,
     principal: Principal,
 ) -> Response[EntryAnswer]:
-    """Let the account owe this much more. Only with `TALLYSTICK_DEV`; otherwise 404."""
-    if not services.settings.dev:
-        raise NotFound("route_not_found", "There is nothing at this address.")
+    """Let the account owe this much more by the books alone, without an invoice: for load tests.
+
+    No payment is made of it. Only with `TALLYSTICK_DEV`; otherwise 404.
+    """
+    _need_dev(services)
     key = request.headers.get("idempotency-key") or str(ids.new_id())
     entry = _charge(data, account, key, principal.now(services.clock()))
     try:
@@ -184,10 +224,19 @@ async def add_charge(
     return JsonResponse(_entry_answer(found, {}), headers=None if is_new else _REPLAYED)
 
 
+def _need_dev(services: Services) -> None:
+    if not services.settings.dev:
+        raise NotFound("route_not_found", "There is nothing at this address.")
+
+
+def _need_amount(data: Charge, maximum: int) -> None:
+    if not 0 < data.amount_cents <= maximum:
+        raise BadInput.field("amount_cents", "out_of_range", f"must be from 1 to {maximum}")
+
+
 def _charge(data: Charge, account: Account, key: str, at: datetime) -> Entry:
     """Return the entry of a charge; raises BadInput."""
-    if not 0 < data.amount_cents <= AMOUNT_MAX:
-        raise BadInput.field("amount_cents", "out_of_range", "must be more than 0")
+    _need_amount(data, AMOUNT_MAX)
     if len(key) > KEY_LENGTH_MAX:
         message = f"must be 1 to {KEY_LENGTH_MAX} visible ASCII characters"
         raise BadInput.field("Idempotency-Key", "invalid", message)
@@ -306,4 +355,4 @@ def _shown(amount: int, unit: str) -> Decimal:
     return amount * _CREDIT_PLACES if unit == CREDIT else major(amount, unit)
 
 
-ACCOUNT_ROUTES: Final = (read_balance, list_ledger, add_charge)
+ACCOUNT_ROUTES: Final = (read_balance, list_ledger, add_charge, add_entry)

@@ -1,4 +1,4 @@
-"""What a person pays at once: all that is due."""
+"""What a person pays at once: all that is due, or an amount that is charged one time."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -8,6 +8,7 @@ from litestar import Request, post
 
 from tallystick.accounts.model import Account
 from tallystick.api import fields
+from tallystick.api.invoices import InvoiceAnswer, invoice_answer
 from tallystick.api.payments import (
     PaymentAnswer,
     need_not_declined,
@@ -17,9 +18,11 @@ from tallystick.api.payments import (
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.kernel.db import account_scope
+from tallystick.money.amount import Money
 from tallystick.money.currency import currency as known_currency
 from tallystick.payments import methods
 from tallystick.payments.model import PaymentStatus
+from tallystick.payments.once import DESCRIPTION, OneTime
 
 TAGS: Final = ["Payments"]
 WRITE: Final = {"permission": "billing:write", "gateway": True}
@@ -30,6 +33,25 @@ class PayBalance(Body, frozen=True, kw_only=True):
 
     payment_method_id: fields.Token | None = None
     currency: fields.Currency | None = None
+
+
+class ChargeOnce(Body, frozen=True, kw_only=True):
+    """An amount before tax, in the account's currency unless another is named."""
+
+    amount_cents: fields.Minor
+    currency: fields.Currency | None = None
+    description: fields.Line | None = None
+    payment_method_id: fields.Token | None = None
+
+
+class ChargedOnce(msgspec.Struct, frozen=True):
+    """The invoice of a one-time charge and its payment.
+
+    `payment` null: credit and prepaid money of the account paid all of it.
+    """
+
+    invoice: InvoiceAnswer
+    payment: PaymentAnswer | None
 
 
 class PaidBalance(msgspec.Struct, frozen=True):
@@ -67,6 +89,30 @@ async def pay_balance(
     )
 
 
+@post("/charge-once", opt=WRITE, tags=TAGS, summary="Charge one time")
+async def charge_once(
+    request: Request[Any, Any, Any], services: Services, account: Account, data: ChargeOnce
+) -> ChargedOnce:
+    """Invoice an amount with the account's taxes and charge it at once.
+
+    Refused: 402 `payment_declined`, the invoice is void and nothing is owed. While the payer or the
+    bank takes time the payment is `processing` and the invoice open.
+    """
+    whose = account.account_id
+    currency = known_currency((data.currency or account.currency).upper()).code
+    asked = OneTime(
+        amount=Money(data.amount_cents, currency),
+        description=data.description or DESCRIPTION,
+        method_id=await named_method(services, whose, data.payment_method_id),
+    )
+    charged = await services.once.charge(whose, asked, request_key=request_key(request))
+    invoice = invoice_answer(charged.invoice, services.settings.public_url)
+    if charged.payment is None:
+        return ChargedOnce(invoice, None)
+    need_not_declined(charged.payment.payment)
+    return ChargedOnce(invoice, payment_answer(charged.payment.payment))
+
+
 async def named_method(services: Services, account_id: UUID, name: str | None) -> UUID | None:
     """Return the id of the method with our id or the gateway's token; raises NotFound."""
     if name is None:
@@ -76,4 +122,4 @@ async def named_method(services: Services, account_id: UUID, name: str | None) -
     return found.payment_method_id
 
 
-ACCOUNT_ROUTES: Final = (pay_balance,)
+ACCOUNT_ROUTES: Final = (pay_balance, charge_once)

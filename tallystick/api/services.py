@@ -24,6 +24,7 @@ from tallystick.outgoing_webhooks.posting import Post
 from tallystick.payments.attempts import Attempts
 from tallystick.payments.collect import Collector
 from tallystick.payments.gateway import Gateways
+from tallystick.payments.once import OneTimeCharges
 from tallystick.payments.refund_payment import PaymentRefunds
 from tallystick.payments.refunds import Refunds
 from tallystick.payments.setup import CardSetup
@@ -63,6 +64,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     tries: Attempts
     sweep: Sweep
     collector: Collector
+    once: OneTimeCharges
     refunds: Refunds
     payment_refunds: PaymentRefunds
     ledger: Ledger

@@ -23,6 +23,7 @@ from tallystick.invoices.events import (
 )
 from tallystick.invoices.lifecycle import next_status, voided
 from tallystick.invoices.model import Event, Invoice
+from tallystick.invoices.prepaid import prepaid_key
 from tallystick.invoices.rebill import rebill as bill_anew
 from tallystick.invoices.rebill import stored_lines
 from tallystick.invoices.voiding import give_back
@@ -31,6 +32,7 @@ from tallystick.kernel.db import Connection, actor
 from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id, unknown
 from tallystick.ledger import service as ledger
+from tallystick.ledger.model import PREPAID
 from tallystick.money.amount import Money
 
 log = structlog.get_logger()
@@ -56,18 +58,19 @@ async def void_invoice(
 ) -> Voided:
     """Let an open invoice of which no money came count no longer, at the account's present `at`.
 
-    Its entries are reversed; coupons, credit and what it carried are given back. `rebill`: an
-    invoice over the same lines takes its place at once; else what it billed is waived, and never
-    billed again. In the open transaction, of the writer's scope. Raises NotFound; Conflict
-    `invoice_not_open`, `already_paid`, `invoice_partly_paid`, `invoice_credited`,
+    Its entries are reversed; coupons, credit, prepaid money and what it carried are given back.
+    `rebill`: an invoice over the same lines takes its place at once; else what it billed is waived,
+    and never billed again. In the open transaction, of the writer's scope. Raises NotFound;
+    Conflict `invoice_not_open`, `already_paid`, `invoice_partly_paid`, `invoice_credited`,
     `invoice_credit_used`, `invoice_not_rebillable`.
     """
     was = await _lock(conn, account_id, invoice_id)
     used = await customer_credit_store.used_on(conn, account_id, invoice_id)
+    used += await _prepaid_used(conn, was)
     after = voided(was, Money(used, was.currency))
     await give_back(conn, account_id, invoice_id, wall)
     await customer_credit_store.give_back(conn, account_id, invoice_id)
-    for key in (f"invoice:{invoice_id}:credit", issued_key(invoice_id)):
+    for key in (f"invoice:{invoice_id}:credit", prepaid_key(invoice_id), issued_key(invoice_id)):
         entry = await ledger.find_entry(conn, account_id, key)
         if entry is not None:
             text = f"Invoice {was.number} is void: {reason}"
@@ -149,6 +152,16 @@ async def _lock(conn: Connection, account_id: UUID, invoice_id: UUID) -> Invoice
         raise unknown("invoice")
     (invoice,) = await store.with_lines(conn, account_id, [found])
     return invoice
+
+
+async def _prepaid_used(conn: Connection, was: Invoice) -> int:
+    """Return how much prepaid money pays the invoice, in minor units, and lock what is left."""
+    entry = await ledger.find_entry(conn, was.account_id, prepaid_key(was.invoice_id))
+    if entry is None:
+        return 0
+    # Before anything is posted, as whoever takes of prepaid money does.
+    await ledger.lock_prepaid(conn, [was.account_id])
+    return sum(one.amount for one in entry.postings if one.ledger_account == PREPAID)
 
 
 async def _save(conn: Connection, was: Invoice, after: Invoice) -> None:

@@ -68,10 +68,15 @@ async def pay_at_once(
     return paid
 
 
+def prepaid_key(invoice_id: UUID) -> str:
+    """Return the key of the entry of prepaid money that pays an invoice."""
+    return f"invoice:{invoice_id}:prepaid"
+
+
 def prepaid_entry(invoice: Invoice, used: Money, at: datetime) -> Entry:
     """Return the entry of prepaid money that pays an invoice."""
     return Entry(
-        idempotency_key=f"invoice:{invoice.invoice_id}:prepaid",
+        idempotency_key=prepaid_key(invoice.invoice_id),
         kind="prepaid_used",
         reference=show("invoice", invoice.invoice_id),
         reason=f"Prepaid credit pays invoice {invoice.number}",

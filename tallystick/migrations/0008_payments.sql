@@ -118,6 +118,23 @@ END $$;
 CREATE TRIGGER keeps_parts_live AFTER UPDATE OF status ON payments
     FOR EACH ROW EXECUTE FUNCTION follow_payment();
 
+-- Charges of one amount that a request asked for: each once, and one that is refused owes nothing.
+CREATE TABLE one_time_charges (
+    account_id uuid NOT NULL,
+    request_key text NOT NULL CHECK (length(request_key) BETWEEN 1 AND 300),
+    invoice_id uuid NOT NULL,
+    -- NULL: what the account had with us paid all of it.
+    payment_id uuid,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, request_key),
+    UNIQUE (account_id, invoice_id),
+    FOREIGN KEY (account_id, invoice_id) REFERENCES invoices,
+    FOREIGN KEY (account_id, payment_id) REFERENCES payments
+);
+CREATE INDEX one_time_charges_by_payment ON one_time_charges (account_id, payment_id);
+CALL protect_tenant_table('one_time_charges');
+CALL make_append_only('one_time_charges');
+
 -- One try at one gateway; written before the call. Its instants are wall time, as the gateway's
 -- are; those of a payment are the account's, which may sit on a test clock.
 CREATE TABLE payment_attempts (

@@ -1846,6 +1846,14 @@ CREATE TABLE public.number_series (
     CONSTRAINT number_series_kind_check CHECK ((kind = ANY (ARRAY['invoice'::text, 'credit_note'::text]))),
     CONSTRAINT number_series_next_number_check CHECK ((next_number >= 1))
 );
+CREATE TABLE public.one_time_charges (
+    account_id uuid NOT NULL,
+    request_key text NOT NULL,
+    invoice_id uuid NOT NULL,
+    payment_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT one_time_charges_request_key_check CHECK (((length(request_key) >= 1) AND (length(request_key) <= 300)))
+);
 CREATE TABLE public.outbox (
     account_id uuid NOT NULL,
     outbox_id bigint NOT NULL,
@@ -2912,6 +2920,10 @@ ALTER TABLE ONLY public.meters
     ADD CONSTRAINT meters_pkey PRIMARY KEY (meter_id);
 ALTER TABLE ONLY public.number_series
     ADD CONSTRAINT number_series_pkey PRIMARY KEY (issuer_id, kind, period, is_test);
+ALTER TABLE ONLY public.one_time_charges
+    ADD CONSTRAINT one_time_charges_account_id_invoice_id_key UNIQUE (account_id, invoice_id);
+ALTER TABLE ONLY public.one_time_charges
+    ADD CONSTRAINT one_time_charges_pkey PRIMARY KEY (account_id, request_key);
 ALTER TABLE ONLY public.outbox_done
     ADD CONSTRAINT outbox_done_pkey PRIMARY KEY (account_id, outbox_id);
 ALTER TABLE ONLY public.outbox
@@ -3124,6 +3136,7 @@ CREATE INDEX mails_by_time ON public.mails USING btree (created_at DESC, mail_id
 CREATE INDEX mails_due ON public.mails USING btree (try_after) WHERE (status = ANY (ARRAY['waiting'::text, 'sending'::text]));
 CREATE INDEX memberships_by_user ON public.memberships USING btree (user_id);
 CREATE INDEX meters_by_event_type ON public.meters USING btree (event_type);
+CREATE INDEX one_time_charges_by_payment ON public.one_time_charges USING btree (account_id, payment_id);
 CREATE INDEX outbox_done_by_time ON public.outbox_done USING brin (created_at);
 CREATE INDEX outbox_due ON public.outbox USING btree (deliver_after);
 CREATE INDEX payment_attempts_by_reference ON public.payment_attempts USING btree (gateway, gateway_reference);
@@ -3265,6 +3278,7 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR E
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_entries FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_postings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.logos FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.one_time_charges FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.subscription_terms FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_alerts FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_archived_keys FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -3286,6 +3300,7 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_lines FOR EAC
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_postings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.logos FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.one_time_charges FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.subscription_terms FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_alerts FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_archived_keys FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -3492,6 +3507,10 @@ ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
 ALTER TABLE ONLY public.number_series
     ADD CONSTRAINT number_series_issuer_id_fkey FOREIGN KEY (issuer_id) REFERENCES public.issuers(issuer_id);
+ALTER TABLE ONLY public.one_time_charges
+    ADD CONSTRAINT one_time_charges_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
+ALTER TABLE ONLY public.one_time_charges
+    ADD CONSTRAINT one_time_charges_account_id_payment_id_fkey FOREIGN KEY (account_id, payment_id) REFERENCES public.payments(account_id, payment_id);
 ALTER TABLE ONLY public.payment_attempts
     ADD CONSTRAINT payment_attempts_account_id_payment_id_fkey FOREIGN KEY (account_id, payment_id) REFERENCES public.payments(account_id, payment_id);
 ALTER TABLE ONLY public.payment_invoices
@@ -3622,6 +3641,7 @@ ALTER TABLE public.ledger_entries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.ledger_postings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.mails ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.memberships ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.one_time_charges ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.outbox_done ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_rows ON public.account_limits TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3668,6 +3688,7 @@ CREATE POLICY own_rows ON public.ledger_entries TO tallystick_account USING ((ac
 CREATE POLICY own_rows ON public.ledger_postings TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.mails TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.memberships TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.one_time_charges TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.outbox TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.outbox_done TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.payment_attempts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3934,6 +3955,9 @@ GRANT SELECT ON TABLE public.meters TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.meters TO tallystick_writer;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.number_series TO tallystick_writer;
 GRANT SELECT ON TABLE public.number_series TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.one_time_charges TO tallystick_account;
+GRANT SELECT,INSERT ON TABLE public.one_time_charges TO tallystick_writer;
+GRANT SELECT ON TABLE public.one_time_charges TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbox TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbox TO tallystick_writer;
 GRANT SELECT ON TABLE public.outbox TO tallystick_staff;

@@ -13,7 +13,7 @@ from tallystick.kernel.clock import Clock, account_now
 from tallystick.kernel.db import Connection, Database, account_scope
 from tallystick.kernel.outbox import Event
 from tallystick.kernel.paging import LIMIT_MAX, PageRequest
-from tallystick.payments import method_store, store
+from tallystick.payments import method_store, once_store, store
 from tallystick.payments.events import PaymentFailed, PaymentMethodSaved
 from tallystick.payments.expiry import is_expired
 from tallystick.payments.gateway import Gateways
@@ -109,6 +109,8 @@ class Autopay:
         if invoice.status is not Status.OPEN or invoice.due.is_zero():
             return
         if await _is_collected_elsewhere(conn, invoice):
+            return
+        if await once_store.is_of(conn, invoice.account_id, invoice.invoice_id):
             return
         now = await account_now(conn, invoice.account_id, self._clock())
         payment = wish([invoice], method, key, created_at=now, next_attempt_at=now)

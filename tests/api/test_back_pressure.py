@@ -77,7 +77,7 @@ async def test_a_full_queue_is_a_503_that_says_when_to_come_again(
     if what == "credits":
         path, table, scope = DEDUCT, "credit_accounts", "credits:write"
     else:
-        path, body, scope = f"{BILLING}/_dev/add-charge", CHARGE, "billing:write"
+        path, body, scope = f"{BILLING}/_dev/add-entry", CHARGE, "billing:write"
         table = "ledger_balances"
         first = await small.with_key(tenant.keys["billing:write"]).post(path, json=body)
         assert first.status_code == 201

@@ -219,7 +219,10 @@ async def test_a_charge_can_be_added_in_development_only(
         writer = dev.with_key(tenant.keys["billing:write"])
         answer = await writer.post(path, json=charge, headers={"Idempotency-Key": f"k{status}"})
         assert answer.status_code == status, answer.text
-    assert answer.json()["postings"][0]["balance_cents"] == 1250
+    entry = answer.json()
+    assert (entry["postings"][0]["balance_cents"], entry["cause"]) == (1250, "invoice")
+    shown = (await writer.get(f"{BILLING}/invoices/{entry['reference']}")).json()
+    assert [(line["kind"], line["amount_cents"]) for line in shown["lines"]] == [("one_off", 1250)]
     assert cents(await balance(shop, tenant)) == (1250, 0, 0, 0, 1250, 1250, 0)
     for wrong in (0, -1, 2**63):
         refused = await writer.post(path, json={**charge, "amount_cents": wrong})
@@ -228,8 +231,8 @@ async def test_a_charge_can_be_added_in_development_only(
         ]
 
 
-async def test_a_charge_is_added_once_for_a_key(shop: Shop, again: Callable[..., Shop]) -> None:
-    tenant, path = await shop.tenant(), f"{BILLING}/_dev/add-charge"
+async def test_an_entry_is_added_once_for_a_key(shop: Shop, again: Callable[..., Shop]) -> None:
+    tenant, path = await shop.tenant(), f"{BILLING}/_dev/add-entry"
     charge = {"amount_cents": 100, "description": "A try"}
     writer = again(dev=True).with_key(tenant.keys["billing:write"])
     key = {"Idempotency-Key": "once"}

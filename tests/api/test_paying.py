@@ -176,3 +176,40 @@ async def test_falling_back_is_off_until_it_is_switched_on_and_stays_as_it_was(
     ):
         answer = (await owner.post(f"{BILLING}/autopay", json=body)).json()
         assert (answer["autopay"], answer["payment_fallback"]) == told
+
+
+async def test_a_one_time_charge_is_invoiced_and_paid_at_once(
+    shop: "Shop", gateway: "Stripe"
+) -> None:
+    tenant = await shop.tenant()
+    card = await save_card(shop, gateway, tenant)
+    owner, path = shop.as_person(tenant.owner), f"{BILLING}/charge-once"
+    body = {"amount_cents": 2500, "description": "Workshop", "payment_method_id": card["id"]}
+    headers, before = {"Idempotency-Key": "once"}, len(await charges(gateway))
+    answer = await owner.post(path, json=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    assert (made["invoice"]["status"], made["payment"]["status"]) == ("paid", "succeeded")
+    assert made["invoice"]["lines"][0]["description"] == "Workshop"
+    again = await owner.post(path, json=body, headers=headers)
+    assert (again.json(), again.headers["idempotent-replayed"]) == (made, "true")
+    other = await owner.post(path, json={**body, "amount_cents": 1}, headers=headers)
+    shop.refused(other, 409, "idempotency_conflict")
+    assert len(await charges(gateway)) == before + 1
+    for amount in (0, -5, 10**16):
+        wrong = await owner.post(path, json={"amount_cents": amount})
+        shop.refused(wrong, 422, "validation_failed")
+
+
+async def test_a_refused_one_time_charge_is_402_and_owes_nothing(
+    shop: "Shop", gateway: "Stripe"
+) -> None:
+    tenant = await shop.tenant()
+    owner, path = shop.as_person(tenant.owner), f"{BILLING}/charge-once"
+    shop.refused(await owner.post(path, json={"amount_cents": 900}), 409, "payment_method_missing")
+    await save_card(shop, gateway, tenant, "pm_card_chargeCustomerFail")
+    answer = await owner.post(path, json={"amount_cents": 900})
+    shop.refused(answer, 402, "payment_declined")
+    (invoice,) = (await owner.get(f"{BILLING}/invoices")).json()["invoices"]
+    assert invoice["status"] == "void"
+    assert (await owner.get(f"{BILLING}/balance")).json()["due_settled_cents"] == 0

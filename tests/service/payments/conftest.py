@@ -45,6 +45,7 @@ from tallystick.payments.gateways.stripe.client import CallRules
 from tallystick.payments.jobs import Resolver
 from tallystick.payments.model import Attempt, Payment, PaymentMethod
 from tallystick.payments.news import GatewayNews
+from tallystick.payments.once import OneTimeCharges
 from tallystick.payments.setup import CardSetup
 from tallystick.webhooks.jobs import InboxWorker
 from tallystick.webhooks.service import Inbox
@@ -117,6 +118,7 @@ class World:
         self.gateways = gateways
         self.tries = Attempts(db, gateways, clock)
         self.collector = Collector(db, gateways, self.tries, clock)
+        self.once = OneTimeCharges(db, gateways, self.tries, clock, SELLER)
         self.autopay = Autopay(db, gateways, clock)
         self.resolver = Resolver(db, gateways, self.tries)
         self.news = GatewayNews(db, gateways, self.tries, clock)
@@ -128,7 +130,7 @@ class World:
             {
                 INVOICE_FINALIZED: self.autopay.on_invoice_finalized,
                 PAYMENT_METHOD_SAVED: self.autopay.on_method_saved,
-                PAYMENT_FAILED: self.autopay.on_payment_failed,
+                PAYMENT_FAILED: self._on_payment_failed,
                 PAYMENT_METHOD_REMOVED: self._on_method_removed,
                 GATEWAY_CUSTOMER_LINKED: self._on_customer_linked,
             },
@@ -315,6 +317,10 @@ class World:
         async with self.db.transaction(WRITER) as conn:
             rows = await conn.fetch("SELECT * FROM webhook_inbox ORDER BY received_at")
         return [dict(row) for row in rows]
+
+    async def _on_payment_failed(self, event: outbox.Event) -> None:
+        await self.once.on_payment_failed(event)
+        await self.autopay.on_payment_failed(event)
 
     async def _on_method_removed(self, event: outbox.Event) -> None:
         removed = msgspec.json.decode(event.payload, type=PaymentMethodRemoved)
