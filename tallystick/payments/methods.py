@@ -181,7 +181,9 @@ def in_order(active: Sequence[PaymentMethod], names: Sequence[str]) -> list[Paym
     by_name = {method.token: method for method in active}
     by_name |= {show("payment_method", method.payment_method_id): method for method in active}
     errors = [
-        FieldError(f"{_ORDER}[{at}]", "unknown", "names no payment method of the account")
+        FieldError(
+            f"{_ORDER}[{at}]", "unknown_payment_method", "names no payment method of the account"
+        )
         for at, name in enumerate(names)
         if name not in by_name
     ]

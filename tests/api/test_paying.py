@@ -152,7 +152,10 @@ async def test_methods_are_ordered_by_our_ids_and_the_gateways_tokens(
         ]
         assert found[0]["expires"] is not None
     for order, problem in (
-        ([first["id"], "pm_other", second["id"]], ("payment_method_ids[1]", "unknown")),
+        (
+            [first["id"], "pm_other", second["id"]],
+            ("payment_method_ids[1]", "unknown_payment_method"),
+        ),
         ([first["id"]], ("payment_method_ids", "incomplete")),
         ([first["id"], token, second["id"]], ("payment_method_ids", "incomplete")),
     ):
