@@ -233,7 +233,7 @@ NOT_AUDITED = {
     "credited_taxes", "customer_credit_uses", "gateway_renewals", "idempotency_keys",
     "invoice_adjustment_uses", "invoice_bills", "invoice_closings", "invoice_files",
     "credit_note_files",
-    "invoice_lines", "invoice_usage_changes", "lago_comparisons", "lago_differences", "lago_marks",
+    "invoice_lines", "invoice_usage_changes", "one_time_charges", "lago_comparisons", "lago_differences", "lago_marks",
     "lago_outbox", "lago_refused", "lago_sync", "logos", "number_series", "outbox", "outbox_done",
     "plan_migration_rows", "schema_migrations",
     "subscription_terms", "tax_number_checks", "usage_advance_marks", "usage_fees", "webhook_inbox",
