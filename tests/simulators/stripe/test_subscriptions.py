@@ -218,13 +218,16 @@ def test_a_page_pays_the_first_invoice(
     made = subscribe(
         None,
         payment_behavior="default_incomplete",
+        payment_settings={"save_default_payment_method": "on_subscription"},
         expand=["latest_invoice.confirmation_secret"],
     )
     secret = made.latest_invoice.confirmation_secret.client_secret
     intent = secret.partition("_secret_")[0]
     form = {"client_secret": secret, "payment_method": "pm_card_visa"}
     page_call("POST", f"/v1/payment_intents/{intent}/confirm", **form)
-    assert client.v1.subscriptions.retrieve(made.id).status == "active"
+    after = client.v1.subscriptions.retrieve(made.id, {"expand": ["default_payment_method"]})
+    assert after.status == "active"
+    assert isinstance(after.default_payment_method, stripe.PaymentMethod)
 
 
 def test_a_trial_costs_nothing_and_warns_before_it_ends(

@@ -26,10 +26,12 @@ def confirm_setup(call: Call, intent: Json, method: Json) -> Json:
 
 
 def _is_known(call: Call, intent: Json, method: Json) -> bool:
-    if vault.is_verified(call, method["id"]):
-        return True
     options = intent["payment_method_options"].get("us_bank_account") or {}
-    if options.get("verification_method") == "instant":
+    wish = options.get("verification_method")
+    asked_for = wish == "microdeposits" and method["customer"] is None
+    if vault.is_verified(call, method["id"]) and not asked_for:
+        return True
+    if wish == "instant":
         raise invalid(
             "This intent takes accounts that are verified instantly alone: collect the account "
             "with Stripe.js's collectBankAccountForSetup or collectBankAccountForPayment, or "

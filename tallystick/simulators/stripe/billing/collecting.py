@@ -27,11 +27,19 @@ def method_of(call: Call, invoice: Json) -> str | None:
     return subscription.get("default_payment_method") or default
 
 
-def prepare(call: Call, invoice: Json) -> Json:
-    """Return the invoice's open payment intent, made where there is none yet."""
+def intent_of(call: Call, invoice: Json) -> Json | None:
+    """Return the payment intent that pays the invoice, or has paid it."""
     for payment in call.state.newest_first("invoice_payment"):
-        if payment["invoice"] == invoice["id"] and payment["status"] == "open":
+        if payment["invoice"] == invoice["id"] and payment["status"] != "canceled":
             return call.found("payment_intent", payment["payment"]["payment_intent"])
+    return None
+
+
+def prepare(call: Call, invoice: Json) -> Json:
+    """Return the invoice's payment intent, made where there is none yet."""
+    known = intent_of(call, invoice)
+    if known:
+        return known
     types = TYPES if invoice["currency"] == "usd" else TYPES[:1]
     params = {
         "amount": invoice["amount_remaining"],

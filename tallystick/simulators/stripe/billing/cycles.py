@@ -86,7 +86,16 @@ def on_invoice_paid(call: Call, invoice: Json) -> None:
     subscription = subscription_of(call, invoice)
     if subscription and subscription["status"] in {"incomplete", "past_due", "unpaid"}:
         timers.unplan(call, GIVE_UP, subscription["id"])
-        move(call, subscription, status="active")
+        move(call, subscription, status="active", **_kept_method(call, subscription, invoice))
+
+
+def _kept_method(call: Call, subscription: Json, invoice: Json) -> Json:
+    """Return the method that paid as the subscription's default, where that was asked for."""
+    wish = subscription["payment_settings"]["save_default_payment_method"]
+    if wish != "on_subscription" or subscription["default_payment_method"]:
+        return {}
+    intent = collecting.intent_of(call, invoice)
+    return {"default_payment_method": intent["payment_method"]} if intent else {}
 
 
 def on_invoice_failed(call: Call, invoice: Json) -> None:

@@ -58,7 +58,7 @@ def new_item(
         "invoice": None,
         "livemode": False,
         "metadata": merged({}, data.get("metadata") or {}),
-        "parent": None,
+        "parent": _parent(data.get("subscription")),
         "period": data.get("period", {"start": now, "end": now}),
         "pricing": pricing,
         "proration": proration,
@@ -71,9 +71,18 @@ def new_item(
     return item
 
 
+def _parent(subscription_id: str | None) -> Json | None:
+    if subscription_id is None:
+        return None
+    details = {"subscription": subscription_id}
+    return {"subscription_details": details, "type": "subscription_details"}
+
+
 def _create(call: Call) -> Json:
     data = dict(call.named())
     call.found("customer", data["customer"], param="customer")
+    if "subscription" in data:
+        call.found("subscription", data["subscription"], param="subscription")
     pricing = None
     if "pricing" in data:
         price = call.found("price", data.pop("pricing")["price"], param="pricing[price]")

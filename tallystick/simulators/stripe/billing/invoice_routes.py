@@ -111,7 +111,9 @@ def _delete(call: Call) -> Json:
 
 
 def _finalize(call: Call) -> Json:
-    return invoices.finalize(call, call.found("invoice", call.path["id"]))
+    draft = call.found("invoice", call.path["id"])
+    advance = call.params.get("auto_advance", draft["auto_advance"])
+    return invoices.finalize(call, {**draft, "auto_advance": advance})
 
 
 def _send(call: Call) -> Json:
@@ -130,7 +132,7 @@ def _pay(call: Call) -> Json:
     if call.params.get("paid_out_of_band"):
         return invoices.settle(call, invoice)
     method = call.params.get("payment_method") or collecting.need_method(call, invoice)
-    collecting.collect(call, invoice, method)
+    collecting.collect(call, invoice, method, off_session=call.params.get("off_session", True))
     return call.found("invoice", invoice["id"])
 
 

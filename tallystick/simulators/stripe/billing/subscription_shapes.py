@@ -52,6 +52,7 @@ def new_subscription(call: Call, data: dict[str, Any], items: list[Json]) -> Jso
             "payment_method_options": None,
             "payment_method_types": None,
             "save_default_payment_method": "off",
+            **data.get("payment_settings", {}),
         },
         "start_date": now,
         "status": "incomplete",

@@ -163,6 +163,11 @@ def _told(call: Call, before: Json) -> Json:
         check_owner(method, before["customer"])
     if "metadata" in call.params:
         given["metadata"] = merged(before["metadata"], call.params["metadata"])
+    if "payment_settings" in call.params:
+        given["payment_settings"] = {
+            **before["payment_settings"],
+            **call.params["payment_settings"],
+        }
     if "pause_collection" in call.params:
         wish = call.params["pause_collection"]
         given["pause_collection"] = {"resumes_at": None, **wish} if wish else None

@@ -97,6 +97,8 @@ def _check(call: Call, mode: str) -> None:
     for other, name in DATA_OF.items():
         if name in call.params and other != mode:
             raise invalid(f"You can not pass `{name}` in `{mode}` mode.", param=name)
+    if call.params.get("automatic_tax", {}).get("enabled"):
+        raise invalid("Taxes are not simulated.", param="automatic_tax[enabled]")
     if "success_url" not in call.params:
         raise missing_parameter("success_url")
     if mode == "setup" and not {"currency", "allowed_payment_method_types"} & set(call.params):
