@@ -110,7 +110,8 @@ async def charge_once(
     if charged.payment is None:
         return ChargedOnce(invoice, None)
     need_not_declined(charged.payment.payment)
-    return ChargedOnce(invoice, payment_answer(charged.payment.payment))
+    shown = view_answer(charged.payment, services.settings.public_url)
+    return ChargedOnce(invoice, shown)
 
 
 async def named_method(services: Services, account_id: UUID, name: str | None) -> UUID | None:
