@@ -15,6 +15,7 @@ from tallystick.payments.gateway import Gateways
 from tallystick.payments.gateways.stripe import StripeGateway
 from tallystick.payments.model import AttemptOutcome, PaymentStatus
 from tests.cutting_proxy import CuttingProxy, Point, cutting_proxy
+from tests.service.payments.refunds import REFUNDS, Back
 from tests.service.payments.test_unclear_outcomes import INTENTS, assert_paid_once, owing
 
 if TYPE_CHECKING:
@@ -85,6 +86,25 @@ async def cancel(world: "World", proxy: CuttingProxy, point: Point) -> None:
     assert statuses == {"canceled", "succeeded"}
 
 
+async def refund(world: "World", proxy: CuttingProxy, point: Point) -> None:
+    """A refund whose call was cut is looked up, and made once."""
+    world.endpoint.arrive = world.take_in
+    back = Back(world)
+    account, _, payment = await back.paid()
+    proxy.cut(lambda line: line.startswith(f"POST {REFUNDS} "), point)
+    await back.ask(account, payment, amount_minor=1000)
+    proxy.mend()
+    world.ahead += LATER
+    while await back.refunds.look_due(world.clock()):
+        pass
+    assert [one["amount"] for one in await world.look("refunds")] == [1000]
+    assert (await world.payment(account)).status is PaymentStatus.PARTIALLY_REFUNDED
+    async with world.db.transaction(WRITER) as conn:
+        rows = await conn.fetch("SELECT outcome FROM refund_attempts")
+    assert [row["outcome"] for row in rows] == ["succeeded"]
+    assert await back.books(account) == {"clearing:stripe": 3900, "revenue": -3900}
+
+
 async def customer(world: "World", proxy: CuttingProxy, point: Point) -> None:
     account = await world.account()
     proxy.cut(lambda line: line.startswith("POST /v1/customers"), point)
@@ -132,6 +152,7 @@ STORIES: Mapping[str, Story] = {
     "charge": charge,
     "look_up": look_up,
     "cancel": cancel,
+    "refund": refund,
     "customer": customer,
     "setup": setup,
     "detach": detach,

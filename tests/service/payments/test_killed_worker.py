@@ -15,6 +15,7 @@ import pytest
 from tallystick.kernel.db import WRITER
 from tallystick.payments.model import AttemptOutcome, PaymentStatus
 from tests.cutting_proxy import CuttingProxy, Point, cutting_proxy
+from tests.service.payments.refunds import REFUNDS, Back
 from tests.service.payments.test_unclear_outcomes import INTENTS, assert_paid_once, owing
 
 if TYPE_CHECKING:
@@ -78,6 +79,10 @@ def workers(source: "subprocess.Popen[str]", proxy: CuttingProxy, dsn: str) -> W
 
 def charging(line: str) -> bool:
     return line.startswith(f"POST {INTENTS} ")
+
+
+def refunding(line: str) -> bool:
+    return line.startswith(f"POST {REFUNDS} ")
 
 
 async def kill_at(point: Point, workers: Workers, proxy: CuttingProxy) -> None:
@@ -153,3 +158,36 @@ async def test_a_worker_killed_again_and_again_charges_once(
     await workers.start(3 * LATER_S)
     assert await workers.end() == 0
     await assert_paid_once(world, account, invoice)
+
+
+@pytest.mark.parametrize("when", ["before", "during", "after"])
+async def test_a_worker_that_is_killed_at_its_refund_gives_back_once(
+    world: "World", workers: Workers, proxy: CuttingProxy, when: str
+) -> None:
+    back = Back(world)
+    account, invoice, _ = await back.paid()
+    await back.wish(account, invoice, 1000)
+    proxy.hold(refunding, Point.BEFORE if when == "before" else Point.UNANSWERED)
+    await workers.start()
+    await proxy.reached()
+    if when == "after":
+        async with world.db.transaction(WRITER) as conn:
+            await conn.execute("SELECT FROM payments WHERE account_id = $1 FOR UPDATE", account)
+            proxy.go_on()
+            await somebody_waits(world)
+            await workers.kill()
+    else:
+        await workers.kill()
+        proxy.mend()
+    assert len(await world.look("refunds")) == (0 if when == "before" else 1)
+    await workers.start(LATER_S)
+    assert await workers.end() == 0
+    assert [one["amount"] for one in await world.look("refunds")] == [1000]
+    assert (await world.payment(account)).status is PaymentStatus.PARTIALLY_REFUNDED
+    async with world.db.transaction(WRITER) as conn:
+        rows = await conn.fetch("SELECT outcome FROM refund_attempts")
+        entries = await conn.fetchval(
+            "SELECT count(*) FROM ledger_entries WHERE kind LIKE 'refund%'"
+        )
+    assert [row["outcome"] for row in rows] == ["succeeded"]
+    assert entries == 1

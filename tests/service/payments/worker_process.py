@@ -21,6 +21,7 @@ from tallystick.payments.gateway import Gateways
 from tallystick.payments.gateways.stripe import StripeGateway, StripeSettings, transport  # noqa: F401
 from tallystick.payments.gateways.stripe.client import CallRules
 from tallystick.payments.jobs import Resolver
+from tallystick.payments.refunds import Refunds
 
 
 async def work(dsn: str, base_url: str, ahead: timedelta) -> None:
@@ -41,7 +42,13 @@ async def work(dsn: str, base_url: str, ahead: timedelta) -> None:
     tries = Attempts(db, gateways, clock)
     collector = Collector(db, gateways, tries, clock)
     resolver = Resolver(db, gateways, tries)
-    while await collector.run_due(clock(), None) + await resolver.run_due(clock()):
+    refunds = Refunds(db, gateways, clock)
+    while (
+        await collector.run_due(clock(), None)
+        + await resolver.run_due(clock())
+        + await refunds.begin_due(clock())
+        + await refunds.look_due(clock())
+    ):
         pass
     await gateways.close()
     await db.close()
