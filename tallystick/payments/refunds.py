@@ -26,7 +26,7 @@ from tallystick.payments import lifecycle, refund_plan, refund_standing, refund_
 from tallystick.payments import refund_store as store
 from tallystick.payments.attempts import Recorded, Recording
 from tallystick.payments.gateway import Gateways
-from tallystick.payments.lifecycle import LEASE
+from tallystick.payments.lifecycle import CALL_MAX, LEASE
 from tallystick.payments.model import AttemptOutcome
 from tallystick.payments.outcomes import Outcome, Unknown
 from tallystick.payments.refund_model import Giver, RefundAttempt
@@ -55,7 +55,7 @@ class Refunds:
 
     async def look_due(self, now: datetime) -> int:
         """Look at one batch of refunds whose answer is overdue; return how many those were."""
-        names = self._gateways.names()
+        names = self._gateways.usable()
         async with self._db.own_transaction(WRITER) as conn:
             due = await store.lease_due(conn, now, LEASE, names, BATCH_MAX)
         await _all(self._look(attempt) for attempt in due)
@@ -150,6 +150,8 @@ class Refunds:
         return 1
 
     async def _send(self, attempt: RefundAttempt) -> None:
+        if self._clock() > attempt.created_at + (LEASE - CALL_MAX):
+            return  # held up since it was written: it is another one's soon
         gateway, request = self._gateways.get(attempt.gateway), await self._request(attempt)
         outcome = await _asked(attempt, lambda: gateway.refund(request))
         await self.record(attempt.account_id, attempt.refund_attempt_id, outcome)
@@ -261,9 +263,16 @@ async def _park(conn: Connection, attempt: RefundAttempt, problem: str) -> None:
 
 
 async def _asked(attempt: RefundAttempt, call: Callable[[], Awaitable[Outcome]]) -> Outcome:
-    """Return the gateway's outcome; a fault in its adapter leaves the outcome unknown."""
+    """Return the gateway's outcome; a fault in its adapter leaves the outcome unknown.
+
+    The call ends before its lease does: nobody looks for a refund that is being sent.
+    """
     try:
-        return await call()
+        async with asyncio.timeout(CALL_MAX.total_seconds()):
+            return await call()
+    except TimeoutError:
+        log.warning("gateway_call_too_long", refund_attempt_id=str(attempt.refund_attempt_id))
+        return Unknown("no_answer")
     except Exception:
         log.exception("gateway_refund_failed", refund_attempt_id=str(attempt.refund_attempt_id))
         return Unknown("gateway_failed")

@@ -8,6 +8,7 @@ from typing import Any, Final
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
 from tallystick.kernel.errors import BadInput, NotFound
+from tallystick.payments.breaker import Breaker
 from tallystick.payments.facts import Back, Delivery, GatewayEvent, Receipt
 from tallystick.payments.gateway import Gateway
 from tallystick.payments.gateways.ccbill import deliveries, events
@@ -64,7 +65,8 @@ class CcbillGateway(Gateway):
             lists_transactions=settings.datalink_configured,
             amount_limits=self._limits,
         )
-        self._http = CcbillHttp(settings.base_url)
+        self.breaker = Breaker(self.name)
+        self._http = CcbillHttp(settings.base_url, self.breaker)
         self._datalink_http = CcbillHttp(settings.datalink_url)
         self._bearers = Bearers(self._http, settings, monotonic)
         self._calls = CcbillCalls(self._http, self._bearers, settings)
