@@ -12,6 +12,7 @@ from tallystick.api.invoices import InvoiceAnswer, invoice_answer
 from tallystick.api.payments import (
     PaymentAnswer,
     need_not_declined,
+    payment_answer,
     request_key,
     view_answer,
 )
