@@ -15,7 +15,6 @@ from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.kernel import ids
 from tallystick.kernel.db import STAFF, WRITER
-from tallystick.kernel.errors import BadInput
 from tallystick.kernel.paging import PageRequest
 from tallystick.webhooks import desk
 from tallystick.webhooks.model import EventFilter, InboxRow, InboxState
@@ -77,11 +76,11 @@ class EventWithBody(msgspec.Struct, frozen=True):
 
 
 class ReplayEvents(Body, frozen=True, kw_only=True):
-    """Which events are handled once more; at least one of these has to be told."""
+    """Which events are handled once more: those of a status, and of these all that is told."""
 
+    status: Status
     gateway: Named | None = None
     event_id: Named | None = None
-    status: Status | None = None
     type: Named | None = None
     since: fields.Instant | None = None
     until: fields.Instant | None = None
@@ -135,8 +134,6 @@ async def replay_event(gateway: str, event_id: str, services: Services) -> Event
 )
 async def replay_events(data: ReplayEvents, services: Services) -> ReplayedEvents:
     """Have all events that fit handled now, 10,000 at most, the oldest first."""
-    if data == ReplayEvents():
-        raise BadInput.field("body", "incomplete", "must say which events")
     wanted = EventFilter(
         gateway=data.gateway,
         event_id=data.event_id,

@@ -72,7 +72,7 @@ async def test_what_is_not_there_and_what_says_nothing_is_refused(shop: "Shop") 
         shop.refused(await admin.get(path), 404, "webhook_event_not_found")
     shop.refused(await admin.post(f"{EVENTS}/stripe/no/replay"), 404, "webhook_event_not_found")
     refused = await admin.post(f"{EVENTS}/replay", json={})
-    assert shop.fields(shop.refused(refused, 422, "validation_failed")) == [("body", "incomplete")]
+    assert shop.fields(shop.refused(refused, 422, "validation_failed")) == [("status", "missing")]
     refused = await admin.get(EVENTS, params={"status": "lost"})
     shop.refused(refused, 422, "validation_failed")
 
