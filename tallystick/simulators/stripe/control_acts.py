@@ -1,7 +1,7 @@
 """What a person does to the simulated world by hand: settle a debit, return it, end a dispute."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -12,7 +12,7 @@ from tallystick.simulators.stripe.books import disputes
 from tallystick.simulators.stripe.call import API_VERSION, Call
 from tallystick.simulators.stripe.cards import Decline
 from tallystick.simulators.stripe.errors import Json, invalid
-from tallystick.simulators.stripe.events import queue_delivery
+from tallystick.simulators.stripe.events import emit, queue_delivery
 
 FailureCode = Literal["account_closed", "no_account", "insufficient_funds", "debit_not_authorized"]
 
@@ -75,6 +75,14 @@ class Forge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     created: int | None = None
 
 
+class RenewCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Let a card's network tell that the card was replaced: a new expiry, the same token."""
+
+    payment_method: str
+    exp_month: Annotated[int, msgspec.Meta(ge=1, le=12)]
+    exp_year: int
+
+
 Act = Callable[[Call, Any], object]
 
 
@@ -132,6 +140,16 @@ def _end_refund(call: Call, wish: EndRefund) -> Json:
     return refunds.succeed(call, refund)
 
 
+def _renew_card(call: Call, wish: RenewCard) -> Json:
+    before = call.found("payment_method", wish.payment_method)
+    if before["type"] != "card":
+        raise invalid("Only a card expires.")
+    told = {"exp_month": wish.exp_month, "exp_year": wish.exp_year}
+    method = call.state.save({**before, "card": {**before["card"], **told}})
+    emit(call, "payment_method.automatically_updated", method, before)
+    return method
+
+
 def _forge(call: Call, wish: Forge) -> Json:
     event = {
         "id": call.state.ids.new("evt"),
@@ -157,5 +175,6 @@ ACTS: Mapping[str, tuple[type[Any], Act]] = {
     "/_sim/disputes/open": (OpenDispute, _dispute),
     "/_sim/disputes/end": (EndDispute, _end),
     "/_sim/refunds/end": (EndRefund, _end_refund),
+    "/_sim/cards/renew": (RenewCard, _renew_card),
     "/_sim/webhooks/forge": (Forge, _forge),
 }

@@ -7,6 +7,7 @@ from tallystick.simulators.stripe.checkout import paying
 from tallystick.simulators.stripe.state import Reaction
 
 REACTIONS: Mapping[str, Sequence[Reaction]] = {
+    "customer.deleted": (cycles.on_customer_deleted,),
     "invoice.paid": (cycles.on_invoice_paid, paying.on_invoice_paid),
     "invoice.payment_failed": (cycles.on_invoice_failed,),
     "payment_intent.amount_capturable_updated": (paying.on_intent,),

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 
+import structlog
+
 from tallystick.simulators.stripe.call import Call
 from tallystick.simulators.stripe.clock import SimulatedClock
 from tallystick.simulators.stripe.errors import Json, StripeError
 from tallystick.simulators.stripe.state import State
 
+log = structlog.get_logger()
 FAMILY = "_timer"
 CLOCK = "_clock"
 # A jump of the clock over years renews a subscription many times; a loop that never ends is a bug.
@@ -74,15 +77,23 @@ class Timekeeper:
         return min(due, key=itemgetter("at", "key"), default=None)
 
     def _do(self, timer: Json) -> None:
-        call = unasked(self._state)
-        with self._state.change():
-            self._state.drop(FAMILY, timer["key"])
-            try:
-                self._duties[timer["duty"]](call, timer["about"])
-            except StripeError as error:
-                # A decline that stands is a result; anything else undoes the duty.
-                if not error.stands:
-                    raise
+        """Do a duty, all or nothing; one that can not be done any more is dropped."""
+        try:
+            with self._state.change():
+                self._state.drop(FAMILY, timer["key"])
+                self._try(timer)
+        except StripeError as error:
+            log.warning("stripe_simulator_duty_dropped", duty=timer["duty"], reason=str(error))
+            with self._state.change():
+                self._state.drop(FAMILY, timer["key"])
+
+    def _try(self, timer: Json) -> None:
+        try:
+            self._duties[timer["duty"]](unasked(self._state), timer["about"])
+        except StripeError as error:
+            # A decline that stands is a result; anything else undoes the duty.
+            if not error.stands:
+                raise
 
 
 def unasked(state: State) -> Call:

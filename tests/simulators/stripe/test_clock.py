@@ -74,6 +74,21 @@ def test_what_falls_due_is_done_unasked(
     eventually(lambda: client.v1.refunds.retrieve(refund.id).status == "failed")
 
 
+def test_a_duty_that_can_not_be_done_any_more_holds_nothing_up(
+    client: stripe.StripeClient,
+    customer: stripe.Customer,
+    act: Callable[..., Json],
+    look: Callable[[str], list[Json]],
+) -> None:
+    """A draft of a customer who is gone can not be finalized."""
+    client.v1.invoice_items.create({"customer": customer.id, "amount": 100, "currency": "usd"})
+    made = client.v1.invoices.create({"customer": customer.id, "auto_advance": True})
+    client.v1.customers.delete(customer.id)
+    assert act("clock", advance_seconds=DAY)["duties_done"] == 1
+    assert look("timers") == []
+    assert client.v1.invoices.retrieve(made.id).status == "draft"
+
+
 def test_a_forged_event_is_signed_and_delivered(
     hooked: str, receiver: Any, connect: Callable[[str], stripe.StripeClient]
 ) -> None:

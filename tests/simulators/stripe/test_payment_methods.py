@@ -1,6 +1,7 @@
 """Payment methods: test ids, attach and detach, and cards that a page typed in."""
 
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -140,3 +141,13 @@ def test_every_listed_card_has_a_right_check_digit() -> None:
     assert len({card.number for card in CARDS}) == len(CARDS)
     tokens = [token for card in CARDS for token in card.tokens]
     assert len(tokens) == len(set(tokens))
+
+
+def test_a_network_may_tell_of_a_new_expiry(
+    client: stripe.StripeClient, save_card: Callable[[str], str], act: Callable[..., Any]
+) -> None:
+    card = save_card("pm_card_visa")
+    act("cards/renew", payment_method=card, exp_month=2, exp_year=2045)
+    (event,) = client.v1.events.list({"type": "payment_method.automatically_updated"}).data
+    assert event.to_dict()["data"]["object"]["card"]["exp_year"] == 2045
+    assert event.to_dict()["data"]["previous_attributes"]["card"]["exp_month"] == 12

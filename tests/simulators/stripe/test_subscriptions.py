@@ -288,6 +288,16 @@ def test_it_ends_at_once_or_with_its_period(
         client.v1.subscriptions.cancel(first.id)
 
 
+def test_a_deleted_customer_has_no_subscription_any_more(
+    client: stripe.StripeClient, subscribe: Callable[..., Any], act: Act
+) -> None:
+    made = subscribe()
+    client.v1.customers.delete(str(made.customer))
+    assert client.v1.subscriptions.retrieve(made.id).status == "canceled"
+    act("clock", advance_seconds=40 * DAY)
+    assert len(bills(client, made)) == 1
+
+
 def test_paused_collection_voids_what_is_billed(
     client: stripe.StripeClient, subscribe: Callable[..., Any], act: Act
 ) -> None:

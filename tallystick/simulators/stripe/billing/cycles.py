@@ -142,6 +142,14 @@ def on_cancel_at(call: Call, subscription_id: str) -> None:
         end(call, subscription, "cancellation_requested")
 
 
+def on_customer_deleted(call: Call, customer: Json) -> None:
+    """End all subscriptions of a customer who is gone."""
+    for subscription in list(call.state.newest_first("subscription")):
+        over = subscription["status"] in {"canceled", "incomplete_expired"}
+        if subscription["customer"] == customer["id"] and not over:
+            end(call, subscription, "cancellation_requested")
+
+
 def end(call: Call, before: Json, reason: str, told: Json | None = None) -> Json:
     """End a subscription for good."""
     for duty in DUTIES:
