@@ -58,6 +58,22 @@ def integer(raw: Raw, name: str) -> int:
     return int(value)
 
 
+def between(least: int, most: int) -> Kind:
+    """Read a whole number within bounds, both included."""
+
+    def read_bounded(raw: Raw, name: str) -> int:
+        value = integer(raw, name)
+        if not least <= value <= most:
+            raise invalid(
+                f"This value must be between {least} and {most}: {value}",
+                code="parameter_invalid_integer",
+                param=name,
+            )
+        return value
+
+    return read_bounded
+
+
 def boolean(raw: Raw, name: str) -> bool:
     """Read `true` or `false`."""
     value = _plain(raw, name)

@@ -7,7 +7,7 @@ import structlog
 
 from tallystick.simulators.stripe.call import Call
 from tallystick.simulators.stripe.clock import SimulatedClock
-from tallystick.simulators.stripe.errors import Json, StripeError
+from tallystick.simulators.stripe.errors import Json, StripeError, invalid
 from tallystick.simulators.stripe.state import State
 
 log = structlog.get_logger()
@@ -15,6 +15,7 @@ FAMILY = "_timer"
 CLOCK = "_clock"
 # A jump of the clock over years renews a subscription many times; a loop that never ends is a bug.
 STEPS_MAX = 10_000
+JUMP_MAX = 10 * 366 * 24 * 3600
 
 # Does what was due with the object of the given id.
 Duty = Callable[[Call, str], object]
@@ -48,7 +49,12 @@ class Timekeeper:
         self._clock.ahead = kept["seconds"] if kept else 0
 
     def advance(self, seconds: int) -> int:
-        """Move the clock ahead, and do all that falls due on the way; return how many duties."""
+        """Move the clock ahead, and do all that falls due on the way; return how many duties.
+
+        Raises StripeError when it is too far at once.
+        """
+        if seconds > JUMP_MAX:
+            raise invalid(f"The clock moves {JUMP_MAX} seconds (ten years) at most in one step.")
         target = self._clock() + seconds
         done = self.run_due(target)
         self._clock.ahead += target - self._clock()
@@ -65,8 +71,7 @@ class Timekeeper:
                 return count
             with self._clock.at(timer["at"]):
                 self._do(timer)
-        msg = f"More than {STEPS_MAX} duties in one jump of the clock: move it in smaller steps."
-        raise RuntimeError(msg)
+        raise invalid(f"More than {STEPS_MAX} duties fell due: move the clock in smaller steps.")
 
     def listed(self) -> list[Json]:
         """Return what is planned, the first to come first."""

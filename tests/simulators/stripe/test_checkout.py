@@ -235,3 +235,22 @@ def test_prices_belong_to_products(client: stripe.StripeClient, start: Callable[
     )
     assert tiered.tiers is not None
     assert [tier.up_to for tier in tiered.tiers] == [10, None]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"unit_amount": -1},
+        {"unit_amount_decimal": "NaN"},
+        {"unit_amount": 1, "recurring": {"interval": "year", "interval_count": 4}},
+        {"unit_amount": 1, "recurring": {"interval": "month", "interval_count": 0}},
+        {"unit_amount": 1, "transform_quantity": {"divide_by": 0, "round": "up"}},
+        {"tiers": [{"up_to": 5, "unit_amount": 1}], "tiers_mode": "volume"},
+        {},
+    ],
+)
+def test_a_price_that_makes_no_sense_is_refused(client: stripe.StripeClient, wish: Json) -> None:
+    params: Any = {"currency": "usd", "product_data": {"name": "Pro"}, **wish}
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.prices.create(params)
+    assert client.v1.products.list().data == []

@@ -17,6 +17,7 @@ from tallystick.simulators.stripe.paging import LIST, created_within, page
 from tallystick.simulators.stripe.params import (
     CREATED,
     Shape,
+    between,
     boolean,
     integer,
     merged,
@@ -34,7 +35,7 @@ CREATE: Shape = {
     "metadata": metadata,
     "period": nest({"start": integer, "end": integer}, required=("start", "end")),
     "pricing": nest({"price": text}),
-    "quantity": integer,
+    "quantity": between(1, 999_999_999),
     "subscription": text,
 }
 

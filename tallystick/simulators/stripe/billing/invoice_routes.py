@@ -12,6 +12,7 @@ from tallystick.simulators.stripe.paging import LIST, created_within, page
 from tallystick.simulators.stripe.params import (
     CREATED,
     Shape,
+    between,
     boolean,
     clearable,
     integer,
@@ -26,7 +27,7 @@ COLLECTION = one_of("charge_automatically", "send_invoice")
 TOLD: Shape = {
     "auto_advance": boolean,
     "collection_method": COLLECTION,
-    "days_until_due": integer,
+    "days_until_due": between(0, 1000),
     "default_payment_method": clearable(text),
     "description": clearable(text),
     "due_date": integer,

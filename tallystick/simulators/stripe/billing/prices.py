@@ -14,6 +14,7 @@ from tallystick.simulators.stripe.paging import LIST, created_within, page
 from tallystick.simulators.stripe.params import (
     CREATED,
     Shape,
+    between,
     boolean,
     clearable,
     integer,
@@ -36,6 +37,8 @@ def decimal(raw: Raw, name: str) -> str:
     except InvalidOperation as error:
         raise invalid(f"Invalid decimal: {value}", param=name) from error
     exponent = number.as_tuple().exponent
+    if number.is_finite() and not 0 <= number <= UNIT_MAX:
+        raise invalid(f"Invalid decimal: {value} is out of range.", param=name)
     if not isinstance(exponent, int) or exponent < -PLACES_MAX:
         raise invalid(f"Invalid decimal: {value} has more than 12 places.", param=name)
     return f"{number:f}"
@@ -47,22 +50,26 @@ def up_to(raw: Raw, name: str) -> int | None:
     return value
 
 
-INTERVAL = one_of("day", "week", "month", "year")
+# Three years, in each interval.
+COUNTS_MAX = {"day": 1095, "week": 156, "month": 36, "year": 3}
+UNIT_MAX = 999_999_999_999
+INTERVAL = one_of(*COUNTS_MAX)
+UNIT = between(0, UNIT_MAX)
 RECURRING = nest(
     {
         "interval": INTERVAL,
-        "interval_count": integer,
+        "interval_count": between(1, COUNTS_MAX["day"]),
         "meter": text,
-        "trial_period_days": integer,
+        "trial_period_days": between(1, 730),
         "usage_type": one_of("licensed", "metered"),
     },
     required=("interval",),
 )
 TIER = nest(
     {
-        "flat_amount": integer,
+        "flat_amount": UNIT,
         "flat_amount_decimal": decimal,
-        "unit_amount": integer,
+        "unit_amount": UNIT,
         "unit_amount_decimal": decimal,
         "up_to": up_to,
     },
@@ -74,7 +81,7 @@ DATA: Shape = {
     "metadata": metadata,
     "recurring": RECURRING,
     "tax_behavior": one_of("exclusive", "inclusive", "unspecified"),
-    "unit_amount": integer,
+    "unit_amount": UNIT,
     "unit_amount_decimal": decimal,
 }
 PRICE_DATA = nest({**DATA, "product": text, "product_data": PRODUCT_DATA}, required=("currency",))
@@ -90,7 +97,8 @@ CREATE: Shape = {
     "tiers_mode": one_of("graduated", "volume"),
     "transfer_lookup_key": boolean,
     "transform_quantity": nest(
-        {"divide_by": integer, "round": one_of("down", "up")}, required=("divide_by", "round")
+        {"divide_by": between(2, 1_000_000), "round": one_of("down", "up")},
+        required=("divide_by", "round"),
     ),
 }
 
@@ -163,8 +171,12 @@ def _recurring(call: Call, given: Json | None) -> Json | None:
         if recurring["meter"] is None:
             raise missing_parameter("recurring[meter]")
         call.found("billing.meter", recurring["meter"], param="recurring[meter]")
-    if recurring["interval_count"] < 1:
-        raise invalid("interval_count must be at least 1.", param="recurring[interval_count]")
+    most = COUNTS_MAX[recurring["interval"]]
+    if recurring["interval_count"] > most:
+        raise invalid(
+            f"The interval must be no longer than three years: {most}.",
+            param="recurring[interval_count]",
+        )
     return recurring
 
 

@@ -19,6 +19,7 @@ from tallystick.simulators.stripe.paging import LIST, created_within, page
 from tallystick.simulators.stripe.params import (
     CREATED,
     Shape,
+    between,
     boolean,
     clearable,
     either,
@@ -33,12 +34,18 @@ from tallystick.simulators.stripe.params import (
 from tallystick.simulators.stripe.payment_methods import usable
 
 DAY_SECONDS = 24 * 3600
-ITEM: Shape = {"metadata": metadata, "price": text, "price_data": PRICE_DATA, "quantity": integer}
+QUANTITY_MAX = 999_999_999
+ITEM: Shape = {
+    "metadata": metadata,
+    "price": text,
+    "price_data": PRICE_DATA,
+    "quantity": between(0, QUANTITY_MAX),
+}
 TOLD: Shape = {
     "cancel_at": clearable(integer),
     "cancel_at_period_end": boolean,
     "collection_method": one_of("charge_automatically", "send_invoice"),
-    "days_until_due": integer,
+    "days_until_due": between(0, 1000),
     "default_payment_method": text,
     "description": clearable(text),
     "metadata": metadata,
@@ -53,7 +60,7 @@ CREATE: Shape = {
     "currency": text,
     "customer": text,
     "items": many(nest(ITEM)),
-    "trial_period_days": integer,
+    "trial_period_days": between(0, 730),
 }
 UPDATE: Shape = {
     **TOLD,

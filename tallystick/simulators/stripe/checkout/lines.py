@@ -4,9 +4,12 @@ from tallystick.simulators.stripe import amounts
 from tallystick.simulators.stripe.billing import prices
 from tallystick.simulators.stripe.call import Call
 from tallystick.simulators.stripe.errors import Json, invalid, missing_parameter
-from tallystick.simulators.stripe.params import integer, many, nest, text
+from tallystick.simulators.stripe.params import between, many, nest, text
 
-LINES = many(nest({"price": text, "price_data": prices.PRICE_DATA, "quantity": integer}))
+QUANTITY_MAX = 999_999
+LINES = many(
+    nest({"price": text, "price_data": prices.PRICE_DATA, "quantity": between(1, QUANTITY_MAX)})
+)
 
 
 def read_lines(call: Call, mode: str) -> list[Json]:

@@ -10,6 +10,7 @@ from tallystick.simulators.stripe.paging import LIST, created_within, page
 from tallystick.simulators.stripe.params import (
     CREATED,
     Shape,
+    between,
     boolean,
     integer,
     many,
@@ -65,7 +66,7 @@ CREATE: Shape = {
             "description": text,
             "metadata": metadata,
             "trial_end": integer,
-            "trial_period_days": integer,
+            "trial_period_days": between(1, 730),
         }
     ),
     "success_url": text,
