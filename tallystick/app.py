@@ -288,6 +288,7 @@ def litestar_of(services: Services, metrics: Metrics, *, described: bool = False
         seller=services.seller,
         refunds=services.refunds,
         payment_refunds=services.payment_refunds,
+        sweep=services.sweep,
     )
     return build_litestar(
         services,

@@ -12,7 +12,6 @@ from tallystick.api.invoices import InvoiceAnswer, invoice_answer
 from tallystick.api.payments import (
     PaymentAnswer,
     need_not_declined,
-    payment_answer,
     request_key,
     view_answer,
 )

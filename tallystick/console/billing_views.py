@@ -10,7 +10,15 @@ from tallystick.accounts.model import Account
 from tallystick.console.formats import formats_of
 from tallystick.console.invoice_views import Fact
 from tallystick.console.note_views import NoteRow, note_rows
-from tallystick.console.viewer import ACCOUNTS, CREDIT_NOTES, DISPUTES, MAILS, REFUNDS, Link
+from tallystick.console.viewer import (
+    ACCOUNTS,
+    CREDIT_NOTES,
+    DISPUTES,
+    MAILS,
+    REFUNDS,
+    UNCLEAR,
+    Link,
+)
 from tallystick.credit_notes.model import CreditNote, Refund
 from tallystick.kernel import ids
 from tallystick.kernel.paging import Page
@@ -21,6 +29,7 @@ LINKS: Final = (
     Link(CREDIT_NOTES, "Credit notes"),
     Link(REFUNDS, "Refunds"),
     Link(DISPUTES, "Disputes"),
+    Link(UNCLEAR, "Unclear payments"),
     Link(MAILS, "Mails"),
 )
 

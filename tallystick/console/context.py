@@ -12,6 +12,7 @@ from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
 from tallystick.payments.refund_payment import PaymentRefunds
 from tallystick.payments.refunds import Refunds
+from tallystick.payments.sweep import Sweep
 from tallystick.settings import Settings
 
 
@@ -25,6 +26,7 @@ class ConsoleContext(msgspec.Struct, frozen=True, kw_only=True):
     seller: Party
     refunds: Refunds
     payment_refunds: PaymentRefunds
+    sweep: Sweep
 
 
 # What handlers ask for; the parameter's name says which dependency is meant.

@@ -3,15 +3,11 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from tallystick.invoices.service import get_invoice
 from tallystick.kernel import ids
 from tallystick.kernel.db import WRITER
 from tallystick.payment_commands import sweep_payments
-from tallystick.payments import attempt_store, attempts, method_store, store
-from tallystick.payments.collect import wish
-from tallystick.payments.model import AttemptOutcome, PaymentMethod, PaymentStatus
+from tests.lost_charges import lose_charge
 
 if TYPE_CHECKING:
     import pytest
@@ -29,29 +25,7 @@ async def lost(shop: "Shop", gateway: str = "manual") -> dict[str, Any]:
     invoice_id = ids.parse("invoice", invoice["id"])
     async with shop.db.transaction(WRITER) as conn:
         whole = await get_invoice(conn, tenant.account.account_id, invoice_id)
-    method = PaymentMethod(
-        account_id=tenant.account.account_id,
-        payment_method_id=ids.new_id(),
-        gateway=gateway,
-        token=str(ids.new_id()),
-        type="card",
-        card=None,
-        bank=None,
-        priority=1,
-        is_default=True,
-        status="active",
-        created_at=sent,
-    )
-    payment = wish([whole], method, "lost", created_at=sent)
-    attempt = msgspec.structs.replace(
-        attempts.first_state(payment, 1, sent), outcome=AttemptOutcome.UNKNOWN, code="no_answer"
-    )
-    async with shop.db.transaction(WRITER) as conn:
-        await method_store.insert(conn, method)
-        await method_store.link(conn, method.account_id, gateway, method.token, sent)
-        assert await store.insert(conn, payment)
-        await store.move(conn, payment, PaymentStatus.PROCESSING)
-        await attempt_store.insert(conn, attempt)
+    payment = await lose_charge(shop.db, whole, gateway, sent)
     support = shop.as_person(shop.support)
     found = (await support.get(f"{URL}/unclear")).json()
     shown = ids.show("payment", payment.payment_id)

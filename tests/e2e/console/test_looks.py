@@ -18,6 +18,7 @@ from tallystick.credit_notes.model import Grounds, NewNote
 from tallystick.credits import grants, packages, service
 from tallystick.credits.model import NewGrant, Settings
 from tallystick.credits.service import Deduct
+from tallystick.invoices import service as invoices
 from tallystick.issuers import service as issuers
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.ids import parse, show
@@ -33,6 +34,7 @@ from tallystick.pricing.model import FlatPrice
 from tallystick.whatif import service as what_ifs
 from tallystick.whatif.jobs import WhatIfs
 from tallystick.whatif.model import Question, Status
+from tests.lost_charges import lose_charge
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Product
@@ -86,6 +88,7 @@ async def cast(product: "Product") -> Cast:
         await product.advance(giant, at)
         await product.use(giant, "api_calls", "123456789012345.123456789012", at)
     giant_invoice = await product.newest_invoice(giant)
+    await lose_an_answer(product, giant.account_id, giant_invoice)
     async with product.services.db.transaction(WRITER) as conn:
         new = NewNote(invoice_id=parse("invoice", giant_invoice), reason="other", text="W" * 500)
         await notes.issue(conn, giant.account_id, new, LATER)
@@ -128,6 +131,16 @@ async def give_back(product: "Product", account_id: UUID) -> tuple[str, str]:
         f"{base}/invoices/{show('invoice', invoice_id)}",
         f"{base}/payments/{show('payment', payment.payment_id)}",
     )
+
+
+async def lose_an_answer(product: "Product", account_id: UUID, but: str) -> None:
+    """Send a charge of another invoice that nobody can be asked about any more."""
+    async with product.services.db.transaction(WRITER) as conn:
+        found = await invoices.list_invoices(conn, account_id, None, PageRequest())
+    due = next(
+        one for one in found.items if one.due.minor > 0 and show("invoice", one.invoice_id) != but
+    )
+    await lose_charge(product.services.db, due, "paypal", LATER)
 
 
 async def an_issuer(product: "Product") -> str:
@@ -252,6 +265,7 @@ PAGES: tuple[tuple[str, Who, str], ...] = (
     ("staff-disputes", "staff", "/staff/disputes"),
     ("staff-refund-payment", "staff", "/staff/accounts/{payment}/refund"),
     ("staff-invoice-paid", "staff", "/staff/accounts/{paid_invoice}"),
+    ("staff-unclear", "staff", "/staff/unclear-payments"),
     ("staff-mails", "staff", "/staff/mails"),
     ("staff-reports", "staff", "/staff/reports?from=2025-01&to=2026-01"),
     ("issuers", "staff", "/staff/issuers"),

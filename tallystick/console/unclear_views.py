@@ -1,0 +1,57 @@
+"""Charges without a clear answer, in words. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from tallystick.accounts.model import Account
+from tallystick.console.billing_views import OfAccount, of_account
+from tallystick.console.formats import NONE, formats_of
+from tallystick.kernel import ids
+from tallystick.payments.unclear import WORDS, Reason, Unclear
+
+_STATES: Final[Mapping[Reason, str]] = {
+    Reason.AMOUNT_DIFFERS: "parked",
+    Reason.REFERENCE_DIFFERS: "parked",
+    Reason.GATEWAY_NOT_CONFIGURED: "parked",
+}
+
+
+class UnclearRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A charge of which nobody can say what became of it, and what was tried."""
+
+    of: OfAccount
+    payment: str
+    amount: str
+    gateway: str
+    reference: str
+    state: str
+    reason: str
+    since: str
+    tried: int
+    again: str
+    may_ask: bool
+
+
+def unclear_rows(found: Sequence[Unclear], of: Mapping[UUID, Account]) -> tuple[UnclearRow, ...]:
+    """Return the charges, each in its account's words."""
+    return tuple(_row(one, of[one.account_id]) for one in found)
+
+
+def _row(one: Unclear, account: Account) -> UnclearRow:
+    formats = formats_of(account)
+    return UnclearRow(
+        of=of_account(account),
+        payment=ids.show("payment", one.payment_id),
+        amount=formats.money(one.amount),
+        gateway=one.gateway,
+        reference=one.gateway_reference or NONE,
+        state=_STATES.get(one.reason, one.outcome),
+        reason=WORDS[one.reason],
+        since=formats.utc(one.since),
+        tried=one.tried_count,
+        again=formats.utc(one.next_try_at) if one.next_try_at else "Daily",
+        may_ask=one.reason is not Reason.GATEWAY_NOT_CONFIGURED,
+    )
