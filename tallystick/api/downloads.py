@@ -1,12 +1,12 @@
 """Documents as files: invoices and credit notes as PDF and e-invoice, a payment's receipt."""
 
 import re
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from litestar import Request, Response, get
+from litestar.params import Parameter
 
 from tallystick.accounts.model import Account
-from tallystick.api import fields
 from tallystick.api.conditional import etag_matches
 from tallystick.api.services import Services
 from tallystick.credit_notes.files import note_file
@@ -26,6 +26,14 @@ XML_ANSWERS: Final = {
 _HEADERS: Final = {"Cache-Control": "private, no-cache"}
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _Request = Request[Any, Any, Any]
+InvoiceOf = Annotated[
+    str | None,
+    Parameter(
+        pattern="^inv_[0-7][0-9a-hjkmnp-tv-z]{25}$",
+        min_length=30,
+        description="About this invoice; needed where the payment is for several.",
+    ),
+]
 
 
 @get(
@@ -81,7 +89,7 @@ async def read_receipt(
     request: _Request,
     services: Services,
     account: Account,
-    invoice: fields.InvoiceId | None = None,
+    invoice: InvoiceOf = None,
 ) -> Response[bytes]:
     """Return the receipt of a payment that came in, as PDF.
 

@@ -130,7 +130,7 @@ class ConfigAnswer(msgspec.Struct, frozen=True, kw_only=True):
 class Order(Body, frozen=True, kw_only=True):
     """All methods of the account, by our ids or the gateways' tokens, the first one first."""
 
-    payment_method_ids: Annotated[list[fields.Token], Meta(max_length=METHODS_MAX)]
+    payment_method_ids: Annotated[list[fields.Token], Meta(min_length=1, max_length=METHODS_MAX)]
 
 
 @get("/config", opt=READ, tags=TAGS, summary="What a page needs to know")

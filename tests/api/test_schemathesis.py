@@ -509,6 +509,8 @@ SIGNED = {
     *("/api/stripe/webhook", "/api/v1/webhooks/stripe"),
     *("/api/ccbill/webhook", "/api/v1/webhooks/ccbill"),
 }
+# An order names all methods that are there, which no schema says; `test_paying` orders.
+ORDERS = {"/api/v1/billing/payment-methods/priority"}
 # Each item of a batch is answered for itself, with 200 for the whole.
 ITEMWISE = {"/api/v1/billing/credits/deduct/batch"}
 PUBLIC = {*SIGNED, "/healthz", "/readyz", "/api/v1/meta/features"}
@@ -524,7 +526,7 @@ def was_meant_right(case: Case) -> bool:
 
 
 def excluded_checks(case: Case) -> list[Check]:
-    if case.operation.path in SIGNED:
+    if case.operation.path in SIGNED | ORDERS:
         return [positive_data_acceptance]
     is_taken = (
         case.operation.path in ITEMWISE
