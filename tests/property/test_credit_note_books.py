@@ -41,8 +41,8 @@ SELECT
   (SELECT coalesce(sum(left_minor), 0) FROM customer_credits c WHERE c.account_id = $1) AS kept,
   (SELECT -coalesce(sum(amount), 0) FROM ledger_postings p
    WHERE p.account_id = $1 AND p.ledger_account = 'refunds') AS refunds,
-  (SELECT coalesce(sum(amount_minor), 0) FROM refunds r
-   WHERE r.account_id = $1 AND r.status = 'requested') AS wished,
+  (SELECT coalesce(sum(amount_minor - made_minor), 0) FROM refunds r
+   WHERE r.account_id = $1 AND r.status IN ('requested', 'processing')) AS wished,
   (SELECT coalesce(sum(amount), 0) FROM ledger_postings p
    WHERE p.account_id = $1 AND p.ledger_account = 'chargebacks') AS chargebacks,
   (SELECT coalesce(sum(amount_minor), 0) FROM disputes d
