@@ -17,6 +17,7 @@ from tallystick.api.payments import PaymentAnswer, need_not_declined, payment_an
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.api.subscription_answers import SubscriptionAnswer, subscription_answer
+from tallystick.api.threeds import Threeds, authentication_of
 from tallystick.invoices import monthly
 from tallystick.invoices import service as invoices
 from tallystick.invoices.model import Invoice, Status
@@ -27,6 +28,7 @@ from tallystick.kernel.ids import new_id
 from tallystick.payments import collect, methods, schedules
 from tallystick.payments import service as payments
 from tallystick.payments.model import Payment, PaymentMethod
+from tallystick.payments.requests import Authentication
 from tallystick.subscriptions import changing
 from tallystick.subscriptions.sold import plan_of
 
@@ -44,6 +46,7 @@ class SubscribeMonthly(Body, frozen=True, kw_only=True):
     plan: fields.Code | None = None
     price_cents: fields.Minor | None = None
     payment_method_id: fields.Token | None = None
+    threeds: Threeds | None = None
 
 
 class SubscribedAnswer(msgspec.Struct, frozen=True):
@@ -79,7 +82,7 @@ async def subscribe_monthly(
     asked = data or SubscribeMonthly()
     key = f"subscribe:{request.headers.get('idempotency-key') or new_id()}"
     begun = await _begin(asked, services, account, principal, key)
-    payment = await _collect(services, begun, key)
+    payment = await _collect(services, begun, key, authentication_of(asked.threeds))
     return await _settled(services, begun, payment)
 
 
@@ -158,13 +161,18 @@ async def _method(
     return found
 
 
-async def _collect(services: Services, begun: Begun, key: str) -> Payment | None:
+async def _collect(
+    services: Services, begun: Begun, key: str, authentication: Authentication | None
+) -> Payment | None:
     """Charge what is due, once for a key; None where nothing is, or where it is charged already."""
     if begun.invoice is None:
         return None
     try:
         view = await services.collector.pay_invoice(
-            begun.on.account_id, begun.invoice.invoice_id, request_key=key
+            begun.on.account_id,
+            begun.invoice.invoice_id,
+            request_key=key,
+            authentication=authentication,
         )
     except Conflict as error:
         if error.code not in _ELSEWHERE:

@@ -17,6 +17,7 @@ from tallystick.api.payments import (
 )
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
+from tallystick.api.threeds import Threeds, authentication_of
 from tallystick.kernel.db import account_scope
 from tallystick.money.amount import Money
 from tallystick.money.currency import currency as known_currency
@@ -42,6 +43,7 @@ class ChargeOnce(Body, frozen=True, kw_only=True):
     currency: fields.Currency | None = None
     description: fields.Line | None = None
     payment_method_id: fields.Token | None = None
+    threeds: Threeds | None = None
 
 
 class ChargedOnce(msgspec.Struct, frozen=True):
@@ -104,6 +106,7 @@ async def charge_once(
         amount=Money(data.amount_cents, currency),
         description=data.description or DESCRIPTION,
         method_id=await named_method(services, whose, data.payment_method_id),
+        authentication=authentication_of(data.threeds),
     )
     charged = await services.once.charge(whose, asked, request_key=request_key(request))
     invoice = invoice_answer(charged.invoice, services.settings.public_url)

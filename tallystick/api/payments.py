@@ -12,6 +12,7 @@ from tallystick.api import fields
 from tallystick.api.answers import Pagination, major, pagination
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
+from tallystick.api.threeds import Threeds, authentication_of
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
 from tallystick.kernel.errors import PaymentRequired
@@ -91,6 +92,7 @@ class Pay(Body, frozen=True, kw_only=True):
 
     payment_method_id: fields.Token | None = None
     amount_cents: fields.Minor | None = None
+    threeds: Threeds | None = None
 
 
 @get("/payments", opt=READ, tags=TAGS, summary="Payments")
@@ -146,6 +148,7 @@ async def pay_invoice(
         request_key=request_key(request),
         method_id=method_id,
         amount_minor=None if data is None else data.amount_cents,
+        authentication=None if data is None else authentication_of(data.threeds),
     )
     need_not_declined(view.payment)
     return view_answer(view, services.settings.public_url)

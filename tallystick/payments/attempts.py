@@ -36,7 +36,7 @@ from tallystick.payments.gateway import Gateway, Gateways
 from tallystick.payments.lifecycle import CALL_MAX, LEASE, PaymentEvent
 from tallystick.payments.model import Attempt, AttemptOutcome, Payment, PaymentMethod
 from tallystick.payments.outcomes import Declined, NeedsAction, Outcome, Succeeded, Unknown
-from tallystick.payments.requests import Charge, SubscribeRequest
+from tallystick.payments.requests import Authentication, Charge, SubscribeRequest
 
 log = structlog.get_logger()
 
@@ -64,6 +64,12 @@ class Started(msgspec.Struct, frozen=True):
     charge: Charge
     subscribe: SubscribeRequest | None = None
     """The charge begins a schedule of the gateway's own."""
+
+    def with_proof(self, authentication: Authentication) -> "Started":
+        """Return the call with what the payer's bank said, for this one time."""
+        charge = replace(self.charge, authentication=authentication)
+        asked = self.subscribe
+        return replace(self, charge=charge, subscribe=asked and replace(asked, charge=charge))
 
 
 async def begin(conn: Connection, payment: Payment, wall: datetime) -> Started | None:
@@ -171,8 +177,10 @@ class Attempts:
         self._gateways = gateways
         self._clock = clock
 
-    async def run(self, started: Started) -> Recording:
-        """Charge, and apply the outcome.
+    async def run(
+        self, started: Started, authentication: Authentication | None = None
+    ) -> Recording:
+        """Charge, and apply the outcome; `authentication` goes along now, and with no repeat.
 
         A process that was held up since `begin` sends nothing: the attempt is another one's soon.
         """
@@ -180,7 +188,8 @@ class Attempts:
         if self._clock() > attempt.created_at + (LEASE - CALL_MAX):
             return Recording(Recorded.OLD)
         gateway = self._gateways.get(attempt.gateway)
-        outcome = await _asked(attempt, lambda: _send(gateway, started))
+        call = started if authentication is None else started.with_proof(authentication)
+        outcome = await _asked(attempt, lambda: _send(gateway, call))
         return await self._answered(attempt, outcome)
 
     async def look(self, attempt: Attempt) -> Recording:

@@ -31,12 +31,13 @@ from tallystick.payments.model import (
     PaymentMethod,
     PaymentStatus,
 )
-from tallystick.payments.requests import PageSecret
+from tallystick.payments.requests import Authentication, PageSecret
 from tallystick.payments.service import PaymentView
 from tallystick.payments.shares import parts_of, total_of
 from tallystick.payments.store import balance_key
 from tallystick.payments.wishes import (
     in_progress,
+    need_authentication_taken,
     need_currency,
     need_payable,
     need_within_limits,
@@ -59,6 +60,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     invoice_id: UUID | None = None
     amount_minor: int | None = None
     currency: str | None = None
+    authentication: Authentication | None = None
 
     def parts(self, asking: Sequence[Invoice]) -> tuple[Part, ...]:
         """Return what of these invoices is to be paid; raises BadInput for a part of no size."""
@@ -84,6 +86,7 @@ class Collector:
         request_key: str,
         method_id: UUID | None = None,
         amount_minor: int | None = None,
+        authentication: Authentication | None = None,
     ) -> PaymentView:
         """Charge what is due on an invoice now, or a part of it.
 
@@ -100,7 +103,12 @@ class Collector:
         if known is not None:
             return await self._view(account_id, known.payment_id)
         await self._make_room(account_id, [invoice_id])
-        asked = Asked(key=key, invoice_id=invoice_id, amount_minor=amount_minor)
+        asked = Asked(
+            key=key,
+            invoice_id=invoice_id,
+            amount_minor=amount_minor,
+            authentication=authentication,
+        )
         return await self._pay(account_id, asked, method_id)
 
     async def pay_balance(
@@ -220,7 +228,7 @@ class Collector:
     async def _pay(self, account_id: UUID, asked: Asked, method_id: UUID | None) -> PaymentView:
         payment_id, started = await self._wish(account_id, asked, method_id)
         if started is not None:
-            await self._tries.run(started)
+            await self._tries.run(started, asked.authentication)
         return await self._view(account_id, payment_id)
 
     async def _view(self, account_id: UUID, payment_id: UUID) -> PaymentView:
@@ -240,6 +248,7 @@ class Collector:
             capabilities = self._gateways.get(method.gateway).capabilities
             need_currency(capabilities, method, payment.currency)
             need_within_limits(capabilities, payment.amount)
+            need_authentication_taken(capabilities, asked.authentication)
             if await store.insert(conn, payment):
                 await _need_unchanged(conn, payment, asking)
                 return payment.payment_id, await attempts.begin(conn, payment, wall)

@@ -28,8 +28,9 @@ from tallystick.payments.events import PaymentFailed
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.model import Payment, PaymentMethod, PaymentStatus
 from tallystick.payments.once_store import OneTimeCharge
+from tallystick.payments.requests import Authentication
 from tallystick.payments.service import PaymentView
-from tallystick.payments.wishes import need_within_limits, wish
+from tallystick.payments.wishes import need_authentication_taken, need_within_limits, wish
 from tallystick.taxes import service as taxes
 
 log = structlog.get_logger()
@@ -45,6 +46,7 @@ class OneTime(msgspec.Struct, frozen=True, kw_only=True):
     amount: Money
     description: str = DESCRIPTION
     method_id: UUID | None = None
+    authentication: Authentication | None = None
 
 
 class Charged(msgspec.Struct, frozen=True):
@@ -79,7 +81,7 @@ class OneTimeCharges:
         if known is None:
             started = await self._issue(account_id, asked, request_key)
             if started is not None:
-                await self._tries.run(started)
+                await self._tries.run(started, asked.authentication)
                 await self._void_refused(account_id, started.attempt.payment_id)
         return await self._charged(account_id, request_key)
 
@@ -95,6 +97,8 @@ class OneTimeCharges:
             invoice = await self._invoice(conn, account_id, asked)
             payment = None
             if not invoice.due.is_zero():
+                capabilities = self._gateways.get(method.gateway).capabilities
+                need_authentication_taken(capabilities, asked.authentication)
                 payment = await self._wish(conn, invoice, method, key)
             made = OneTimeCharge(
                 account_id=account_id,

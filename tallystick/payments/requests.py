@@ -43,6 +43,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     charges_saved_methods: bool = False
     setups: frozenset[str] = frozenset()
     """Types of methods that its own form saves: `card`, `us_bank_account`."""
+    takes_authentication: bool = False
+    """Takes what its script brought of the payer's bank (3-D Secure) with a charge."""
     saves_tokens: bool = False
     """Takes a token that its script made on our page."""
     method_types: frozenset[str] = frozenset()
@@ -119,7 +121,7 @@ class Authentication(msgspec.Struct, frozen=True):
     It goes to the gateway with the first call and nowhere else: never stored, never logged.
     """
 
-    values: Mapping[str, str]
+    values: Mapping[str, str | bool]
 
     def __repr__(self) -> str:
         return "Authentication(...)"

@@ -9,7 +9,7 @@ from tallystick.kernel.errors import BadInput, Conflict
 from tallystick.kernel.ids import new_id, unknown
 from tallystick.money.amount import Money
 from tallystick.payments.model import Part, Payment, PaymentMethod, PaymentStatus
-from tallystick.payments.requests import Capabilities
+from tallystick.payments.requests import Authentication, Capabilities
 from tallystick.payments.shares import parts_of, total_of
 
 PAYABLE: Final = frozenset({Status.OPEN, Status.UNCOLLECTIBLE})
@@ -84,6 +84,15 @@ def need_currency(capabilities: Capabilities, method: PaymentMethod, currency: s
     if not capabilities.charges_in(method.type, currency):
         message = f"does not take {currency}; choose another method"
         raise BadInput.field("payment_method_id", "currency_not_supported", message)
+
+
+def need_authentication_taken(
+    capabilities: Capabilities, authentication: Authentication | None
+) -> None:
+    """Raise BadInput for what a payer's bank said to a gateway that takes no such thing."""
+    if authentication is not None and not capabilities.takes_authentication:
+        message = "is not taken with this payment method; leave it out"
+        raise BadInput.field("threeds", "authentication_not_taken", message)
 
 
 def in_progress() -> Conflict:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tallystick.kernel.db import WRITER
+from tallystick.payments.requests import Authentication
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -283,3 +284,39 @@ async def test_version_1_writes_ids_as_numbers_and_old_shapes_as_text(
     await world.save_card(account)
     assert (await world.pay(account, 4900)).status == "succeeded"
     assert (await world.pay(account, 6651)).failure_code == "insufficient_funds"
+
+
+PASSED: dict[str, str | bool] = {
+    "threedsEci": "05", "threedsStatus": "Y", "threedsSuccess": True, "threedsVersion": "2.2.0",
+    "threedsDsTransId": "d-1", "threedsAcsTransId": "a-1", "threedsAuthenticationValue": "v-secret",
+    "threedsCardToken": "ct-1",
+}  # fmt: skip
+
+
+async def test_what_the_payers_bank_said_goes_along_once_and_is_kept_nowhere(
+    world: "CcbillWorld",
+) -> None:
+    account = await world.account(autopay=False)
+    await world.save_card(account, "4000002500003155")
+    refused = await world.pay(account, 4900)
+    assert (refused.status, refused.failure_code) == ("failed", "card_not_supported")
+    invoice = await world.invoice(account, 4900)
+    view = await world.collector.pay_invoice(
+        account, invoice, request_key="3ds", authentication=Authentication(PASSED)
+    )
+    assert view.payment.status == "succeeded"
+    assert "v-secret" not in repr(await rows(world))
+    assert "v-secret" not in repr(Authentication(PASSED))
+
+
+async def test_without_a_connection_the_payer_is_asked_again_instead_of_charged_without_proof(
+    world: "CcbillWorld", account: "UUID"
+) -> None:
+    invoice = await world.invoice(account, 4900)
+    await world.arm("drop", path=CHARGES, method="GET")
+    await world.collector.pay_invoice(
+        account, invoice, request_key="3ds", authentication=Authentication(PASSED)
+    )
+    await later(world)
+    assert await state(world, account) == ("failed", "declined", "authentication_required")
+    assert await charge_requests(world) == 0

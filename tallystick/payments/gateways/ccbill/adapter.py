@@ -58,7 +58,9 @@ class CcbillGateway(Gateway):
         self.capabilities = Capabilities(
             charges_saved_methods=True,
             saves_tokens=True,
+            takes_authentication=True,
             method_types=frozenset({"card"}),
+            method_currencies={"card": frozenset(NUMBERS)},
             refunds=settings.datalink_configured,
             refunds_in_part=settings.datalink_configured,
             owns_schedule=True,

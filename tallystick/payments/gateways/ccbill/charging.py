@@ -108,7 +108,12 @@ class Charging:
     ) -> Outcome:
         body = row.request
         if authentication is not None:
-            body = {**body, **authentication.values}
+            body = {
+                **body,
+                "threedsAmount": body["initialPrice"],
+                "threedsCurrency": body["currencyCode"],
+                **authentication.values,
+            }
         try:
             answer = await self._calls.charge(
                 row.payment_token_id, body, with_3ds=authentication is not None
