@@ -8,7 +8,7 @@ import msgspec
 
 from tallystick.accounts.model import Account
 from tallystick.console.billing_views import OfAccount, of_account
-from tallystick.console.formats import NONE, formats_of
+from tallystick.console.formats import Formats, formats_of
 from tallystick.kernel import ids
 from tallystick.payments.unclear import WORDS, Reason, Unclear
 
@@ -25,8 +25,7 @@ class UnclearRow(msgspec.Struct, frozen=True, kw_only=True):
     of: OfAccount
     payment: str
     amount: str
-    gateway: str
-    reference: str
+    through: str
     state: str
     reason: str
     since: str
@@ -46,12 +45,17 @@ def _row(one: Unclear, account: Account) -> UnclearRow:
         of=of_account(account),
         payment=ids.show("payment", one.payment_id),
         amount=formats.money(one.amount),
-        gateway=one.gateway,
-        reference=one.gateway_reference or NONE,
+        through=f"{one.gateway} {one.gateway_reference or ''}".strip(),
         state=_STATES.get(one.reason, one.outcome),
         reason=WORDS[one.reason],
         since=formats.utc(one.since),
         tried=one.tried_count,
-        again=formats.utc(one.next_try_at) if one.next_try_at else "Daily",
+        again=_again(one, formats),
         may_ask=one.reason is not Reason.GATEWAY_NOT_CONFIGURED,
     )
+
+
+def _again(one: Unclear, formats: Formats) -> str:
+    if one.reason is Reason.GATEWAY_NOT_CONFIGURED:
+        return "Not again without its keys"
+    return f"Next: {formats.utc(one.next_try_at)}" if one.next_try_at else "Next: within a day"
