@@ -70,6 +70,15 @@ async def find_by_subjects(conn: Connection, subjects: Sequence[str]) -> dict[st
     return {subject: by_name[subject] for subject in wanted if subject in by_name}
 
 
+async def find_by_emails(conn: Connection, emails: Collection[str]) -> dict[str, UUID]:
+    """Return the account of each e-mail address, by the address as it was given.
+
+    An address of no account, or of several, is absent. Under the writer's scope.
+    """
+    found = await store.find_by_emails(conn, sorted({email.lower() for email in emails}))
+    return {email: found[email.lower()] for email in emails if email.lower() in found}
+
+
 async def accounts_by_ids(conn: Connection, account_ids: Collection[UUID]) -> dict[UUID, Account]:
     """Return these accounts by id; unknown ones are absent. Under the writer's scope or staff's."""
     found = await store.find_by_subjects(conn, [], sorted(account_ids))

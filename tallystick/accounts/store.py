@@ -64,6 +64,11 @@ FIND_BY_SUBJECTS: Final = """
 SELECT * FROM accounts WHERE external_id = ANY ($1::text[])
 UNION ALL SELECT * FROM accounts WHERE account_id = ANY ($2::uuid[])
 """
+# Two accounts of one address are nobody's in particular.
+FIND_BY_EMAILS: Final = """
+SELECT lower(email) AS email, (array_agg(account_id))[1] AS account_id FROM accounts
+WHERE lower(email) = ANY ($1::text[]) GROUP BY lower(email) HAVING count(*) = 1
+"""
 ADD_MEMBER: Final = """
 INSERT INTO memberships (account_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)
 ON CONFLICT (account_id, user_id) DO UPDATE SET role = $3
@@ -158,6 +163,12 @@ async def count_on_clock(conn: Connection, test_clock_id: UUID) -> int:
 async def count_of_issuer(conn: Connection, issuer_id: UUID) -> int:
     """Return how many accounts name this issuer."""
     return int(await conn.fetchval(COUNT_OF_ISSUER, issuer_id))
+
+
+async def find_by_emails(conn: Connection, emails: Sequence[str]) -> dict[str, UUID]:
+    """Return the one account of each address, in lower case; not of those that several have."""
+    rows = await conn.fetch(FIND_BY_EMAILS, emails)
+    return {row["email"]: row["account_id"] for row in rows}
 
 
 async def find_by_subjects(
