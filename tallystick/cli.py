@@ -11,6 +11,7 @@ import typer
 from tallystick.cli_catalog import catalog_commands
 from tallystick.cli_checks import invoice_commands, usage_commands
 from tallystick.cli_exports import export_commands
+from tallystick.cli_imports import imports
 from tallystick.cli_parts import say, settings_with
 from tallystick.cli_payments import payment_commands
 from tallystick.cli_plans import plan_commands
@@ -30,7 +31,6 @@ cli.add_typer(export_commands, name="export")
 lago_commands = typer.Typer(no_args_is_help=True, help="Usage that is sent to a Lago server.")
 cli.add_typer(lago_commands, name="lago")
 
-imports = typer.Typer(no_args_is_help=True, help="Read what lies in a file.")
 cli.add_typer(imports, name="import")
 archives = typer.Typer(no_args_is_help=True, help="Move what is old into files.")
 cli.add_typer(archives, name="archive")
@@ -322,53 +322,6 @@ def compare(
         is_clean = asyncio.run(compare_usage(settings, dsn, account))
     if not is_clean:
         raise typer.Exit(1)
-
-
-@imports.command(
-    "usage",
-    epilog="Examples: tallystick import usage march.ndjson.gz --errors refused.ndjson · "
-    "tallystick import usage calls.csv --column subject=customer --set type=api.call · "
-    "zcat old.gz | tallystick import usage - --dry-run",
-)
-def import_usage(
-    file: Annotated[Path, typer.Argument(help="NDJSON or CSV, also gzipped; - reads the input.")],
-    *,
-    form: Annotated[
-        str | None, typer.Option("--format", help="ndjson or csv; else by name or content.")
-    ] = None,
-    column: Annotated[
-        list[str] | None, typer.Option(help="CSV: FIELD=HEADER, where the header differs.")
-    ] = None,
-    constant: Annotated[
-        list[str] | None, typer.Option("--set", help="CSV: FIELD=VALUE for all rows.")
-    ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(help="CSV: the character between cells, or tab.")
-    ] = None,
-    source: Annotated[str | None, typer.Option(help="Source of events that name none.")] = None,
-    errors: Annotated[
-        Path | None, typer.Option(help="Write the lines that were not counted, and why.")
-    ] = None,
-    restart: Annotated[bool, typer.Option(help="Begin anew; nothing is counted twice.")] = False,
-    dry_run: Annotated[bool, typer.Option(help="Check every line, store nothing.")] = False,
-) -> None:
-    """Record the usage events of a file, each once; run again, it goes on where it ended.
-
-    Exit code 3 when some lines were not counted, 130 when interrupted.
-    """
-    from tallystick.import_commands import Job, ages_of, read_options, run_import
-    from tallystick.processes import database
-
-    options = read_options(form, delimiter, column or (), constant or (), source)
-    settings = settings_with({})
-    chosen = None if str(file) == "-" else file
-    job = Job(
-        chosen, options, ages_of(settings), errors, restart, dry_run, settings.usage_store_url
-    )
-    with database(settings, progress=say) as dsn:
-        code = run_import(dsn, job)
-    if code:
-        raise typer.Exit(code)
 
 
 @archives.command(

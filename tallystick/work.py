@@ -39,6 +39,8 @@ from tallystick.metering.archive import Archiver, ArchiveRule
 from tallystick.metering.aside import Aside
 from tallystick.metering.fold import Fold
 from tallystick.metering.gate import forget_old_decisions
+from tallystick.mirror.news import MirrorNews
+from tallystick.mirroring import mirror_of
 from tallystick.outgoing_webhooks import deliveries
 from tallystick.outgoing_webhooks.jobs import Sender as WebhookSender
 from tallystick.payments import methods, schedules
@@ -57,7 +59,7 @@ from tallystick.payments.events import (
 )
 from tallystick.payments.expiry_watch import ExpiryWatch
 from tallystick.payments.jobs import Resolver, attempts_kind, payments_kind, refund_kinds
-from tallystick.payments.news import GatewayNews
+from tallystick.payments.news import GatewayNews, News
 from tallystick.payments.schedule_news import ScheduleNews
 from tallystick.plan_migrations.jobs import PlanMigrations
 from tallystick.subscription_events import SubscriptionEvents
@@ -122,7 +124,10 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
     teller = Teller(db, event_handlers(services))
     advancer = Advancer(db, clock, account_kinds(services), teller.run_due)
     schedule = ScheduleNews(db, clock, services.seller)
-    news = GatewayNews(db, gateways, tries, clock, schedule)
+    news: News = GatewayNews(db, gateways, tries, clock, schedule)
+    mirror = mirror_of(services)
+    if mirror:
+        news = MirrorNews(mirror, news)
     return (
         *lago_kinds(services),
         WallKind("outbox", teller.run_due),

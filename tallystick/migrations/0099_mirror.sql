@@ -62,6 +62,8 @@ CREATE TABLE mirrored_charges (
     account_id uuid NOT NULL REFERENCES accounts,
     gateway text NOT NULL,
     reference text NOT NULL,
+    -- What else refunds and disputes call it.
+    payment_reference text,
     status text NOT NULL,
     currency char(3) NOT NULL,
     amount_minor bigint NOT NULL,
@@ -72,5 +74,6 @@ CREATE TABLE mirrored_charges (
     read_at timestamptz NOT NULL,
     PRIMARY KEY (account_id, gateway, reference)
 );
+CREATE INDEX mirrored_charges_by_payment ON mirrored_charges (gateway, payment_reference);
 CREATE INDEX mirrored_charges_by_time ON mirrored_charges (created_at DESC, reference DESC);
 CALL protect_tenant_table('mirrored_charges');

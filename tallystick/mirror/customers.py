@@ -30,9 +30,9 @@ async def account_for(
 
     `country` and `currency` are taken where the customer has none. Under the writer's scope.
     """
-    linked = await linking.account_of_customer(conn, gateway, customer.reference)
-    if linked is not None:
-        return linked
+    linked = await linking.accounts_of_customers(conn, gateway, [customer.reference])
+    if linked:
+        return linked[customer.reference]
     for account_id in await _candidates(conn, customer):
         if await linking.link_customer(conn, account_id, gateway, customer.reference, now):
             return account_id

@@ -68,13 +68,13 @@ ON CONFLICT (account_id, gateway, reference) DO UPDATE SET number = excluded.num
 WHERE old.read_at <= excluded.read_at
 """
 PUT_CHARGES: Final = """
-INSERT INTO mirrored_charges AS old (account_id, gateway, reference, status, currency,
-    amount_minor, refunded_minor, description, is_paid, created_at, read_at)
-SELECT account_id, $1, reference, status, currency, amount_minor, refunded_minor, description,
-    is_paid, created_at, $3
-FROM jsonb_to_recordset($2::text::jsonb) AS n (account_id uuid, reference text, status text,
-    currency char(3), amount_minor bigint, refunded_minor bigint, description text,
-    is_paid boolean, created_at timestamptz)
+INSERT INTO mirrored_charges AS old (account_id, gateway, reference, payment_reference,
+    status, currency, amount_minor, refunded_minor, description, is_paid, created_at, read_at)
+SELECT account_id, $1, reference, payment_reference, status, currency, amount_minor,
+    refunded_minor, description, is_paid, created_at, $3
+FROM jsonb_to_recordset($2::text::jsonb) AS n (account_id uuid, reference text,
+    payment_reference text, status text, currency char(3), amount_minor bigint,
+    refunded_minor bigint, description text, is_paid boolean, created_at timestamptz)
 ON CONFLICT (account_id, gateway, reference) DO UPDATE SET status = excluded.status,
     amount_minor = excluded.amount_minor, refunded_minor = excluded.refunded_minor,
     description = excluded.description, is_paid = excluded.is_paid, read_at = excluded.read_at
@@ -85,6 +85,11 @@ PUTS: Final[Mapping[MirrorKind, str]] = {
     MirrorKind.INVOICE: PUT_INVOICES,
     MirrorKind.CHARGE: PUT_CHARGES,
 }
+CHARGE: Final = """
+SELECT reference FROM mirrored_charges WHERE gateway = $1 AND payment_reference = $2
+UNION ALL SELECT reference FROM mirrored_charges WHERE gateway = $1 AND reference = $2
+LIMIT 1
+"""
 NEWEST: Final = """
 SELECT * FROM mirrored_subscriptions WHERE account_id = $1
 ORDER BY status IN ('canceled', 'incomplete_expired'), created_at DESC, reference DESC LIMIT 1
@@ -139,6 +144,12 @@ async def put(
     if rows:
         told = [{"account_id": account, **msgspec.structs.asdict(row)} for account, row in rows]
         await conn.execute(PUTS[kind], gateway, msgspec.json.encode(told).decode(), read_at)
+
+
+async def find_charge(conn: Connection, gateway: str, name: str) -> str | None:
+    """Return the reference of a charge by either of its names, under the writer's scope."""
+    reference: str | None = await conn.fetchval(CHARGE, gateway, name)
+    return reference
 
 
 async def newest_subscription(conn: Connection, account_id: UUID) -> MirroredSubscription | None:

@@ -13,6 +13,7 @@ import msgspec
 
 from tallystick.kernel.errors import BadInput
 from tallystick.money.amount import Money
+from tallystick.payments.mirrored import MirrorKind
 from tallystick.payments.outcomes import Outcome
 from tallystick.payments.requests import MethodDescription
 
@@ -176,6 +177,13 @@ class CheckoutEnded(msgspec.Struct, frozen=True, tag=True):
     outcome: Outcome
 
 
+class MirrorChanged(msgspec.Struct, frozen=True, tag=True):
+    """Something that lives at the gateway changed; how it is now has to be asked."""
+
+    kind: MirrorKind
+    reference: str
+
+
 class Ignored(msgspec.Struct, frozen=True, tag=True):
     """Nothing to us; `reason` says why."""
 
@@ -199,6 +207,7 @@ Fact = (
     | SubscriptionEnded
     | RenewalMoved
     | CheckoutEnded
+    | MirrorChanged
     | Ignored
 )
 

@@ -1,6 +1,6 @@
 """Accounts and the customers that gateways keep for them, where the customer was there first."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -12,9 +12,11 @@ from tallystick.payments.events import GATEWAY_CUSTOMER_LINKED, GatewayCustomerL
 from tallystick.payments.requests import MethodDescription
 
 
-async def account_of_customer(conn: Connection, gateway: str, token: str) -> UUID | None:
-    """Return whose customer it is, under the writer's scope; None: nobody's yet."""
-    return await store.account_of(conn, gateway, token)
+async def accounts_of_customers(
+    conn: Connection, gateway: str, tokens: Collection[str]
+) -> dict[str, UUID]:
+    """Return whose customers these are, by token; nobody's are absent. The writer's scope."""
+    return await store.accounts_of(conn, gateway, sorted(set(tokens)))
 
 
 async def link_customer(

@@ -1,5 +1,6 @@
 """The SQL of saved methods, and of the gateways' customers that own them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -88,6 +89,9 @@ SELECT account_id FROM payment_methods WHERE gateway = $1 AND token = $2 AND sta
 ACCOUNT_OF: Final = "SELECT account_id FROM gateway_customers WHERE gateway = $1 AND token = $2"
 TAKEN_BY: Final = """
 SELECT account_id FROM payment_methods WHERE gateway = $1 AND token = $2
+"""
+ACCOUNTS_OF: Final = """
+SELECT token, account_id FROM gateway_customers WHERE gateway = $1 AND token = ANY ($2::text[])
 """
 LINK: Final = """
 INSERT INTO gateway_customers (account_id, gateway, token, created_at) VALUES ($1, $2, $3, $4)
@@ -215,6 +219,12 @@ async def owner_of_token(conn: Connection, gateway: str, token: str) -> UUID | N
     """Return who has saved this token, under the writer's scope."""
     account_id: UUID | None = await conn.fetchval(TAKEN_BY, gateway, token)
     return account_id
+
+
+async def accounts_of(conn: Connection, gateway: str, tokens: Sequence[str]) -> dict[str, UUID]:
+    """Return whose customers these are, under the writer's scope; nobody's are absent."""
+    rows = await conn.fetch(ACCOUNTS_OF, gateway, tokens)
+    return {row["token"]: row["account_id"] for row in rows}
 
 
 async def link(conn: Connection, account_id: UUID, gateway: str, token: str, at: datetime) -> bool:

@@ -71,9 +71,10 @@ class MirroredInvoice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MirroredCharge(msgspec.Struct, frozen=True, kw_only=True):
-    """A charge that was not made from here."""
+    """A charge that was not made from here; refunds may call it `payment_reference`."""
 
     reference: str
+    payment_reference: str | None
     customer_token: str
     status: str
     currency: str

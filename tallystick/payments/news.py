@@ -1,5 +1,6 @@
 """What gateways report, applied: idempotent, and in whatever order it comes."""
 
+from typing import Protocol
 from uuid import UUID
 
 from tallystick.kernel.clock import Clock
@@ -19,6 +20,7 @@ from tallystick.payments.facts import (
     MethodRemoved,
     MethodRevoked,
     MethodSaved,
+    MirrorChanged,
     ObjectChanged,
     RefundReported,
 )
@@ -29,6 +31,14 @@ from tallystick.payments.returned_news import ReturnedNews
 from tallystick.payments.schedule_news import Fact as ScheduleFact
 from tallystick.payments.schedule_news import ScheduleNews
 from tallystick.payments.verdicts import Handled, Parked, Skipped, Verdict, together
+
+
+class News(Protocol):
+    """Whoever applies gateway events."""
+
+    async def apply(self, gateway: str, event: GatewayEvent) -> Verdict:
+        """Apply an event. Raises Unavailable when the gateway has to be asked and is away."""
+        ...
 
 
 class GatewayNews:
@@ -70,6 +80,8 @@ class GatewayNews:
             case RefundReported() | DisputeReported() | ChargeReturned():
                 known = await self._gateways.get(gateway).recognize(fact)
                 verdict = await self._returned.apply(gateway, known)
+            case MirrorChanged():
+                verdict = Skipped("billed_at_stripe")
             case ObjectChanged():
                 verdict = Skipped("asked_already")
             case _:

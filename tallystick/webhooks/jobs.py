@@ -9,7 +9,7 @@ from tallystick.kernel.db import WRITER, Actor, Database, acting
 from tallystick.kernel.due import WallKind, retry_after
 from tallystick.kernel.errors import BadInput
 from tallystick.payments.gateway import Gateways
-from tallystick.payments.news import GatewayNews
+from tallystick.payments.news import News
 from tallystick.payments.verdicts import Handled, Parked, Skipped, Verdict
 from tallystick.webhooks import store
 from tallystick.webhooks.model import InboxRow, InboxStatus
@@ -37,7 +37,7 @@ def parked_until(row: InboxRow, now: datetime) -> datetime | None:
 class InboxWorker:
     """Applies the inbox's events through payments."""
 
-    def __init__(self, db: Database, gateways: Gateways, news: GatewayNews) -> None:
+    def __init__(self, db: Database, gateways: Gateways, news: News) -> None:
         self._db = db
         self._gateways = gateways
         self._news = news

@@ -25,6 +25,7 @@ from tallystick.payments.gateways.stripe import (
     wire,
 )
 from tallystick.payments.gateways.stripe.client import StripeCalls, StripeSettings
+from tallystick.payments.gateways.stripe.mirroring import StripeMirror
 from tallystick.payments.gateways.stripe.signature import check
 from tallystick.payments.outcomes import Outcome, Unknown
 from tallystick.payments.requests import (
@@ -68,6 +69,11 @@ class StripeGateway(Gateway):
         self._settings = settings
         self.breaker = breaker or Breaker(self.name)
         self._calls = StripeCalls(settings, self.breaker)
+
+    @property
+    def mirror(self) -> StripeMirror:
+        """Return the reader of what lives at Stripe."""
+        return StripeMirror(self._calls)
 
     async def ensure_customer(self, details: CustomerDetails, key: str) -> str:
         """Make the customer, then say who it is.

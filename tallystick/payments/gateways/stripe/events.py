@@ -9,10 +9,18 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from tallystick.payments.facts import Fact, GatewayEvent, Ignored, ObjectChanged, Receipt
+from tallystick.payments.facts import (
+    Fact,
+    GatewayEvent,
+    Ignored,
+    MirrorChanged,
+    ObjectChanged,
+    Receipt,
+)
 from tallystick.payments.gateways.stripe import readers
 from tallystick.payments.gateways.stripe.readers import read
 from tallystick.payments.gateways.stripe.wire import Event, EventData, Head, Named, ThinEvent
+from tallystick.payments.mirrored import MirrorKind
 
 _CLIENT_SECRET: Final = re.compile(rb'("client_secret"\s*:\s*)"(?:[^"\\]|\\.)*"')
 THIN: Final = "v2.core.event"
@@ -72,7 +80,17 @@ def _elsewhere(told: bool, ours: bool, account: str | None) -> Ignored | None:  
 
 def _fact(event: Event) -> Fact:
     reader = READERS.get(event.type)
-    return reader(event.data) if reader else Ignored(_reason(event.type))
+    if reader:
+        return reader(event.data)
+    kind = None if event.type in IGNORED else mirrored_kind(event.type)
+    if kind is None:
+        return Ignored(_reason(event.type))
+    return MirrorChanged(kind, read(event.data.object, Named).id)
+
+
+def mirrored_kind(event_type: str) -> MirrorKind | None:
+    """Return what of the mirror an event is about: objects that Stripe bills; ours live here."""
+    return next((kind for told, kind in MIRRORED.items() if event_type.startswith(told)), None)
 
 
 def _reason(kind: str) -> str:
@@ -123,16 +141,29 @@ READERS: Final[Mapping[str, Reader]] = {
 }
 """What is read, by the exact type of the event."""
 
+MIRRORED: Final[Mapping[str, MirrorKind]] = {
+    "customer.subscription.": MirrorKind.SUBSCRIPTION,
+    "customer.created": MirrorKind.CUSTOMER,
+    "customer.updated": MirrorKind.CUSTOMER,
+    "invoice.": MirrorKind.INVOICE,
+    "charge.succeeded": MirrorKind.CHARGE,
+    "charge.updated": MirrorKind.CHARGE,
+    "charge.pending": MirrorKind.CHARGE,
+    "charge.captured": MirrorKind.CHARGE,
+    "charge.expired": MirrorKind.CHARGE,
+}
+"""What is read for the mirror alone, by the beginning of its type."""
+
 IGNORED: Final[Mapping[str, str]] = {
     # The page or the customer's next visit shows what is to be done; nothing is saved yet.
     "setup_intent.": "nothing_saved",
     # The payment intent of the charge, its refunds and its disputes tell the same.
     "charge.": "charge_tells",
-    # Invoices and subscriptions that Stripe bills; ours are billed here, and so are their payments.
-    "invoice.": "billed_at_stripe",
+    # Told by the invoice itself.
+    "invoice.upcoming": "nothing_changed",
     "invoice_payment.": "billed_at_stripe",
     "invoiceitem.": "billed_at_stripe",
-    "customer.subscription.": "billed_at_stripe",
+    "customer.subscription.trial_will_end": "nothing_changed",
     # Name and address are the account's own, here.
     "customer.": "kept_here",
     "payment_method.": "kept_here",

@@ -115,6 +115,7 @@ class Charge(msgspec.Struct, frozen=True):
     amount_refunded: int = 0
     paid: bool = False
     description: str | None = None
+    payment_intent: Expandable = None
     metadata: dict[str, str] = {}
 
 

@@ -179,6 +179,7 @@ def _charge(told: Charge) -> MirroredCharge | None:
         return None
     return MirroredCharge(
         reference=told.id,
+        payment_reference=id_of(told.payment_intent),
         customer_token=customer,
         status=told.status,
         currency=told.currency.upper(),
