@@ -1837,6 +1837,62 @@ END)),
     CONSTRAINT meters_check2 CHECK (((NOT recurring) OR (aggregation = ANY (ARRAY['sum'::text, 'unique_count'::text, 'latest'::text, 'weighted_sum'::text])))),
     CONSTRAINT meters_code_check CHECK ((code ~ '^[a-z][a-z0-9_]{0,62}$'::text))
 );
+CREATE TABLE public.mirror_progress (
+    gateway text NOT NULL,
+    kind text NOT NULL,
+    cursor text,
+    object_count bigint DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    done_at timestamp with time zone
+);
+CREATE TABLE public.mirrored_charges (
+    account_id uuid NOT NULL,
+    gateway text NOT NULL,
+    reference text NOT NULL,
+    payment_reference text,
+    status text NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    refunded_minor bigint NOT NULL,
+    description text,
+    is_paid boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    read_at timestamp with time zone NOT NULL
+);
+CREATE TABLE public.mirrored_invoices (
+    account_id uuid NOT NULL,
+    gateway text NOT NULL,
+    reference text NOT NULL,
+    number text,
+    status text NOT NULL,
+    currency character(3) NOT NULL,
+    total_minor bigint NOT NULL,
+    due_minor bigint NOT NULL,
+    paid_minor bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone,
+    paid_at timestamp with time zone,
+    read_at timestamp with time zone NOT NULL
+);
+CREATE TABLE public.mirrored_subscriptions (
+    account_id uuid NOT NULL,
+    gateway text NOT NULL,
+    reference text NOT NULL,
+    status text NOT NULL,
+    tier text NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    monthly_minor numeric NOT NULL,
+    "interval" text,
+    interval_count integer,
+    period_start timestamp with time zone,
+    period_end timestamp with time zone,
+    trial_ends_at timestamp with time zone,
+    cancel_at_period_end boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    read_at timestamp with time zone NOT NULL
+);
 CREATE TABLE public.number_series (
     issuer_id uuid NOT NULL,
     kind text NOT NULL,
@@ -2918,6 +2974,14 @@ ALTER TABLE ONLY public.meters
     ADD CONSTRAINT meters_code_key UNIQUE (code);
 ALTER TABLE ONLY public.meters
     ADD CONSTRAINT meters_pkey PRIMARY KEY (meter_id);
+ALTER TABLE ONLY public.mirror_progress
+    ADD CONSTRAINT mirror_progress_pkey PRIMARY KEY (gateway, kind);
+ALTER TABLE ONLY public.mirrored_charges
+    ADD CONSTRAINT mirrored_charges_pkey PRIMARY KEY (account_id, gateway, reference);
+ALTER TABLE ONLY public.mirrored_invoices
+    ADD CONSTRAINT mirrored_invoices_pkey PRIMARY KEY (account_id, gateway, reference);
+ALTER TABLE ONLY public.mirrored_subscriptions
+    ADD CONSTRAINT mirrored_subscriptions_pkey PRIMARY KEY (account_id, gateway, reference);
 ALTER TABLE ONLY public.number_series
     ADD CONSTRAINT number_series_pkey PRIMARY KEY (issuer_id, kind, period, is_test);
 ALTER TABLE ONLY public.one_time_charges
@@ -3136,6 +3200,10 @@ CREATE INDEX mails_by_time ON public.mails USING btree (created_at DESC, mail_id
 CREATE INDEX mails_due ON public.mails USING btree (try_after) WHERE (status = ANY (ARRAY['waiting'::text, 'sending'::text]));
 CREATE INDEX memberships_by_user ON public.memberships USING btree (user_id);
 CREATE INDEX meters_by_event_type ON public.meters USING btree (event_type);
+CREATE INDEX mirrored_charges_by_payment ON public.mirrored_charges USING btree (gateway, payment_reference);
+CREATE INDEX mirrored_charges_by_time ON public.mirrored_charges USING btree (created_at DESC, reference DESC);
+CREATE INDEX mirrored_invoices_by_time ON public.mirrored_invoices USING btree (account_id, created_at DESC, reference DESC);
+CREATE INDEX mirrored_subscriptions_by_time ON public.mirrored_subscriptions USING btree (created_at DESC, reference DESC);
 CREATE INDEX one_time_charges_by_payment ON public.one_time_charges USING btree (account_id, payment_id);
 CREATE INDEX outbox_done_by_time ON public.outbox_done USING brin (created_at);
 CREATE INDEX outbox_due ON public.outbox USING btree (deliver_after);
@@ -3505,6 +3573,12 @@ ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+ALTER TABLE ONLY public.mirrored_charges
+    ADD CONSTRAINT mirrored_charges_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.mirrored_invoices
+    ADD CONSTRAINT mirrored_invoices_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.mirrored_subscriptions
+    ADD CONSTRAINT mirrored_subscriptions_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.number_series
     ADD CONSTRAINT number_series_issuer_id_fkey FOREIGN KEY (issuer_id) REFERENCES public.issuers(issuer_id);
 ALTER TABLE ONLY public.one_time_charges
@@ -3641,6 +3715,9 @@ ALTER TABLE public.ledger_entries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.ledger_postings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.mails ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.memberships ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.mirrored_charges ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.mirrored_invoices ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.mirrored_subscriptions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.one_time_charges ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.outbox_done ENABLE ROW LEVEL SECURITY;
@@ -3688,6 +3765,9 @@ CREATE POLICY own_rows ON public.ledger_entries TO tallystick_account USING ((ac
 CREATE POLICY own_rows ON public.ledger_postings TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.mails TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.memberships TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.mirrored_charges TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.mirrored_invoices TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.mirrored_subscriptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.one_time_charges TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.outbox TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.outbox_done TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3953,6 +4033,17 @@ GRANT SELECT ON TABLE public.memberships TO tallystick_staff;
 GRANT SELECT ON TABLE public.meters TO tallystick_account;
 GRANT SELECT ON TABLE public.meters TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.meters TO tallystick_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirror_progress TO tallystick_writer;
+GRANT SELECT ON TABLE public.mirror_progress TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_charges TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_charges TO tallystick_writer;
+GRANT SELECT ON TABLE public.mirrored_charges TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_invoices TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_invoices TO tallystick_writer;
+GRANT SELECT ON TABLE public.mirrored_invoices TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_subscriptions TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_subscriptions TO tallystick_writer;
+GRANT SELECT ON TABLE public.mirrored_subscriptions TO tallystick_staff;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.number_series TO tallystick_writer;
 GRANT SELECT ON TABLE public.number_series TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.one_time_charges TO tallystick_account;

@@ -19,10 +19,12 @@ from tallystick.payments.facts import (
     MethodRemoved,
     MethodRevoked,
     MethodSaved,
+    MirrorChanged,
     ObjectChanged,
     RefundReported,
 )
 from tallystick.payments.gateways.stripe import events
+from tallystick.payments.mirrored import MirrorKind
 from tallystick.payments.outcomes import Declined, NeedsAction, Pending, Succeeded
 from tallystick.payments.verdicts import Handled, Parked, Skipped, together
 
@@ -212,21 +214,32 @@ def test_a_page_of_somebody_else_is_nothing_to_us() -> None:
     [
         ("setup_intent.requires_action", "nothing_saved"),
         ("setup_intent.setup_failed", "nothing_saved"),
-        ("charge.succeeded", "charge_tells"),
-        ("customer.updated", "kept_here"),
-        ("invoice.created", "billed_at_stripe"),
-        ("invoice.finalized", "billed_at_stripe"),
-        ("invoice.payment_succeeded", "billed_at_stripe"),
-        ("invoice.payment_failed", "billed_at_stripe"),
+        ("invoice.upcoming", "nothing_changed"),
         ("invoice_payment.paid", "billed_at_stripe"),
-        ("customer.subscription.updated", "billed_at_stripe"),
-        ("customer.subscription.deleted", "billed_at_stripe"),
+        ("customer.subscription.trial_will_end", "nothing_changed"),
+        ("customer.source.created", "kept_here"),
         ("a_kind.of_next_year", "unknown_kind"),
     ],
 )
 def test_what_changes_nothing_is_ignored_for_a_reason(kind: str, reason: str) -> None:
     """Also with the members of older versions: an invoice had its payment intent then."""
     assert told(kind, {"id": "x_1", "payment_intent": "pi_1"}) == Ignored(reason)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mirrored"),
+    [
+        ("charge.succeeded", MirrorKind.CHARGE),
+        ("customer.updated", MirrorKind.CUSTOMER),
+        ("invoice.created", MirrorKind.INVOICE),
+        ("invoice.payment_failed", MirrorKind.INVOICE),
+        ("customer.subscription.updated", MirrorKind.SUBSCRIPTION),
+        ("customer.subscription.deleted", MirrorKind.SUBSCRIPTION),
+    ],
+)
+def test_what_lives_at_stripe_is_for_the_mirror(kind: str, mirrored: MirrorKind) -> None:
+    """Also with the members of older versions: an invoice had its payment intent then."""
+    assert told(kind, {"id": "x_1", "payment_intent": "pi_1"}) == MirrorChanged(mirrored, "x_1")
 
 
 def test_another_mode_and_another_account_are_not_ours() -> None:
@@ -246,7 +259,7 @@ def test_a_thin_event_names_what_has_to_be_asked_for() -> None:
     assert (read.event_id, read.created_at.isoformat()) == (
         "evt_2", "2026-11-21T09:00:00.123000+00:00",
     )  # fmt: skip
-    assert fact(thin("v1.invoice.paid", about)) == Ignored("billed_at_stripe")
+    assert fact(thin("v1.invoice.paid", about)) == MirrorChanged(MirrorKind.INVOICE, "pi_1")
     assert fact(thin("v2.core.account.updated", None)) == Ignored("unknown_kind")
 
 

@@ -61,11 +61,14 @@ def read_object(kind: str, data: EventData) -> Fact:
 def _thin(event: ThinEvent, *, livemode: bool) -> GatewayEvent:
     """Read a thin event: what happened is named as in the snapshot's type, after `v1.`."""
     kind = event.type.removeprefix(_V1)
+    mirrored = None if kind in READERS else _mirrored(kind)
     fact: Fact
-    if kind not in READERS:
+    if kind not in READERS and mirrored is None:
         fact = Ignored(_reason(kind))
     elif event.related_object is None:
         fact = Ignored("no_object")
+    elif mirrored is not None:
+        fact = MirrorChanged(mirrored, event.related_object.id)
     else:
         fact = ObjectChanged(kind, event.related_object.id)
     fact = _elsewhere(event.livemode, livemode, event.context) or fact
@@ -82,14 +85,21 @@ def _fact(event: Event) -> Fact:
     reader = READERS.get(event.type)
     if reader:
         return reader(event.data)
-    kind = None if event.type in IGNORED else mirrored_kind(event.type)
+    kind = _mirrored(event.type)
     if kind is None:
         return Ignored(_reason(event.type))
     return MirrorChanged(kind, read(event.data.object, Named).id)
 
 
-def mirrored_kind(event_type: str) -> MirrorKind | None:
+def is_read(event_type: str) -> bool:
+    """Tell whether an event of this type says anything to us."""
+    return event_type in READERS or _mirrored(event_type) is not None
+
+
+def _mirrored(event_type: str) -> MirrorKind | None:
     """Return what of the mirror an event is about: objects that Stripe bills; ours live here."""
+    if event_type in IGNORED:
+        return None
     return next((kind for told, kind in MIRRORED.items() if event_type.startswith(told)), None)
 
 

@@ -34,14 +34,9 @@ async def list_events(calls: StripeCalls, since: datetime, cursor: str | None) -
         ),
         wire.Page[dict[str, Any]],
     )
-    told = [one for one in reversed(page.data) if _is_read(one.get("type"))]
+    told = [one for one in reversed(page.data) if events.is_read(str(one.get("type")))]
     receipts = tuple(_receipt(one) for one in told)
     return ReceiptPage(receipts, page.data[-1]["id"] if page.has_more and page.data else None)
-
-
-def _is_read(kind: Any) -> bool:
-    is_known = kind in events.READERS or events.mirrored_kind(str(kind)) is not None
-    return is_known and kind not in events.IGNORED
 
 
 def _receipt(event: dict[str, Any]) -> Receipt:

@@ -1,6 +1,7 @@
 """Stripe's objects as the mirror reads them: only what is shown."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 
 import msgspec
@@ -22,7 +23,7 @@ class Price(msgspec.Struct, frozen=True):
 
     id: str
     currency: str
-    unit_amount_decimal: str | None = None
+    unit_amount_decimal: Decimal | None = None
     unit_amount: int | None = None
     nickname: str | None = None
     lookup_key: str | None = None

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from tallystick.kernel.errors import NotFound
 from tallystick.money.amount import Money
@@ -49,6 +50,9 @@ _ACCOUNT_NAMES: Final = ("tallystick_account", "account_id", "user_id")
 _PLACES: Final = Decimal("0.000000001")
 
 
+log = structlog.get_logger()
+
+
 class StripeMirror:
     """Reads what lives at Stripe; writes nothing there."""
 
@@ -59,8 +63,7 @@ class StripeMirror:
     async def list_page(self, kind: MirrorKind, cursor: str | None) -> MirrorPage:
         """Return the objects older than the cursor's; raises Unavailable."""
         page = await self._calls.fetch(_listing(kind, cursor), wire.Page[dict[str, Any]])
-        told = [msgspec.convert(one, KINDS[kind]) for one in page.data]
-        objects = [seen for one in told if (seen := await self._seen(one)) is not None]
+        objects = [seen for one in page.data if (seen := await self._seen(kind, one)) is not None]
         more = page.has_more and page.data
         return MirrorPage(tuple(objects), page.data[-1]["id"] if more else None)
 
@@ -72,7 +75,7 @@ class StripeMirror:
             return None
         if told.get("deleted"):
             return None
-        return await self._seen(msgspec.convert(told, KINDS[kind]))
+        return await self._seen(kind, told)
 
     async def methods_of(self, customer: str) -> Sequence[MethodDescription]:
         """Return the methods that a customer has saved, oldest first."""
@@ -84,7 +87,13 @@ class StripeMirror:
         )
         return [describe(method) for method in reversed(page.data)]
 
-    async def _seen(self, told: msgspec.Struct) -> Mirrored | None:
+    async def _seen(self, kind: MirrorKind, answer: dict[str, Any]) -> Mirrored | None:
+        """Return an object in our words; one that can not be read does not stop the others."""
+        try:
+            told = msgspec.convert(answer, KINDS[kind])
+        except msgspec.ValidationError as error:
+            log.warning("mirror_unreadable", kind=kind, id=answer.get("id"), problem=str(error))
+            return None
         match told:
             case Customer():
                 return _customer(told)
@@ -197,7 +206,7 @@ def _amount(item: Item) -> Fraction:
     if price.recurring is not None and price.recurring.usage_type == "metered":
         return Fraction(0)
     unit = price.unit_amount_decimal or price.unit_amount or 0
-    return Fraction(Decimal(unit)) * (1 if item.quantity is None else item.quantity)
+    return Fraction(unit) * (1 if item.quantity is None else item.quantity)
 
 
 def _monthly(items: Sequence[Item]) -> Iterator[Fraction]:
