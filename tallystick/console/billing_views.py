@@ -17,6 +17,7 @@ from tallystick.console.viewer import (
     MAILS,
     REFUNDS,
     UNCLEAR,
+    WEBHOOKS,
     Link,
 )
 from tallystick.credit_notes.model import CreditNote, Refund
@@ -31,6 +32,7 @@ LINKS: Final = (
     Link(DISPUTES, "Disputes"),
     Link(UNCLEAR, "Unclear payments"),
     Link(MAILS, "Mails"),
+    Link(WEBHOOKS, "Webhooks"),
 )
 
 

@@ -21,6 +21,7 @@ from tallystick.console import (
     staff_unclear_pages,
     static_files,
     usage_pages,
+    webhook_pages,
     what_if_pages,
 )
 
@@ -43,5 +44,6 @@ ROUTES: Final = (
     *report_pages.ROUTES,
     *what_if_pages.ROUTES,
     *plan_migration_pages.ROUTES,
+    *webhook_pages.ROUTES,
     *static_files.ROUTES,
 )

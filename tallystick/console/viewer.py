@@ -24,6 +24,7 @@ ISSUERS: Final = "/staff/issuers"
 REPORTS: Final = "/staff/reports"
 WHAT_IFS: Final = "/staff/what-ifs"
 PLAN_MIGRATIONS: Final = "/staff/plan-migrations"
+WEBHOOKS: Final = "/staff/webhooks"
 
 
 class Link(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from litestar.response import Redirect
 from tallystick.console import webhook_views as views
 from tallystick.console.context import Console
 from tallystick.console.rendering import WebRequest, page
-from tallystick.console.viewer import WEBHOOKS
+from tallystick.console.viewer import BILLING, WEBHOOKS
 from tallystick.kernel import ids
 from tallystick.kernel.db import STAFF, WRITER
 from tallystick.kernel.paging import LIMIT_DEFAULT, PAGE_MAX, PageRequest, page_request
@@ -45,7 +45,7 @@ async def show_events(
         "status": status,
         "query": f"{WEBHOOKS}?status={status}&",
     }
-    return page(console, request, "staff_webhooks.html", facts, here=WEBHOOKS)
+    return page(console, request, "staff_webhooks.html", facts, here=BILLING)
 
 
 @get(EVENT, opt=_READ, include_in_schema=False)
@@ -62,7 +62,7 @@ async def show_event(
         "body": views.body_text(row.body),
         "replay": f"{views.event_path(row)}/replay",
     }
-    return page(console, request, "staff_webhook.html", facts, here=WEBHOOKS)
+    return page(console, request, "staff_webhook.html", facts, here=BILLING)
 
 
 @post(f"{EVENT}/replay", opt=_ADMIN, include_in_schema=False)
@@ -95,7 +95,7 @@ async def show_deliveries(
         "status": status,
         "query": f"{views.SENT}?status={status}&",
     }
-    return page(console, request, "staff_webhooks_sent.html", facts, here=WEBHOOKS)
+    return page(console, request, "staff_webhooks_sent.html", facts, here=BILLING)
 
 
 @get(DELIVERY, opt=_READ, include_in_schema=False)
@@ -116,7 +116,7 @@ async def show_delivery(
         "tries": [views.try_row(one) for one in log.tries],
         "replay": f"{views.SENT}/{delivery_id}/replay",
     }
-    return page(console, request, "staff_webhook_sent.html", facts, here=WEBHOOKS)
+    return page(console, request, "staff_webhook_sent.html", facts, here=BILLING)
 
 
 @post(f"{DELIVERY}/replay", opt=_ADMIN, include_in_schema=False)

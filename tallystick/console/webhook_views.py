@@ -152,7 +152,7 @@ def delivery_facts(log: DeliveryLog, endpoint: Endpoint) -> Iterator[Fact]:
     yield Fact("Id", ids.show("webhook_delivery", one.webhook_delivery_id))
     yield Fact("To", endpoint.url)
     yield Fact("Happened", STAFF.utc(one.occurred_at))
-    yield Fact("Account", _account(one))
+    yield Fact("Account", _account(one) or "The business")
     if one.next_try_at:
         yield Fact("Next try", STAFF.utc(one.next_try_at))
     if one.done_at:
