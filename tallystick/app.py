@@ -48,6 +48,7 @@ from tallystick.outgoing_webhooks.endpoints import EndpointRules
 from tallystick.outgoing_webhooks.posting import Post
 from tallystick.outgoing_webhooks.urls import Reach
 from tallystick.payments.attempts import Attempts
+from tallystick.payments.checkouts import Checkouts
 from tallystick.payments.collect import Collector
 from tallystick.payments.gateway import Gateway, Gateways
 from tallystick.payments.gateways.ccbill import CcbillGateway
@@ -183,6 +184,8 @@ def _services(
 ) -> Services:
     passwords = Passwords(cost)
     tries = Attempts(db, gateways, clock)
+    setup = CardSetup(db, gateways, clock)
+    collector = Collector(db, gateways, tries, clock)
     refunds = Refunds(db, gateways, clock)
     inbox = Inbox(db, gateways)
     reach = Reach(settings.webhook_allow_private, settings.webhook_allow_http)
@@ -212,10 +215,11 @@ def _services(
         gateways=gateways,
         inbox=inbox,
         catch_up=CatchUp(db, gateways, inbox, clock),
-        card_setup=CardSetup(db, gateways, clock),
+        card_setup=setup,
         tries=tries,
         sweep=Sweep(db, gateways, tries, clock),
-        collector=Collector(db, gateways, tries, clock),
+        collector=collector,
+        checkouts=Checkouts(db, gateways, setup, collector, clock),
         once=OneTimeCharges(db, gateways, tries, clock, seller_of(settings)),
         refunds=refunds,
         payment_refunds=PaymentRefunds(db, refunds, clock),

@@ -76,6 +76,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stripe_webhook_secrets: tuple[str, ...] = ()
     stripe_base_url: str = STRIPE_API
     stripe_js_url: str = STRIPE_JS
+    stripe_success_url: str | None = None
+    stripe_cancel_url: str | None = None
     ccbill: CcbillSettings = CcbillSettings()
     lago_api_url: str | None = None
     lago_api_key: str | None = None
@@ -150,6 +152,10 @@ _VARIABLES: Final = (
              "whsec_…, several separated by commas while rotating"),
     Variable("STRIPE_BASE_URL", "stripe_base_url", read_url, "Stripe's API, or a simulator"),
     Variable("STRIPE_JS_URL", "stripe_js_url", read_url, "the page script of Stripe"),
+    Variable("STRIPE_SUCCESS_URL", "stripe_success_url", read_url,
+             "where payers come back to from Stripe's page"),
+    Variable("STRIPE_CANCEL_URL", "stripe_cancel_url", read_url,
+             "where they come back to without having paid"),
     Variable("LAGO_API_URL", "lago_api_url", read_url, "a Lago server that gets all usage too"),
     Variable("LAGO_API_KEY", "lago_api_key", read_key, "the key for it"),
     Variable("TALLYSTICK_VAT_CHECK_URL", "vat_check_url", read_url, "where VAT numbers are asked"),

@@ -46,6 +46,7 @@ from tallystick.outgoing_webhooks.jobs import Sender as WebhookSender
 from tallystick.payments import methods, schedules
 from tallystick.payments.autopay import Autopay
 from tallystick.payments.events import (
+    CHECKOUT_EXPIRED,
     GATEWAY_CUSTOMER_LINKED,
     GATEWAY_REFERENCE_LINKED,
     GATEWAY_SCHEDULE_UNWANTED,
@@ -239,6 +240,7 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
 
     return {
         INVOICE_FINALIZED: on_invoice_finalized,
+        CHECKOUT_EXPIRED: autopay.on_checkout_expired,
         PAYMENT_FAILED: on_payment_failed,
         INVOICE_PAID: on_invoice_paid,
         INVOICE_VOIDED: standing.on_invoice_closed,

@@ -122,6 +122,7 @@ def _add_rules(found: Json) -> None:
         }
         for one, other in (told, reversed(told))
     ]
+    _add_checkout_shapes(found["NewCheckout"])
     found["SubscribeMonthly"]["not"] = {
         "required": ["plan", "price_cents"],
         "properties": {"plan": {"type": "string"}, "price_cents": {"type": "integer"}},
@@ -133,3 +134,29 @@ def _add_rules(found: Json) -> None:
             "scopes": {"type": "array", "contains": {"const": "admin"}},
         },
     }
+
+
+def _add_checkout_shapes(body: Json) -> None:
+    """Say which members go with which mode: one at most, and none to save a method."""
+    members = body["properties"]
+    shapes = [
+        ("setup", None),
+        ("payment", None),
+        ("payment", "invoice_id"),
+        ("payment", "amount_cents"),
+        ("payment", "currency"),
+        ("subscription", "plan"),
+    ]
+    body["oneOf"] = [
+        {
+            "required": ["mode", *([one] if one else [])],
+            "properties": {
+                "mode": {"const": mode},
+                **{
+                    name: members[name]["anyOf"][0] if name == one else {"type": "null"}
+                    for name in ("invoice_id", "amount_cents", "currency", "plan")
+                },
+            },
+        }
+        for mode, one in shapes
+    ]

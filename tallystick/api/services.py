@@ -22,6 +22,7 @@ from tallystick.metering.ingest import Ingest
 from tallystick.outgoing_webhooks.endpoints import EndpointRules
 from tallystick.outgoing_webhooks.posting import Post
 from tallystick.payments.attempts import Attempts
+from tallystick.payments.checkouts import Checkouts
 from tallystick.payments.collect import Collector
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.once import OneTimeCharges
@@ -65,6 +66,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     sweep: Sweep
     collector: Collector
     once: OneTimeCharges
+    checkouts: Checkouts
     refunds: Refunds
     payment_refunds: PaymentRefunds
     ledger: Ledger

@@ -53,6 +53,7 @@ PREFIXES: Final = {
     "payment": "pay",
     "payment_attempt": "pa",
     "payment_method": "pm",
+    "checkout": "chk",
     "alert_rule": "ar",
     "usage_alert": "ual",
     "budget": "bud",

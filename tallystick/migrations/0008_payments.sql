@@ -192,3 +192,37 @@ CREATE INDEX gateway_renewals_by_period
     ON gateway_renewals (account_id, subscription_id, period_start);
 CALL protect_tenant_table('gateway_renewals');
 CALL make_append_only('gateway_renewals');
+
+-- A page of a gateway that an account was sent to, to pay or to save a method; written before the
+-- gateway is asked, so that what it brings is never anybody's. Its instants are wall time.
+CREATE TABLE checkouts (
+    account_id uuid NOT NULL REFERENCES accounts,
+    checkout_id uuid NOT NULL,
+    request_key text NOT NULL,
+    gateway text NOT NULL,
+    mode text NOT NULL CHECK (mode IN ('payment', 'setup', 'subscription')),
+    status text NOT NULL CHECK (status IN ('created', 'open', 'complete', 'expired')),
+    -- The gateway's name of the page; NULL until it has answered.
+    reference text,
+    description text NOT NULL,
+    currency char(3) NOT NULL,
+    -- NULL: no money is taken, a method is saved.
+    amount_minor bigint CHECK (amount_minor > 0),
+    payment_id uuid,
+    payment_attempt_id uuid,
+    subscription_id uuid,
+    success_url text NOT NULL,
+    cancel_url text NOT NULL,
+    expires_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (account_id, checkout_id),
+    UNIQUE (account_id, request_key),
+    UNIQUE (account_id, payment_attempt_id),
+    FOREIGN KEY (account_id, payment_id) REFERENCES payments,
+    FOREIGN KEY (account_id, payment_attempt_id) REFERENCES payment_attempts,
+    FOREIGN KEY (account_id, subscription_id) REFERENCES subscriptions,
+    CHECK ((payment_id IS NULL) = (amount_minor IS NULL)),
+    CHECK ((payment_id IS NULL) = (payment_attempt_id IS NULL))
+);
+CALL protect_tenant_table('checkouts');
+CALL audit_table('checkouts');

@@ -1092,6 +1092,30 @@ CREATE TABLE public.ccbill_refunds (
     told_by text,
     CONSTRAINT ccbill_refunds_amount_minor_check CHECK ((amount_minor > 0))
 );
+CREATE TABLE public.checkouts (
+    account_id uuid NOT NULL,
+    checkout_id uuid NOT NULL,
+    request_key text NOT NULL,
+    gateway text NOT NULL,
+    mode text NOT NULL,
+    status text NOT NULL,
+    reference text,
+    description text NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint,
+    payment_id uuid,
+    payment_attempt_id uuid,
+    subscription_id uuid,
+    success_url text NOT NULL,
+    cancel_url text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT checkouts_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT checkouts_check CHECK (((payment_id IS NULL) = (amount_minor IS NULL))),
+    CONSTRAINT checkouts_check1 CHECK (((payment_id IS NULL) = (payment_attempt_id IS NULL))),
+    CONSTRAINT checkouts_mode_check CHECK ((mode = ANY (ARRAY['payment'::text, 'setup'::text, 'subscription'::text]))),
+    CONSTRAINT checkouts_status_check CHECK ((status = ANY (ARRAY['created'::text, 'open'::text, 'complete'::text, 'expired'::text])))
+);
 CREATE TABLE public.coupon_redemptions (
     account_id uuid NOT NULL,
     redemption_id uuid NOT NULL,
@@ -2838,6 +2862,12 @@ ALTER TABLE ONLY public.ccbill_extracts
     ADD CONSTRAINT ccbill_extracts_pkey PRIMARY KEY (username);
 ALTER TABLE ONLY public.ccbill_refunds
     ADD CONSTRAINT ccbill_refunds_pkey PRIMARY KEY (account_id, idempotency_key);
+ALTER TABLE ONLY public.checkouts
+    ADD CONSTRAINT checkouts_account_id_payment_attempt_id_key UNIQUE (account_id, payment_attempt_id);
+ALTER TABLE ONLY public.checkouts
+    ADD CONSTRAINT checkouts_account_id_request_key_key UNIQUE (account_id, request_key);
+ALTER TABLE ONLY public.checkouts
+    ADD CONSTRAINT checkouts_pkey PRIMARY KEY (account_id, checkout_id);
 ALTER TABLE ONLY public.coupon_redemptions
     ADD CONSTRAINT coupon_redemptions_pkey PRIMARY KEY (account_id, redemption_id);
 ALTER TABLE ONLY public.coupons
@@ -3387,6 +3417,7 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.account_limits
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.accounts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.add_ons FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.write_audit('key_hash');
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.checkouts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.coupon_redemptions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.coupons FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER UPDATE ON public.credit_accounts FOR EACH ROW WHEN ((((((old.overdraft_max IS DISTINCT FROM new.overdraft_max) OR (old.alert_below IS DISTINCT FROM new.alert_below)) OR (old.top_up_below IS DISTINCT FROM new.top_up_below)) OR (old.top_up_package_id IS DISTINCT FROM new.top_up_package_id)) OR (old.top_up_month_max_minor IS DISTINCT FROM new.top_up_month_max_minor))) EXECUTE FUNCTION public.write_audit();
@@ -3481,6 +3512,14 @@ ALTER TABLE ONLY public.ccbill_charges
     ADD CONSTRAINT ccbill_charges_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.ccbill_refunds
     ADD CONSTRAINT ccbill_refunds_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.checkouts
+    ADD CONSTRAINT checkouts_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
+ALTER TABLE ONLY public.checkouts
+    ADD CONSTRAINT checkouts_account_id_payment_attempt_id_fkey FOREIGN KEY (account_id, payment_attempt_id) REFERENCES public.payment_attempts(account_id, payment_attempt_id);
+ALTER TABLE ONLY public.checkouts
+    ADD CONSTRAINT checkouts_account_id_payment_id_fkey FOREIGN KEY (account_id, payment_id) REFERENCES public.payments(account_id, payment_id);
+ALTER TABLE ONLY public.checkouts
+    ADD CONSTRAINT checkouts_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
 ALTER TABLE ONLY public.coupon_redemptions
     ADD CONSTRAINT coupon_redemptions_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.coupon_redemptions
@@ -3676,6 +3715,7 @@ ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.billing_audit ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.ccbill_charges ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.ccbill_refunds ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.checkouts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.coupon_redemptions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_allocations ENABLE ROW LEVEL SECURITY;
@@ -3726,6 +3766,7 @@ CREATE POLICY own_rows ON public.accounts TO tallystick_account USING ((account_
 CREATE POLICY own_rows ON public.billing_audit TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.ccbill_charges TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.ccbill_refunds TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.checkouts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.coupon_redemptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_accounts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.credit_allocations TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3881,6 +3922,9 @@ GRANT SELECT ON TABLE public.ccbill_extracts TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ccbill_refunds TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ccbill_refunds TO tallystick_writer;
 GRANT SELECT ON TABLE public.ccbill_refunds TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.checkouts TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.checkouts TO tallystick_writer;
+GRANT SELECT ON TABLE public.checkouts TO tallystick_staff;
 GRANT SELECT ON TABLE public.coupon_redemptions TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.coupon_redemptions TO tallystick_writer;
 GRANT SELECT ON TABLE public.coupon_redemptions TO tallystick_staff;

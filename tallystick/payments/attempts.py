@@ -21,11 +21,13 @@ from tallystick.kernel.ids import new_id
 from tallystick.payments import (
     attempt_store,
     booking,
+    checkout_ending,
     lifecycle,
     method_store,
     schedules,
     store,
 )
+from tallystick.payments.checkout_pages import CheckoutPages
 from tallystick.payments.events import (
     GATEWAY_REFERENCE_LINKED,
     PAYMENT_ACTION_NEEDED,
@@ -176,6 +178,7 @@ class Attempts:
         self._db = db
         self._gateways = gateways
         self._clock = clock
+        self._pages = CheckoutPages(db)
 
     async def run(
         self, started: Started, authentication: Authentication | None = None
@@ -195,9 +198,13 @@ class Attempts:
     async def look(self, attempt: Attempt) -> Recording:
         """Ask the gateway what became of an attempt, and apply the answer."""
         gateway = self._gateways.get(attempt.gateway)
-        known = await self._known(attempt)
         now = self._clock()
-        outcome = await _asked(attempt, lambda: _look(gateway, known, now))
+        page = await self._pages.of_attempt(attempt)
+        if page is not None:
+            outcome = await _asked(attempt, lambda: self._pages.look_up(gateway, page, now))
+        else:
+            known = await self._known(attempt)
+            outcome = await _asked(attempt, lambda: _look(gateway, known, now))
         recording = await self._answered(attempt, outcome)
         if recording.result is Recorded.OLD:
             until = lifecycle.next_look(attempt.outcome, attempt.resolve_count, now)
@@ -207,10 +214,14 @@ class Attempts:
 
     async def cancel(self, attempt: Attempt) -> Recording:
         """Make sure that an attempt that waits for its payer can bring no money any more."""
+        gateway = self._gateways.get(attempt.gateway)
+        checkout = await self._pages.of_attempt(attempt)
+        if checkout is not None:
+            outcome = await _asked(attempt, lambda: self._pages.end(gateway, checkout))
+            return await self._answered(attempt, outcome)
         reference = attempt.gateway_reference
         if reference is None:
             return Recording(Recorded.MISSING)
-        gateway = self._gateways.get(attempt.gateway)
         key = f"{attempt.idempotency_key}:cancel"
         outcome = await _asked(attempt, lambda: gateway.cancel(reference, key))
         return await self._answered(attempt, outcome)
@@ -247,6 +258,8 @@ class Attempts:
 
     async def _follow(self, conn: Connection, payment: Payment, outcome: Outcome) -> None:
         """Let the payment follow its attempt."""
+        if payment.payment_method_id is None and not isinstance(outcome, NeedsAction | Unknown):
+            await checkout_ending.end(conn, payment, outcome)
         if isinstance(outcome, Succeeded):
             at = await account_now(conn, payment.account_id, self._clock())
             await booking.succeed(conn, payment, outcome.amount, outcome.reference, at)

@@ -14,7 +14,7 @@ from tallystick.kernel.db import Connection, Database, account_scope
 from tallystick.kernel.outbox import Event
 from tallystick.kernel.paging import LIMIT_MAX, PageRequest
 from tallystick.payments import method_store, once_store, store
-from tallystick.payments.events import PaymentFailed, PaymentMethodSaved
+from tallystick.payments.events import CheckoutExpired, PaymentFailed, PaymentMethodSaved
 from tallystick.payments.expiry import is_expired
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.model import Payment, PaymentMethod
@@ -70,6 +70,18 @@ class Autopay:
             if method is not None:
                 invoice = await invoices.get_invoice(conn, event.account_id, told.invoice_id)
                 key = f"invoice:{told.invoice_id}:fallback:{method.payment_method_id}"
+                await self._wish(conn, invoice, method, key)
+
+    async def on_checkout_expired(self, event: Event) -> None:
+        """Collect what was to be paid on a page that ran out, if the account wants that."""
+        told = msgspec.json.decode(event.payload, type=CheckoutExpired)
+        async with self._db.transaction(account_scope(event.account_id)) as conn:
+            method = await self._method(conn, event.account_id)
+            if method is None:
+                return
+            for invoice_id in told.invoice_ids:
+                invoice = await invoices.get_invoice(conn, event.account_id, invoice_id)
+                key = f"invoice:{invoice_id}:checkout:{told.checkout_id}"
                 await self._wish(conn, invoice, method, key)
 
     async def _method(self, conn: Connection, account_id: UUID) -> PaymentMethod | None:

@@ -102,7 +102,7 @@ class Collector:
             known = await store.find_by_key(conn, account_id, key)
         if known is not None:
             return await self._view(account_id, known.payment_id)
-        await self._make_room(account_id, [invoice_id])
+        await self.make_room(account_id, [invoice_id])
         asked = Asked(
             key=key,
             invoice_id=invoice_id,
@@ -132,7 +132,7 @@ class Collector:
         left = {one.currency for one in open_ if currency in {None, one.currency}} - done.keys()
         if not done and not left:
             raise Conflict("nothing_to_pay", "Nothing is due on this account.")
-        await self._make_room(account_id, [one.invoice_id for one in open_ if one.currency in left])
+        await self.make_room(account_id, [one.invoice_id for one in open_ if one.currency in left])
         paid = [await self._view(account_id, payment_id) for payment_id in done.values()]
         for one in sorted(left):
             asked = Asked(key=balance_key(one, request_key), currency=one)
@@ -205,7 +205,7 @@ class Collector:
             await store.set_amount(conn, payment)
         return await attempts.begin(conn, payment, self._clock())
 
-    async def _make_room(self, account_id: UUID, invoice_ids: Sequence[UUID]) -> None:
+    async def make_room(self, account_id: UUID, invoice_ids: Sequence[UUID]) -> None:
         """Put away live payments of the invoices, if they surely took nothing yet."""
         async with self._db.own_transaction(account_scope(account_id)) as conn:
             live = await store.live_of(conn, account_id, invoice_ids)

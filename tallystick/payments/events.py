@@ -13,6 +13,7 @@ PAYMENT_METHOD_SAVED: Final = "payment_method.saved"
 PAYMENT_METHOD_REMOVED: Final = "payment_method.removed"
 PAYMENT_METHOD_EXPIRING: Final = "payment_method.expiring"
 PAYMENT_METHOD_EXPIRED: Final = "payment_method.expired"
+CHECKOUT_EXPIRED: Final = "checkout.expired"
 GATEWAY_CUSTOMER_LINKED: Final = "gateway_customer.linked"
 GATEWAY_REFERENCE_LINKED: Final = "gateway_reference.linked"
 GATEWAY_SCHEDULE_UNWANTED: Final = "gateway_schedule.unwanted"
@@ -77,6 +78,14 @@ class PaymentMethodRemoved(msgspec.Struct, frozen=True):
     payment_method_id: UUID
     gateway: str
     token: str
+
+
+class CheckoutExpired(msgspec.Struct, frozen=True):
+    """A page of the gateway ended without a payment; its invoices are free again."""
+
+    checkout_id: UUID
+    payment_id: UUID
+    invoice_ids: tuple[UUID, ...]
 
 
 class GatewayCustomerLinked(msgspec.Struct, frozen=True):

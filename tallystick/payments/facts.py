@@ -169,9 +169,13 @@ class RenewalMoved(msgspec.Struct, frozen=True, tag=True):
 
 
 class CheckoutEnded(msgspec.Struct, frozen=True, tag=True):
-    """A page of the gateway was finished or ran out; the ids are those that went with it."""
+    """A page of the gateway was finished or ran out; the ids are those that went with it.
+
+    `attempt_id` None: no money was to be taken there.
+    """
 
     account_id: UUID
+    checkout_id: UUID
     reference: str
     attempt_id: UUID | None
     outcome: Outcome

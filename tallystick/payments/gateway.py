@@ -98,9 +98,27 @@ class Gateway:
         """Return what a page needs to let the payer authenticate the charge `reference`."""
         raise self.can_not("let the payer authenticate")
 
+    def refusal(self, amount: Money) -> str | None:
+        """Return why this amount can not be charged, one of `declines.DECLINES`; None: it can.
+
+        Known without a call, so it is told before anything is written.
+        """
+        return None
+
     async def start_checkout(self, request: CheckoutRequest) -> CheckoutPage:
         """Open a page of the gateway, once per key."""
         raise self.can_not("open a payment page")
+
+    async def look_up_checkout(self, reference: str) -> Outcome:
+        """Find out what a page brought; NeedsAction while its payer may still use it."""
+        raise self.can_not("look up a payment page")
+
+    async def end_checkout(self, reference: str, key: str) -> Outcome:
+        """Make sure that a page can not be used any more.
+
+        Declined with code `cancelled` when it is so; what it brought when the payer was faster.
+        """
+        raise self.can_not("end a payment page")
 
     async def refund(self, refund: Refund) -> Outcome:
         """Give money back, once per key."""

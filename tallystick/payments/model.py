@@ -142,3 +142,38 @@ class PaymentMethod(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     label: str | None = None
     details: Mapping[str, str] | None = None
+
+
+class CheckoutStatus(StrEnum):
+    """Where a page of a gateway stands; `created`: the gateway has not answered yet."""
+
+    CREATED = "created"
+    OPEN = "open"
+    COMPLETE = "complete"
+    EXPIRED = "expired"
+
+
+class Checkout(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of a gateway that an account was sent to; its address is never stored.
+
+    `mode` `subscription`: the first invoice of one of ours is paid there, or its method saved.
+    `amount_minor` None: no money is taken. Instants are wall time.
+    """
+
+    account_id: UUID
+    checkout_id: UUID
+    request_key: str
+    gateway: str
+    mode: str
+    status: CheckoutStatus
+    reference: str | None
+    description: str
+    currency: str
+    amount_minor: int | None
+    payment_id: UUID | None
+    payment_attempt_id: UUID | None
+    subscription_id: UUID | None
+    success_url: str
+    cancel_url: str
+    expires_at: datetime
+    created_at: datetime

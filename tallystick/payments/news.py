@@ -5,8 +5,9 @@ from uuid import UUID
 
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import WRITER, Database, account_scope
-from tallystick.payments import attempt_store, method_store
+from tallystick.payments import attempt_store, checkout_store, method_store
 from tallystick.payments.attempts import Attempts, Recorded
+from tallystick.payments.checkout_pages import has_expired
 from tallystick.payments.facts import (
     ChargeReported,
     ChargeReturned,
@@ -26,7 +27,8 @@ from tallystick.payments.facts import (
 )
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.method_news import MethodNews
-from tallystick.payments.outcomes import Outcome, Unknown
+from tallystick.payments.model import CheckoutStatus
+from tallystick.payments.outcomes import NeedsAction, Outcome, Unknown
 from tallystick.payments.returned_news import ReturnedNews
 from tallystick.payments.schedule_news import Fact as ScheduleFact
 from tallystick.payments.schedule_news import ScheduleNews
@@ -76,7 +78,7 @@ class GatewayNews:
             case MethodSaved() | MethodRemoved() | MethodRevoked() | CustomerRemoved():
                 verdict = await self._methods.apply(gateway, fact)
             case CheckoutEnded():
-                verdict = Skipped("told_by_the_charge")
+                verdict = await self._page_ended(fact)
             case RefundReported() | DisputeReported() | ChargeReturned():
                 known = await self._gateways.get(gateway).recognize(fact)
                 verdict = await self._returned.apply(gateway, known)
@@ -92,6 +94,23 @@ class GatewayNews:
         if self._schedule is None:
             return Parked("no_schedules_here")
         return await self._schedule.apply(gateway, fact)
+
+    async def _page_ended(self, fact: CheckoutEnded) -> Verdict:
+        """End a page; what it brought is its attempt's, and of a page without one nothing."""
+        async with self._db.transaction(account_scope(fact.account_id)) as conn:
+            found = await checkout_store.find(conn, fact.account_id, fact.checkout_id)
+            if found is None or found.payment_attempt_id != fact.attempt_id:
+                return Parked("checkout_unknown")
+            if found.reference not in {None, fact.reference}:
+                return Parked("reference_differs")
+            if fact.attempt_id is None:
+                expired = has_expired(fact.outcome)
+                status = CheckoutStatus.EXPIRED if expired else CheckoutStatus.COMPLETE
+                await checkout_store.end(conn, found, status)
+                return Handled(fact.account_id)
+        if isinstance(fact.outcome, NeedsAction | Unknown):
+            return Skipped("no_news")
+        return await self._record(fact.account_id, fact.attempt_id, fact.outcome)
 
     async def _charge(self, gateway: str, fact: ChargeReported | ChargeSeen) -> Verdict:
         if isinstance(fact.outcome, Unknown):

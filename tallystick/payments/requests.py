@@ -162,10 +162,10 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckoutRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of the gateway for one purpose.
+    """A page of the gateway for one purpose, until `expires_at` (UTC).
 
-    `payment`: `amount` is taken for `attempt_id`; `setup`: a method is saved. The payer comes back
-    to one of the addresses, which proves nothing.
+    `payment`: `amount` is taken for `attempt_id`, and the method kept where `saves_method`;
+    `setup`: a method is saved. The payer comes back to one of the addresses, which proves nothing.
     """
 
     key: str
@@ -175,10 +175,13 @@ class CheckoutRequest(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     amount: Money | None
     account_id: UUID
+    checkout_id: UUID
     payment_id: UUID | None
     attempt_id: UUID | None
     success_url: str
     cancel_url: str
+    expires_at: datetime
+    saves_method: bool = False
 
 
 class CheckoutPage(msgspec.Struct, frozen=True):

@@ -57,6 +57,7 @@ schemathesis.openapi.format("credit-note-number-format", st.just("N{year}/{mm}/{
 schemathesis.openapi.format("iban", st.just("DE89370400440532013000"))
 schemathesis.openapi.format("base64-picture", st.just(PICTURE))
 schemathesis.openapi.format("webhook-url", st.just("https://hooks.invalid/billing"))
+schemathesis.openapi.format("own-url", st.just("http://127.0.0.1:8000/back"))
 schemathesis.openapi.format("bcp-47", st.sampled_from(["en-US", "de", "fr-FR"]))
 schemathesis.openapi.format(
     "date-time",

@@ -95,7 +95,7 @@ async def test_the_page_is_told_what_its_form_needs(shop: "Shop", gateway: "Stri
         "publishable_key": "pk_test_tallystick",
         "script_url": f"{gateway.url}/stripe.js",
         "method_types": ["card", "us_bank_account"],
-        "checkout": [],
+        "checkout": ["payment", "setup", "subscription"],
     }
     bodies: tuple[Json | None, ...] = ({}, None)
     for body in bodies:

@@ -30,6 +30,7 @@ from tallystick.payments.attempts import Attempts
 from tallystick.payments.autopay import Autopay
 from tallystick.payments.collect import Collector
 from tallystick.payments.events import (
+    CHECKOUT_EXPIRED,
     GATEWAY_CUSTOMER_LINKED,
     PAYMENT_FAILED,
     PAYMENT_METHOD_REMOVED,
@@ -129,6 +130,7 @@ class World:
             db,
             {
                 INVOICE_FINALIZED: self.autopay.on_invoice_finalized,
+                CHECKOUT_EXPIRED: self.autopay.on_checkout_expired,
                 PAYMENT_METHOD_SAVED: self.autopay.on_method_saved,
                 PAYMENT_FAILED: self._on_payment_failed,
                 PAYMENT_METHOD_REMOVED: self._on_method_removed,

@@ -200,7 +200,7 @@ def test_a_bank_debit_that_came_back_is_no_dispute_to_answer() -> None:
 )  # fmt: skip
 def test_only_what_is_paid_on_a_page_is_money(kind: str, changes: Json, outcome: object) -> None:
     ended = told(f"checkout.session.{kind}", {**SESSION, **changes})
-    assert ended == CheckoutEnded(ACCOUNT, "cs_1", ATTEMPT, outcome)  # type: ignore[arg-type]  # one of the union
+    assert ended == CheckoutEnded(ACCOUNT, PAGE, "cs_1", ATTEMPT, outcome)  # type: ignore[arg-type]  # one of the union
 
 
 def test_a_page_of_somebody_else_is_nothing_to_us() -> None:

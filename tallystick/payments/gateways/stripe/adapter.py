@@ -1,9 +1,10 @@
 """Stripe behind the port, through its official SDK (API version 2026-10-28.endive)."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from tallystick.money.amount import Money
 from tallystick.payments.breaker import Breaker
 from tallystick.payments.facts import (
     BadSignature,
@@ -17,6 +18,7 @@ from tallystick.payments.facts import (
 from tallystick.payments.gateway import Gateway, no_answer, not_configured
 from tallystick.payments.gateways.stripe import (
     charges,
+    checkout,
     events,
     listing,
     readers,
@@ -24,6 +26,7 @@ from tallystick.payments.gateways.stripe import (
     setups,
     wire,
 )
+from tallystick.payments.gateways.stripe.amounts import refusal
 from tallystick.payments.gateways.stripe.client import StripeCalls, StripeSettings
 from tallystick.payments.gateways.stripe.mirroring import StripeMirror
 from tallystick.payments.gateways.stripe.signature import check
@@ -31,6 +34,8 @@ from tallystick.payments.outcomes import Outcome, Unknown
 from tallystick.payments.requests import (
     Capabilities,
     Charge,
+    CheckoutPage,
+    CheckoutRequest,
     CustomerDetails,
     MethodDescription,
     Microdeposits,
@@ -59,6 +64,7 @@ class StripeGateway(Gateway):
         method_types=METHOD_TYPES,
         method_currencies={charges.BANK: frozenset({charges.BANK_CURRENCY})},
         keeps_keys=KEYS_KEPT,
+        checkout=frozenset({"payment", "setup", "subscription"}),
         refunds=True,
         refunds_in_part=True,
         lists_events=EVENTS_KEPT,
@@ -139,6 +145,27 @@ class StripeGateway(Gateway):
             lambda client: client.v1.payment_intents.retrieve_async(reference), wire.PaymentIntent
         )
         return self._page_secret(reference, intent.client_secret)
+
+    def refusal(self, amount: Money) -> str | None:
+        """Say what Stripe's own validation would."""
+        return refusal(amount)
+
+    async def start_checkout(self, request: CheckoutRequest) -> CheckoutPage:
+        """Make a session of Checkout."""
+        session = await checkout.start(self._calls, request)
+        if session.url is None:
+            raise no_answer(self.name)
+        return CheckoutPage(
+            session.id, session.url, datetime.fromtimestamp(session.expires_at, UTC)
+        )
+
+    async def look_up_checkout(self, reference: str) -> Outcome:
+        """Retrieve a session with its payment intent."""
+        return await checkout.look_up(self._calls, reference)
+
+    async def end_checkout(self, reference: str, key: str) -> Outcome:
+        """Expire a session."""
+        return await checkout.end(self._calls, reference, key)
 
     async def refund(self, refund: Refund) -> Outcome:
         """Refund a PaymentIntent, in part or whole."""

@@ -91,6 +91,9 @@ def outcome_of_session(session: CheckoutSession) -> Outcome:
         return Declined("cancelled", reference=charge)
     if session.status == "open":
         return NeedsAction(charge or session.id)
+    if isinstance(session.payment_intent, dict):
+        # Asked for with it: only the intent knows of a bank debit that was refused days later.
+        return outcome_of_intent(msgspec.convert(session.payment_intent, PaymentIntent))
     if session.payment_status != "paid" or charge is None:
         # Nothing to pay, or a bank debit that takes days.
         return Pending(charge)

@@ -31,7 +31,7 @@ from tallystick.payments.gateways.stripe.outcomes import (
     outcome_of_session,
 )
 from tallystick.payments.gateways.stripe.wire import id_of
-from tallystick.payments.outcomes import Declined
+from tallystick.payments.outcomes import Declined, NeedsAction
 from tallystick.payments.requests import Bank, Card, MethodDescription
 
 CHECKOUT: Final = "tallystick_checkout"
@@ -48,8 +48,8 @@ def charge(data: wire.EventData) -> Fact:
     if ids is None:
         return Ignored("not_ours")
     outcome = outcome_of_intent(intent)
-    if CHECKOUT in intent.metadata and isinstance(outcome, Declined):
-        # The payer may type another card on the page; only its end is a refusal.
+    if CHECKOUT in intent.metadata and isinstance(outcome, Declined | NeedsAction):
+        # The payer may type another card on the page, or is asked there; only its end tells.
         return Ignored("page_tells")
     return ChargeReported(
         account_id=ids.tallystick_account,
@@ -159,7 +159,9 @@ def page_ended(data: wire.EventData) -> Fact:
     if ids is None:
         return Ignored("not_ours")
     outcome = outcome_of_session(session)
-    return CheckoutEnded(ids.tallystick_account, session.id, ids.tallystick_attempt, outcome)
+    return CheckoutEnded(
+        ids.tallystick_account, ids.tallystick_checkout, session.id, ids.tallystick_attempt, outcome
+    )
 
 
 def page_refused(data: wire.EventData) -> Fact:
