@@ -199,21 +199,6 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
     """Return who is told of which event."""
     autopay = Autopay(services.db, services.gateways, services.clock)
 
-    async def on_method_removed(event: Event) -> None:
-        await services.card_setup.detach_removed(_payload(event, PaymentMethodRemoved))
-
-    async def on_customer_linked(event: Event) -> None:
-        linked = _payload(event, GatewayCustomerLinked)
-        await services.inbox.on_customer_linked(linked, services.clock())
-
-    async def on_reference_linked(event: Event) -> None:
-        linked = _payload(event, GatewayReferenceLinked)
-        await services.inbox.on_reference_linked(linked, services.clock())
-
-    async def on_schedule_unwanted(event: Event) -> None:
-        unwanted = _payload(event, GatewayScheduleUnwanted)
-        await schedules.tell_gateway(services.gateways, unwanted)
-
     giver = CreditEvents(services.db, services.clock, services.seller)
     standing = SubscriptionEvents(services.db, services.clock)
     migrations = PlanMigrations(services.db, services.seller)
@@ -252,6 +237,29 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
         SUBSCRIPTION_ENDED: standing.on_ended,
         CREDITS_TOP_UP_DUE: giver.on_top_up_due,
         PAYMENT_METHOD_SAVED: autopay.on_method_saved,
+        **_gateway_handlers(services),
+    }
+
+
+def _gateway_handlers(services: Services) -> Mapping[str, Handler]:
+    """Return who is told of what gateways have to know, or have become known by."""
+
+    async def on_method_removed(event: Event) -> None:
+        await services.card_setup.detach_removed(_payload(event, PaymentMethodRemoved))
+
+    async def on_customer_linked(event: Event) -> None:
+        linked = _payload(event, GatewayCustomerLinked)
+        await services.inbox.on_customer_linked(linked, services.clock())
+
+    async def on_reference_linked(event: Event) -> None:
+        linked = _payload(event, GatewayReferenceLinked)
+        await services.inbox.on_reference_linked(linked, services.clock())
+
+    async def on_schedule_unwanted(event: Event) -> None:
+        unwanted = _payload(event, GatewayScheduleUnwanted)
+        await schedules.tell_gateway(services.gateways, unwanted)
+
+    return {
         PAYMENT_METHOD_REMOVED: on_method_removed,
         GATEWAY_CUSTOMER_LINKED: on_customer_linked,
         GATEWAY_REFERENCE_LINKED: on_reference_linked,
