@@ -135,7 +135,7 @@ async def make_refund(refund_id: str, data: Paid, services: Services) -> RefundA
     summary="Try a refund at the gateway again",
 )
 async def retry_refund(refund_id: str, services: Services) -> RefundAnswer:
-    """Ask the gateways of the invoice's payments for what is left of a refund that waits."""
+    """Ask gateways again: look up what is under way, or begin anew what waits for a person."""
     wanted = ids.parse("refund", refund_id)
     async with services.db.transaction(STAFF) as conn:
         account_id = await refunds.account_of_refund(conn, wanted)

@@ -117,7 +117,8 @@ def refund_row(one: Refund, account: Account) -> RefundRow:
         asked=formats.day(one.requested_at),
         status=_STATES[one.status],
         note=_note(one, formats),
-        may_retry=waits and one.problem not in {None, "by_hand"},
+        may_retry=one.status is RefundStatus.PROCESSING
+        or (waits and one.problem not in {None, "by_hand"}),
         may_be_made=waits,
     )
 

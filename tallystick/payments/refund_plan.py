@@ -55,7 +55,7 @@ def plan(
     parts: list[Part] = []
     for giver in sorted(givers, key=lambda one: (one.settled_at, one.payment_id), reverse=True):
         ability = can.get(giver.gateway)
-        if ability is None or not ability.refunds:
+        if ability is None or not ability.refunds or not giver.charge_reference:
             continue
         part = min(_left(giver, invoice_id), wished)
         is_whole = part == giver.received_minor

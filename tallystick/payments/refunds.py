@@ -20,7 +20,7 @@ from tallystick.credit_notes.model import RefundPart, RefundStatus
 from tallystick.credit_notes.states import no_move
 from tallystick.kernel.clock import Clock, account_now
 from tallystick.kernel.db import WRITER, Connection, Database, account_scope
-from tallystick.kernel.errors import Conflict, TallystickError
+from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id
 from tallystick.payments import lifecycle, refund_plan, refund_standing, refund_states
 from tallystick.payments import refund_store as store
@@ -62,17 +62,20 @@ class Refunds:
         return len(due)
 
     async def retry(self, account_id: UUID, refund_id: UUID) -> Wish:
-        """Ask gateways again for what is left of a wish, for a person; outside any transaction.
+        """Ask gateways again, for a person; outside any transaction.
 
-        Raises NotFound, Conflict `refund_made`, `refund_canceled`, `refund_processing`, and
-        `refund_by_hand` when there is no gateway to ask.
+        What is under way is looked up now; what waits is begun anew. Raises NotFound, Conflict
+        `refund_made`, `refund_canceled`, and `refund_by_hand` when there is no gateway to ask.
         """
         async with self._db.own_transaction(WRITER) as conn:
             wish = await wishes.get_refund(conn, account_id, refund_id)
-            if wish.status is not RefundStatus.REQUESTED:
-                raise no_move(wish.status)
+            tried = await store.of_refund(conn, account_id, refund_id)
             started = await self.begin(conn, wish)
-        if not started:
+        if wish.status is RefundStatus.PROCESSING:
+            await _all(self._look(one) for one in tried if one.outcome in refund_states.LIVE)
+        elif wish.status is not RefundStatus.REQUESTED:
+            raise no_move(wish.status)
+        elif not started:
             text = "No payment of this invoice can be refunded at its gateway; pay it back by hand."
             raise Conflict("refund_by_hand", text)
         await self.send(started)
@@ -135,17 +138,13 @@ class Refunds:
         return Recording(Recorded.APPLIED)
 
     async def _begin_one(self, wish: Wish) -> int:
-        """Begin and send one wish; what can not be begun is left to a person, not to a loop."""
+        """Begin and send one wish; one that can not be begun stops no other, and waits a second."""
         try:
             async with self._db.own_transaction(WRITER) as conn:
                 started = await self.begin(conn, wish)
-        except TallystickError as error:
+        except Exception:
             log.exception("refund_not_begun", refund_id=str(wish.refund_id))
-            async with self._db.own_transaction(WRITER) as conn:
-                locked = await wishes.lock_refund(conn, wish.account_id, wish.refund_id)
-                if locked.status is RefundStatus.REQUESTED:
-                    await wishes.hand_over(conn, locked, error.code)
-            return 1
+            return 0
         await self.send(started)
         return 1
 

@@ -168,6 +168,15 @@ async def test_a_refund_under_way_is_nobody_elses_and_may_fail_days_later(back: 
     }  # fmt: skip
 
 
+async def test_a_person_has_a_refund_under_way_looked_up_at_once(back: Back) -> None:
+    account, _, payment = await back.paid()
+    await back.world.arm(path=REFUNDS, action="drop_reply", times=3)
+    wish = await back.ask(account, payment, amount_minor=700)
+    assert wish.status is RefundStatus.PROCESSING
+    assert (await back.refunds.retry(account, wish.refund_id)).status is RefundStatus.MADE
+    assert len(await back.world.look("refunds")) == 1
+
+
 async def test_an_answer_that_can_not_be_true_is_left_to_a_person(back: Back) -> None:
     account, _, payment = await back.paid()
     wrong = Succeeded("re_1", (await back.world.payment(account)).amount)
