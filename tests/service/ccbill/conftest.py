@@ -72,9 +72,9 @@ class CcbillEndpoint(Endpoint):
         body = await reader.readexactly(int(headers["content-length"]))
         query = dict(parse_qsl(urlsplit(first.split(" ")[1]).query))
         sent = Delivery(body=body, headers=headers, query=query, peer="64.38.212.7")
-        self.deliveries.append(sent)
         if self.take is not None:
             await self.take.inbox.receive("ccbill", sent, datetime.now(UTC))
+        self.deliveries.append(sent)
         writer.write(b"HTTP/1.1 200 x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         await writer.drain()
         writer.close()
