@@ -217,7 +217,7 @@ def _services(
         catch_up=CatchUp(db, gateways, inbox, clock),
         card_setup=setup,
         tries=tries,
-        sweep=Sweep(db, gateways, tries, clock),
+        sweep=Sweep(db, gateways, tries, refunds, clock),
         collector=collector,
         checkouts=Checkouts(db, gateways, setup, collector, clock),
         once=OneTimeCharges(db, gateways, tries, clock, seller_of(settings)),

@@ -20,9 +20,8 @@ async def sweep_payments(settings: Settings, dsn: str) -> int:
         with acting(Actor("job", "sweep")):
             asked_count = await services.sweep.run_all()
         found = await services.sweep.unclear()
-    typer.echo(
-        f"Charges that gateways were asked about: {asked_count}. Unclear now: {found.total}."
-    )
+    asked = f"Charges and refunds that gateways were asked about: {asked_count}."
+    typer.echo(f"{asked} Unclear now: {found.total}.")
     for one in found.oldest:
         typer.echo(_shown(one))
     if found.total > len(found.oldest):
@@ -33,7 +32,7 @@ async def sweep_payments(settings: Settings, dsn: str) -> int:
 def _shown(one: Unclear) -> str:
     amount = show_money(one.amount, LOCALE)
     return (
-        f"  {ids.show('payment', one.payment_id)}: {amount} through {one.gateway}, {one.outcome}"
-        f" since {one.since:%Y-%m-%d %H:%M} UTC, asked {one.tried_count} times."
+        f"  {ids.show('payment', one.payment_id)}: {one.kind} of {amount} through {one.gateway},"
+        f" {one.outcome} since {one.since:%Y-%m-%d %H:%M} UTC, asked {one.tried_count} times."
         f" {one.reason}: {WORDS[one.reason]}"
     )

@@ -13,16 +13,17 @@ from tallystick.api.services import Services
 from tallystick.kernel import ids
 from tallystick.kernel.db import STAFF
 from tallystick.payments import service
-from tallystick.payments.unclear import WORDS, Reason, Unclear
+from tallystick.payments.unclear import WORDS, Kind, Reason, Unclear
 
 
 class UnclearPayment(msgspec.Struct, frozen=True, kw_only=True):
-    """A charge without a clear answer.
+    """A charge, or a refund of a payment, without a clear answer.
 
     `since` is when it was sent, `tried` how often the gateway was asked since, `next_try` when it
     is asked again; null: by the sweep alone, once a day. `message` says what a person can do.
     """
 
+    kind: Kind
     payment: str
     account: str
     gateway: str
@@ -50,10 +51,10 @@ class UnclearList(msgspec.Struct, frozen=True):
     f"{BASE}/unclear",
     opt={"permission": "staff:read"},
     tags=TAGS,
-    summary="Charges without a clear answer",
+    summary="Charges and refunds without a clear answer",
 )
 async def list_unclear(services: Services) -> UnclearList:
-    """List charges of which nobody knows yet whether they went through, oldest first.
+    """List charges and refunds of which nobody knows yet whether they went through, oldest first.
 
     Sent an hour ago or more and still unknown, parked because the gateway contradicts itself,
     awaited from a bank for two weeks or from a payer for one.
@@ -82,6 +83,7 @@ async def look_up(payment_id: str, services: Services) -> PaymentAnswer:
 
 def _answer(one: Unclear) -> UnclearPayment:
     return UnclearPayment(
+        kind=one.kind,
         payment=ids.show("payment", one.payment_id),
         account=ids.show("account", one.account_id),
         gateway=one.gateway,

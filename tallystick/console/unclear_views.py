@@ -15,6 +15,7 @@ from tallystick.payments.unclear import WORDS, Reason, Unclear
 _STATES: Final[Mapping[Reason, str]] = {
     Reason.AMOUNT_DIFFERS: "parked",
     Reason.REFERENCE_DIFFERS: "parked",
+    Reason.REFUND_DECLINED_BEFORE: "parked",
     Reason.GATEWAY_NOT_CONFIGURED: "parked",
 }
 
@@ -25,6 +26,7 @@ class UnclearRow(msgspec.Struct, frozen=True, kw_only=True):
     of: OfAccount
     payment: str
     amount: str
+    kind: str
     through: str
     state: str
     reason: str
@@ -45,6 +47,7 @@ def _row(one: Unclear, account: Account) -> UnclearRow:
         of=of_account(account),
         payment=ids.show("payment", one.payment_id),
         amount=formats.money(one.amount),
+        kind=one.kind.capitalize(),
         through=f"{one.gateway} {one.gateway_reference or ''}".strip(),
         state=_STATES.get(one.reason, one.outcome),
         reason=WORDS[one.reason],

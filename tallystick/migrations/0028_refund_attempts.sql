@@ -19,6 +19,8 @@ CREATE TABLE refund_attempts (
     code text,
     resolve_after timestamptz,
     resolve_count integer NOT NULL DEFAULT 0,
+    -- When the sweep asks, if nobody knows by then what became of it.
+    sweep_after timestamptz NOT NULL DEFAULT now() + interval '1 hour',
     created_at timestamptz NOT NULL,
     ended_at timestamptz,
     PRIMARY KEY (account_id, refund_attempt_id),
@@ -33,6 +35,9 @@ CREATE UNIQUE INDEX refund_attempts_live ON refund_attempts (account_id, refund_
     WHERE outcome IN ('created', 'pending', 'unknown');
 CREATE INDEX refund_attempts_due ON refund_attempts (resolve_after)
     WHERE outcome IN ('created', 'pending', 'unknown');
+CREATE INDEX refund_attempts_to_sweep ON refund_attempts (sweep_after)
+    WHERE outcome IN ('created', 'unknown')
+        OR (resolve_after IS NULL AND outcome IN ('needs_action', 'pending'));
 CREATE INDEX refund_attempts_of_payment ON refund_attempts (account_id, payment_id, invoice_id);
 CREATE INDEX refund_attempts_by_reference ON refund_attempts (gateway, gateway_reference);
 CALL protect_tenant_table('refund_attempts');

@@ -2156,6 +2156,7 @@ CREATE TABLE public.refund_attempts (
     code text,
     resolve_after timestamp with time zone,
     resolve_count integer DEFAULT 0 NOT NULL,
+    sweep_after timestamp with time zone DEFAULT (now() + '01:00:00'::interval) NOT NULL,
     created_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone,
     CONSTRAINT refund_attempts_amount_minor_check CHECK ((amount_minor > 0)),
@@ -3261,6 +3262,7 @@ CREATE INDEX refund_attempts_by_reference ON public.refund_attempts USING btree 
 CREATE INDEX refund_attempts_due ON public.refund_attempts USING btree (resolve_after) WHERE (outcome = ANY (ARRAY['created'::text, 'pending'::text, 'unknown'::text]));
 CREATE UNIQUE INDEX refund_attempts_live ON public.refund_attempts USING btree (account_id, refund_id, payment_id) WHERE (outcome = ANY (ARRAY['created'::text, 'pending'::text, 'unknown'::text]));
 CREATE INDEX refund_attempts_of_payment ON public.refund_attempts USING btree (account_id, payment_id, invoice_id);
+CREATE INDEX refund_attempts_to_sweep ON public.refund_attempts USING btree (sweep_after) WHERE ((outcome = ANY (ARRAY['created'::text, 'unknown'::text])) OR ((resolve_after IS NULL) AND (outcome = ANY (ARRAY['needs_action'::text, 'pending'::text]))));
 CREATE INDEX refund_parts_of_refund ON public.refund_parts USING btree (account_id, refund_id);
 CREATE INDEX refunds_due ON public.refunds USING btree (requested_at) WHERE ((status = 'requested'::text) AND (problem IS NULL));
 CREATE INDEX refunds_of_invoice ON public.refunds USING btree (account_id, invoice_id);

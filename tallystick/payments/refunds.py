@@ -58,7 +58,7 @@ class Refunds:
         names = self._gateways.usable()
         async with self._db.own_transaction(WRITER) as conn:
             due = await store.lease_due(conn, now, LEASE, names, BATCH_MAX)
-        await _all(self._look(attempt) for attempt in due)
+        await _all(self.look(attempt) for attempt in due)
         return len(due)
 
     async def retry(self, account_id: UUID, refund_id: UUID) -> Wish:
@@ -155,7 +155,8 @@ class Refunds:
         outcome = await _asked(attempt, lambda: gateway.refund(request))
         await self.record(attempt.account_id, attempt.refund_attempt_id, outcome)
 
-    async def _look(self, attempt: RefundAttempt) -> None:
+    async def look(self, attempt: RefundAttempt) -> Recording:
+        """Ask the gateway what became of a refund, and apply the answer."""
         gateway, request = self._gateways.get(attempt.gateway), await self._request(attempt)
         now, reference = self._clock(), attempt.gateway_reference
         outcome = await _asked(attempt, lambda: gateway.look_up_refund(request, reference, now))
@@ -164,6 +165,7 @@ class Refunds:
             until = lifecycle.next_look(attempt.outcome, attempt.resolve_count, now)
             async with self._db.own_transaction(account_scope(attempt.account_id)) as conn:
                 await store.postpone(conn, attempt, until, outcome.reference)
+        return told
 
     async def _request(self, attempt: RefundAttempt) -> Refund:
         """Return the call of a refund, equal whenever it is made."""
@@ -277,7 +279,7 @@ async def _asked(attempt: RefundAttempt, call: Callable[[], Awaitable[Outcome]])
         return Unknown("gateway_failed")
 
 
-async def _all(calls: Iterable[Awaitable[None]]) -> None:
+async def _all(calls: Iterable[Awaitable[object]]) -> None:
     """Wait for all; a failure is logged: its row stays, and is looked at after its lease."""
     for failure in await asyncio.gather(*calls, return_exceptions=True):
         if isinstance(failure, BaseException):

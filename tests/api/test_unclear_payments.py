@@ -40,7 +40,7 @@ async def test_support_sees_what_is_unclear_since_when_and_what_was_tried(shop: 
     assert (one["outcome"], one["code"], one["reason"]) == ("unknown", "no_answer", "no_answer")
     assert (one["tried"], one["gateway_reference"]) == (0, None)
     assert one["since"] < one["next_try"]
-    assert "never charged with another key" in one["message"]
+    assert "nothing is ever sent with another key" in one["message"]
     for person in (shop.acme.owner, shop.acme.member):
         shop.refused(await shop.as_person(person).get(f"{URL}/unclear"), 403, "not_allowed")
 
@@ -78,8 +78,10 @@ async def test_the_command_asks_about_all_and_names_what_stays_unclear(
     stays, clears = await lost(shop, "paypal"), await lost(shop)
     assert await sweep_payments(settings, module_dsn) == 1
     first, *rest = capsys.readouterr().out.splitlines()
-    assert first == "Charges that gateways were asked about: 1. Unclear now: 1."
+    assert first == "Charges and refunds that gateways were asked about: 1. Unclear now: 1."
     (line,) = rest
-    assert line.startswith(f"  {stays['payment']}: $54.00 through paypal, unknown since 2")
+    assert line.startswith(
+        f"  {stays['payment']}: charge of $54.00 through paypal, unknown since 2"
+    )
     assert "gateway_not_configured: Nobody can ask" in line
     assert clears["payment"] not in line

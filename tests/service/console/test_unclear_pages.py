@@ -20,7 +20,7 @@ async def test_unclear_charges_are_listed_with_what_was_tried_and_finance_asks_a
     sent = world.services.clock() - timedelta(hours=2)
     payment = await lose_charge(world.services.db, invoice, "manual", sent)
     seen = (await world.http.get(LIST)).text
-    assert "never charged with another key" in seen
+    assert "nothing is ever sent with another key" in seen
     assert "0 times" in seen
     assert "Ask again" not in seen
     await world.enter(await world.person(staff_role="finance"))

@@ -13,9 +13,11 @@ from tallystick.payments.gateways.manual import ManualGateway
 from tallystick.payments.gateways.stripe import StripeGateway
 from tallystick.payments.model import AttemptOutcome, PaymentStatus
 from tallystick.payments.outcomes import Outcome, Succeeded
+from tallystick.payments.refunds import Refunds
 from tallystick.payments.requests import Charge
 from tallystick.payments.sweep import Sweep
-from tallystick.payments.unclear import Reason
+from tallystick.payments.unclear import Kind, Reason
+from tests.service.payments.refunds import REFUNDS, Back
 from tests.service.payments.test_unclear_outcomes import (
     INTENTS,
     TRIES,
@@ -33,7 +35,8 @@ DAY = timedelta(hours=25)
 
 
 def sweep_of(world: "World") -> Sweep:
-    return Sweep(world.db, world.gateways, world.tries, world.clock)
+    refunds = Refunds(world.db, world.gateways, world.clock)
+    return Sweep(world.db, world.gateways, world.tries, refunds, world.clock)
 
 
 async def test_what_is_young_or_clear_is_not_unclear(world: "World") -> None:
@@ -149,3 +152,23 @@ async def test_a_person_asks_about_one_payment_and_hears_when_nothing_is_under_w
     await assert_paid_once(world, account, invoice)
     with pytest.raises(Conflict, match="under way"):
         await sweep_of(world).look_again(account, payment.payment_id)
+
+
+async def test_a_refund_without_an_answer_is_named_and_cleared_too(world: "World") -> None:
+    back = Back(world)
+    account, _, payment = await back.paid()
+    await world.arm("drop_reply", path=REFUNDS, times=TRIES)
+    await back.ask(account, payment, amount_minor=1000)
+    world.ahead += timedelta(hours=2)
+    sweep = sweep_of(world)
+    (one,) = (await sweep.unclear()).oldest
+    assert (one.kind, one.amount, one.reason) == (
+        Kind.REFUND,
+        Money(1000, "USD"),
+        Reason.NO_ANSWER,
+    )
+    await sweep.look_again(account, payment)
+    assert (await sweep.unclear()).total == 0
+    assert [one["amount"] for one in await world.look("refunds")] == [1000]
+    assert (await world.payment(account)).status is PaymentStatus.PARTIALLY_REFUNDED
+    assert await sweep.run_due(world.clock()) == 0
