@@ -70,7 +70,7 @@ async def pay_balance(
     account: Account,
     data: PayBalance | None = None,
 ) -> PaidBalance:
-    """Charge what is due on all open invoices, in one payment for each currency.
+    """Charge what is due on all open invoices (500 at most), in one payment for each currency.
 
     Nothing due is 409 `nothing_to_pay`; what another payment may still bring is left to that one.
     If every charge was refused: 402 `payment_declined`.
