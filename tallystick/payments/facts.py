@@ -188,6 +188,12 @@ class MirrorChanged(msgspec.Struct, frozen=True, tag=True):
     reference: str
 
 
+class UsageRefused(msgspec.Struct, frozen=True, tag=True):
+    """The gateway does not count usage that it took; the report says which and why."""
+
+    report: str
+
+
 class Ignored(msgspec.Struct, frozen=True, tag=True):
     """Nothing to us; `reason` says why."""
 
@@ -212,6 +218,7 @@ Fact = (
     | RenewalMoved
     | CheckoutEnded
     | MirrorChanged
+    | UsageRefused
     | Ignored
 )
 

@@ -24,6 +24,7 @@ from tallystick.payments.facts import (
     MirrorChanged,
     ObjectChanged,
     RefundReported,
+    UsageRefused,
 )
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.method_news import MethodNews
@@ -84,6 +85,8 @@ class GatewayNews:
                 verdict = await self._returned.apply(gateway, known)
             case MirrorChanged():
                 verdict = Skipped("billed_at_stripe")
+            case UsageRefused():
+                verdict = Skipped("no_usage_sent")
             case ObjectChanged():
                 verdict = Skipped("asked_already")
             case _:

@@ -28,6 +28,7 @@ from tallystick.payments.gateways.stripe import (
 )
 from tallystick.payments.gateways.stripe.amounts import refusal
 from tallystick.payments.gateways.stripe.client import StripeCalls, StripeSettings
+from tallystick.payments.gateways.stripe.meters import StripeMeters
 from tallystick.payments.gateways.stripe.mirroring import StripeMirror
 from tallystick.payments.gateways.stripe.signature import check
 from tallystick.payments.outcomes import Outcome, Unknown
@@ -80,6 +81,11 @@ class StripeGateway(Gateway):
     def mirror(self) -> StripeMirror:
         """Return the reader of what lives at Stripe."""
         return StripeMirror(self._calls)
+
+    @property
+    def meters(self) -> StripeMeters:
+        """Return the way to Stripe's billing meters."""
+        return StripeMeters(self._calls)
 
     async def ensure_customer(self, details: CustomerDetails, key: str) -> str:
         """Make the customer, then say who it is.

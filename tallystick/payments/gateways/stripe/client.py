@@ -10,7 +10,8 @@ import msgspec
 from tallystick.kernel.errors import Unavailable
 from tallystick.payments.breaker import Breaker
 from tallystick.payments.gateway import no_answer
-from tallystick.payments.gateways.stripe.outcomes import ours, outcome_of_error
+from tallystick.payments.gateways.stripe.outcomes import members, ours, outcome_of_error
+from tallystick.payments.gateways.stripe.wire import LastError
 from tallystick.payments.outcomes import Outcome, Unknown
 
 if TYPE_CHECKING:
@@ -62,6 +63,18 @@ class StripeSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.secret_key.startswith(("sk_live_", "rk_live_"))
 
 
+class Failed(msgspec.Struct, frozen=True):
+    """How a call failed, in Stripe's own codes; `status` None: no answer that could be read.
+
+    `was_sent` False: the circuit is open. `name` says it where Stripe gives no code.
+    """
+
+    name: str
+    status: int | None = None
+    said: LastError = LastError()
+    was_sent: bool = True
+
+
 class StripeCalls:
     """Calls Stripe and reads what it says; while the circuit is open nothing is sent."""
 
@@ -99,6 +112,21 @@ class StripeCalls:
             return Unknown(error.code)
         except msgspec.ValidationError:
             return Unknown("unreadable_answer")
+
+    async def ask(self, call: Call, kind: type[T]) -> T | Failed:
+        """Return the answer, or how it failed, for whoever has to tell refusals apart."""
+        client = await self._connect()
+        import stripe  # noqa: PLC0415 - loaded by `_connect`; the package starts without it
+
+        try:
+            return _convert(await self._send(call, client), kind)
+        except stripe.StripeError as error:
+            name = "no_answer" if error.http_status is None else f"http_{error.http_status}"
+            return Failed(name, error.http_status, members(error))
+        except Unavailable as error:
+            return Failed(error.code, was_sent=False)
+        except msgspec.ValidationError:
+            return Failed("unreadable_answer")
 
     async def close(self) -> None:
         """Close the connections."""

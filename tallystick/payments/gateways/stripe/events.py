@@ -16,6 +16,7 @@ from tallystick.payments.facts import (
     MirrorChanged,
     ObjectChanged,
     Receipt,
+    UsageRefused,
 )
 from tallystick.payments.gateways.stripe import readers
 from tallystick.payments.gateways.stripe.readers import read
@@ -63,7 +64,9 @@ def _thin(event: ThinEvent, *, livemode: bool) -> GatewayEvent:
     kind = event.type.removeprefix(_V1)
     mirrored = None if kind in READERS else _mirrored(kind)
     fact: Fact
-    if kind not in READERS and mirrored is None:
+    if kind in METER_REPORTS:
+        fact = UsageRefused(event.id)
+    elif kind not in READERS and mirrored is None:
         fact = Ignored(_reason(kind))
     elif event.related_object is None:
         fact = Ignored("no_object")
@@ -150,6 +153,11 @@ READERS: Final[Mapping[str, Reader]] = {
     "checkout.session.async_payment_failed": readers.page_refused,
 }
 """What is read, by the exact type of the event."""
+
+METER_REPORTS: Final = frozenset(
+    {"billing.meter.error_report_triggered", "billing.meter.no_meter_found"}
+)
+"""What tells of usage that does not count: thin events, whose report is asked for by their id."""
 
 MIRRORED: Final[Mapping[str, MirrorKind]] = {
     "customer.subscription.": MirrorKind.SUBSCRIPTION,

@@ -31,6 +31,7 @@ class LastError(msgspec.Struct, frozen=True):
     decline_code: str | None = None
     advice_code: str | None = None
     type: str | None = None
+    param: str | None = None
     payment_intent: dict[str, Any] | None = None
 
 
