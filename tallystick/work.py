@@ -50,6 +50,7 @@ from tallystick.payments.events import (
     GATEWAY_CUSTOMER_LINKED,
     GATEWAY_REFERENCE_LINKED,
     GATEWAY_SCHEDULE_UNWANTED,
+    PAYMENT_ACTION_NEEDED,
     PAYMENT_FAILED,
     PAYMENT_METHOD_REMOVED,
     PAYMENT_METHOD_SAVED,
@@ -223,8 +224,13 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
         if services.settings.mail_configured and services.settings.mail_invoices:
             await mails.on_invoice_finalized(event)
 
+    async def on_action_needed(event: Event) -> None:
+        if services.settings.mail_configured and services.settings.mail_invoices:
+            await mails.on_action_needed(event)
+
     return {
         INVOICE_FINALIZED: on_invoice_finalized,
+        PAYMENT_ACTION_NEEDED: on_action_needed,
         CHECKOUT_EXPIRED: autopay.on_checkout_expired,
         PAYMENT_FAILED: on_payment_failed,
         INVOICE_PAID: on_invoice_paid,

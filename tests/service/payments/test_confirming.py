@@ -2,9 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from tallystick.kernel import outbox
+from tallystick.kernel.db import WRITER
 from tallystick.kernel.errors import Conflict
+from tallystick.mail_events import MailEvents
+from tallystick.payments.events import PaymentActionNeeded
 from tallystick.payments.model import AttemptOutcome, PaymentStatus
 
 if TYPE_CHECKING:
@@ -101,3 +106,18 @@ async def test_a_payer_who_fails_the_bank_pays_nothing_and_reads_why(world: "Wor
     )
     assert (await world.get_invoice(account, invoice)).status == "open"
     assert await world.settled_entries(account) == 0
+
+
+async def test_the_payer_is_sent_the_invoice_once_more(world: "World") -> None:
+    account, invoice = await asked(world)
+    payment = await world.payment(account)
+    told = PaymentActionNeeded(payment.payment_id, invoice, (invoice,))
+    event = outbox.Event(account, 1, "payment.action_needed", msgspec.json.encode(told), "r", 1)
+    mails = MailEvents(world.db, world.clock)
+    for _ in range(2):
+        await mails.on_action_needed(event)
+    async with world.db.transaction(WRITER) as conn:
+        rows = await conn.fetch("SELECT * FROM mails WHERE account_id = $1", account)
+    assert [(row["invoice_id"], row["addresses"]) for row in rows] == [
+        (invoice, ["ada@example.com"])
+    ]
