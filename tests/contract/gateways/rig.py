@@ -1,15 +1,16 @@
 """What the suite needs of a gateway beside its adapter; see README.md."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID, uuid4
 
 from tallystick.kernel.ids import new_id
 from tallystick.money.amount import Money
 from tallystick.payments.facts import Delivery
 from tallystick.payments.gateway import Gateway
-from tallystick.payments.requests import Charge, CustomerDetails, Refund
+from tallystick.payments.requests import Charge, CheckoutRequest, CustomerDetails, Refund
 
 
 class Payer(StrEnum):
@@ -107,4 +108,24 @@ def a_refund(charge: Charge, reference: str, minor: int) -> Refund:
         account_id=charge.account_id,
         refund_id=new_id(),
         started_at=datetime.now(UTC),
+    )
+
+
+def a_page(charge: Charge, mode: Literal["payment", "setup"]) -> CheckoutRequest:
+    """Return a wish for a page of the gateway on which this charge is paid, or a method saved."""
+    pays = mode == "payment"
+    return CheckoutRequest(
+        key=f"checkout:{uuid4()}",
+        mode=mode,
+        customer_token=charge.customer_token,
+        description="Something",
+        currency=charge.amount.currency,
+        amount=charge.amount if pays else None,
+        account_id=charge.account_id,
+        checkout_id=new_id(),
+        payment_id=charge.payment_id if pays else None,
+        attempt_id=charge.attempt_id if pays else None,
+        success_url="https://example.com/paid",
+        cancel_url="https://example.com/back",
+        expires_at=datetime.now(UTC) + timedelta(hours=2),
     )

@@ -17,7 +17,7 @@ from tallystick.payments.requests import (
     Microdeposits,
     SubscribeRequest,
 )
-from tests.contract.gateways.rig import Rig, a_refund
+from tests.contract.gateways.rig import Rig, a_page, a_refund
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -37,19 +37,7 @@ NOTHING = Charge(
 
 
 def _page(mode: "Literal['payment', 'setup']") -> CheckoutRequest:
-    return CheckoutRequest(
-        key=f"checkout:{mode}",
-        mode=mode,
-        customer_token="cus_none",
-        description="Something",
-        currency="USD",
-        amount=Money(100, "USD") if mode == "payment" else None,
-        account_id=new_id(),
-        payment_id=new_id() if mode == "payment" else None,
-        attempt_id=new_id() if mode == "payment" else None,
-        success_url="https://example.com/paid",
-        cancel_url="https://example.com/back",
-    )
+    return a_page(NOTHING, mode)
 
 
 Says = Callable[[Capabilities], bool]

@@ -16,6 +16,7 @@ from tallystick.payments.gateways.stripe import StripeGateway
 from tallystick.payments.model import AttemptOutcome, PaymentStatus
 from tests.cutting_proxy import CuttingProxy, Point, cutting_proxy
 from tests.service.payments.refunds import REFUNDS, Back
+from tests.service.payments.test_checkout import opened, pay
 from tests.service.payments.test_unclear_outcomes import INTENTS, assert_paid_once, owing
 
 if TYPE_CHECKING:
@@ -105,6 +106,27 @@ async def refund(world: "World", proxy: CuttingProxy, point: Point) -> None:
     assert await back.books(account) == {"clearing:stripe": 3900, "revenue": -3900}
 
 
+async def checkout(world: "World", proxy: CuttingProxy, point: Point) -> None:
+    """A page that did not open is opened again under its key; it is one page, and paid once."""
+    account = await world.account()
+    invoice = await world.invoice(account)
+    await world.setup.ensure_customer(account, "stripe")
+    proxy.cut(lambda line: line.startswith("POST /v1/checkout/sessions "), point)
+    with suppress(Unavailable):
+        await opened(world, account, invoice_ids=(invoice,))
+    proxy.mend()
+    page = await opened(world, account, invoice_ids=(invoice,))
+    asked = [r for r in await world.look("requests") if r["path"] == "/v1/checkout/sessions"]
+    assert len({request["idempotency_key"] for request in asked}) == 1
+    world.endpoint.arrive = world.take_in
+    await pay(world, page)
+    await world.endpoint.wait("payment_intent.succeeded")
+    await world.settle_down()
+    world.ahead += LATER
+    await world.settle_down()
+    await assert_paid_once(world, account, invoice)
+
+
 async def customer(world: "World", proxy: CuttingProxy, point: Point) -> None:
     account = await world.account()
     proxy.cut(lambda line: line.startswith("POST /v1/customers"), point)
@@ -148,23 +170,31 @@ async def detach(world: "World", proxy: CuttingProxy, point: Point) -> None:
     assert len({request["idempotency_key"] for request in asked}) == 1
 
 
-STORIES: Mapping[str, Story] = {
+MONEY: Mapping[str, Story] = {
     "charge": charge,
-    "look_up": look_up,
     "cancel": cancel,
     "refund": refund,
+    "checkout": checkout,
+}
+OTHERS: Mapping[str, Story] = {
+    "look_up": look_up,
     "customer": customer,
     "setup": setup,
     "detach": detach,
 }
+CASES = [
+    *((name, point) for name in MONEY for point in Point),
+    *((name, point) for name in OTHERS for point in (Point.BEFORE, Point.UNANSWERED)),
+]
 
 
-@pytest.mark.parametrize("point", list(Point), ids=[point.name.lower() for point in Point])
-@pytest.mark.parametrize("call", list(STORIES))
+@pytest.mark.parametrize(
+    ("call", "point"), CASES, ids=[f"{name}-{point.name.lower()}" for name, point in CASES]
+)
 async def test_a_cut_connection_doubles_nothing_and_loses_nothing(
     world: "World", proxy: CuttingProxy, call: str, point: Point
 ) -> None:
-    await STORIES[call](world, proxy, point)
+    await {**MONEY, **OTHERS}[call](world, proxy, point)
     assert proxy.cut_count > 0
     assert AttemptOutcome.CREATED not in await outcomes(world)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PROCESS = Path(__file__).with_name("worker_process.py")
 LATER_S = 300
+DAY_S = 25 * 3600
 POLLS_MAX = 2000
 WAITS = """
 SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -118,8 +119,16 @@ async def somebody_waits(world: "World") -> None:
     raise AssertionError("the worker never came to write its answer")
 
 
-@pytest.mark.parametrize("ahead_s", [LATER_S, 25 * 3600], ids=["minutes", "a_day"])
-@pytest.mark.parametrize("when", ["before", "during", "after"])
+@pytest.mark.parametrize(
+    ("when", "ahead_s"),
+    [
+        ("before", LATER_S),
+        ("during", LATER_S),
+        ("after", LATER_S),
+        ("before", DAY_S),
+        ("during", DAY_S),
+    ],
+)
 async def test_a_worker_that_is_killed_at_its_charge_leaves_one_charge_and_one_entry(
     world: "World", workers: Workers, proxy: CuttingProxy, when: str, ahead_s: int
 ) -> None:
