@@ -45,7 +45,7 @@ class Paid(Body, frozen=True, kw_only=True):
     reference: fields.Reference
 
 
-class RefundBody(Body, frozen=True, kw_only=True):
+class PaymentRefundBody(Body, frozen=True, kw_only=True):
     """How much of a payment goes back, all that is left of it where no amount is told, and why.
 
     `left_cents` is what you saw as left: when it is something else by now, nothing is done.
@@ -63,7 +63,7 @@ class RefundBody(Body, frozen=True, kw_only=True):
     summary="Refund a payment",
 )
 async def refund_payment_now(
-    payment_id: str, data: RefundBody, request: Request[Any, Any, Any], services: Services
+    payment_id: str, data: PaymentRefundBody, request: Request[Any, Any, Any], services: Services
 ) -> PaymentRefunded:
     """Issue the credit note and give the money back at the gateway that took it, in one step.
 
