@@ -13,6 +13,7 @@ from tallystick.api.answers import major, plain
 from tallystick.api.services import Services
 from tallystick.catalog import service as catalog
 from tallystick.catalog.currencies import currencies_of, priced_in
+from tallystick.catalog.fees import fee_minor
 from tallystick.catalog.model import (
     Billing,
     FeatureValue,
@@ -28,8 +29,7 @@ from tallystick.catalog.model import (
 from tallystick.kernel import ids
 from tallystick.kernel.db import account_scope
 from tallystick.money.currency import currency as known_currency
-from tallystick.money.rounding import round_decimal
-from tallystick.pricing.model import FlatPrice, Price
+from tallystick.pricing.model import Price
 
 TAGS: Final = ["Subscriptions"]
 
@@ -161,12 +161,6 @@ def _offered(version: PlanVersion, currency: str) -> PlanVersion:
     if currency in currencies_of(version):
         return priced_in(version, currency)
     return version
-
-
-def fee_minor(plan: PlanVersion) -> int:
-    """Sum what each period costs before usage: its flat prices, each rounded as it is billed."""
-    fees = [price.amount for price in plan.prices if isinstance(price, FlatPrice)]
-    return sum(round_decimal(fee, plan.currency).minor for fee in fees)
 
 
 def _price(price: Price) -> dict[str, Any]:

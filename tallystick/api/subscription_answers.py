@@ -8,9 +8,10 @@ import msgspec
 
 from tallystick.accounts.model import Account
 from tallystick.api.answers import major
-from tallystick.api.plans import fee_minor
+from tallystick.catalog.fees import fee_minor
 from tallystick.catalog.model import PlanVersion
 from tallystick.kernel import ids
+from tallystick.payments.mirrored import MirroredSubscription
 from tallystick.subscriptions.model import Change, ScheduleOwner, Subscription
 
 FREE_TIER: Final = "free"
@@ -91,6 +92,35 @@ def subscription_answer(subscription: Subscription, plan: PlanVersion) -> Subscr
         invoice_separately=subscription.invoice_separately,
         schedule_owner=subscription.schedule_owner,
         external_id=subscription.external_id,
+    )
+
+
+def mirrored_answer(lived: MirroredSubscription) -> SubscriptionAnswer:
+    """Show a subscription that lives at a gateway and is billed there."""
+    return SubscriptionAnswer(
+        id=lived.reference,
+        tier=lived.tier,
+        plan_name=lived.tier,
+        plan_version=None,
+        status=lived.status,
+        quantity=1,
+        started_at=lived.created_at,
+        current_period_start=lived.period_start,
+        current_period_end=lived.period_end,
+        cancel_at_period_end=lived.cancel_at_period_end,
+        ends_at=lived.ended_at,
+        trial_ends_at=lived.trial_ends_at,
+        paused_at=None,
+        resumes_at=None,
+        scheduled_change=None,
+        amount=major(lived.amount_minor, lived.currency),
+        amount_cents=lived.amount_minor,
+        interval=lived.interval,
+        interval_count=lived.interval_count,
+        currency=lived.currency.lower(),
+        schedule_owner="stripe",
+        external_id=lived.reference,
+        invoice_separately=True,
     )
 
 

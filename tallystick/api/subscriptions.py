@@ -21,6 +21,7 @@ from tallystick.api.subscription_answers import (
     SubscriptionAnswer,
     SubscriptionList,
     free_tier,
+    mirrored_answer,
     subscription_answer,
 )
 from tallystick.catalog import service as catalog
@@ -28,6 +29,7 @@ from tallystick.invoices.biller import bill_now
 from tallystick.kernel import ids
 from tallystick.kernel.db import WRITER, Connection, account_scope
 from tallystick.kernel.errors import BadInput, Conflict, Forbidden
+from tallystick.mirror import reads as mirror
 from tallystick.payments import methods, schedules
 from tallystick.subscriptions import changing
 from tallystick.subscriptions import service as subscriptions
@@ -134,12 +136,14 @@ class Cancel(Body, frozen=True, kw_only=True):
 async def read_subscription(services: Services, account: Account) -> SubscriptionAnswer:
     """Return the account's subscription and its current period.
 
-    Of several it is the one that the account has had longest.
+    Of several it is the one that the account has had longest. An account without one that lives
+    at a gateway is shown what was read there: its `id` is the gateway's.
     """
     async with services.db.transaction(account_scope(account.account_id)) as conn:
         subscription = await subscriptions.current_subscription(conn, account.account_id)
         if subscription is None:
-            return free_tier(account)
+            lived = await mirror.newest_subscription(conn, account.account_id)
+            return mirrored_answer(lived) if lived else free_tier(account)
         plan = await plan_of(conn, subscription)
     return subscription_answer(subscription, plan)
 

@@ -1025,6 +1025,194 @@ CREATE TABLE public.add_ons (
     CONSTRAINT add_ons_status_check CHECK ((status = ANY (ARRAY['draft'::text, 'active'::text, 'retired'::text]))),
     CONSTRAINT add_ons_version_check CHECK ((version >= 1))
 );
+CREATE TABLE public.mirrored_charges (
+    account_id uuid NOT NULL,
+    gateway text NOT NULL,
+    reference text NOT NULL,
+    payment_reference text,
+    status text NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    refunded_minor bigint NOT NULL,
+    description text,
+    is_paid boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    read_at timestamp with time zone NOT NULL
+);
+CREATE TABLE public.payments (
+    account_id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    request_key text NOT NULL,
+    gateway text NOT NULL,
+    payment_method_id uuid,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    received_minor bigint DEFAULT 0 NOT NULL,
+    refunded_minor bigint DEFAULT 0 NOT NULL,
+    status text NOT NULL,
+    reference text,
+    failure_code text,
+    note text,
+    next_attempt_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    settled_at timestamp with time zone,
+    method_code text,
+    proof_note text,
+    reference_key text,
+    CONSTRAINT payments_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT payments_check CHECK (((refunded_minor >= 0) AND (refunded_minor <= received_minor))),
+    CONSTRAINT payments_received_minor_check CHECK ((received_minor >= 0)),
+    CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'pending_approval'::text, 'processing'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'refunded'::text, 'partially_refunded'::text, 'disputed'::text])))
+);
+CREATE VIEW public.all_charges WITH (security_invoker='true') AS
+ SELECT payments.account_id,
+    'tallystick'::text AS source,
+    payments.payment_id,
+    NULL::text AS reference,
+    payments.gateway,
+    payments.status,
+    payments.currency,
+    payments.amount_minor,
+    NULL::text AS description,
+    payments.created_at
+   FROM public.payments
+UNION ALL
+ SELECT mirrored_charges.account_id,
+    mirrored_charges.gateway AS source,
+    NULL::uuid AS payment_id,
+    mirrored_charges.reference,
+    mirrored_charges.gateway,
+        CASE
+            WHEN (mirrored_charges.refunded_minor = 0) THEN mirrored_charges.status
+            WHEN (mirrored_charges.refunded_minor < mirrored_charges.amount_minor) THEN 'partially_refunded'::text
+            ELSE 'refunded'::text
+        END AS status,
+    mirrored_charges.currency,
+    mirrored_charges.amount_minor,
+    mirrored_charges.description,
+    mirrored_charges.created_at
+   FROM public.mirrored_charges;
+CREATE TABLE public.mirrored_subscriptions (
+    account_id uuid NOT NULL,
+    gateway text NOT NULL,
+    reference text NOT NULL,
+    status text NOT NULL,
+    tier text NOT NULL,
+    currency character(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    monthly_minor numeric NOT NULL,
+    "interval" text,
+    interval_count integer,
+    period_start timestamp with time zone,
+    period_end timestamp with time zone,
+    trial_ends_at timestamp with time zone,
+    cancel_at_period_end boolean NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    read_at timestamp with time zone NOT NULL
+);
+CREATE TABLE public.subscriptions (
+    account_id uuid NOT NULL,
+    subscription_id uuid NOT NULL,
+    currency character(3) NOT NULL,
+    plan_version_id uuid NOT NULL,
+    plan_id uuid NOT NULL,
+    quantity integer DEFAULT 1 NOT NULL,
+    status text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    timezone text NOT NULL,
+    billing_time text NOT NULL,
+    anchor_on date,
+    schedule_owner text NOT NULL,
+    external_id text,
+    standing_at timestamp with time zone,
+    period_index integer NOT NULL,
+    period_start timestamp with time zone NOT NULL,
+    period_end timestamp with time zone NOT NULL,
+    next_bill_at timestamp with time zone,
+    bill_index integer DEFAULT 0 NOT NULL,
+    flat_from timestamp with time zone NOT NULL,
+    used_from timestamp with time zone NOT NULL,
+    covered_from timestamp with time zone NOT NULL,
+    advance_until timestamp with time zone,
+    usage_bill_at timestamp with time zone,
+    opens_at timestamp with time zone,
+    trial_ends_at timestamp with time zone,
+    trial_end text NOT NULL,
+    change_at timestamp with time zone,
+    next_plan_version_id uuid,
+    next_plan_id uuid,
+    next_quantity integer,
+    paused_at timestamp with time zone,
+    resumes_at timestamp with time zone,
+    remainder text NOT NULL,
+    bill_error text,
+    bill_try_count integer DEFAULT 0 NOT NULL,
+    bill_retry_at timestamp with time zone,
+    cancel_at_period_end boolean DEFAULT false NOT NULL,
+    invoice_separately boolean DEFAULT false NOT NULL,
+    ends_at timestamp with time zone,
+    created_at timestamp with time zone NOT NULL,
+    revision integer DEFAULT 0 NOT NULL,
+    CONSTRAINT subscriptions_bill_index_check CHECK ((bill_index >= 0)),
+    CONSTRAINT subscriptions_billing_time_check CHECK ((billing_time = ANY (ARRAY['anniversary'::text, 'calendar'::text]))),
+    CONSTRAINT subscriptions_check CHECK ((period_end > period_start)),
+    CONSTRAINT subscriptions_check1 CHECK (((schedule_owner = 'tallystick'::text) = (external_id IS NULL))),
+    CONSTRAINT subscriptions_check2 CHECK (((bill_error IS NULL) = (bill_retry_at IS NULL))),
+    CONSTRAINT subscriptions_check3 CHECK (((ends_at IS NOT NULL) OR ((status <> 'canceled'::text) AND (NOT cancel_at_period_end)))),
+    CONSTRAINT subscriptions_check4 CHECK ((num_nonnulls(change_at, next_plan_version_id, next_plan_id, next_quantity) = ANY (ARRAY[0, 4]))),
+    CONSTRAINT subscriptions_currency_check CHECK (((currency)::text = upper((currency)::text))),
+    CONSTRAINT subscriptions_external_id_check CHECK (((length(external_id) >= 1) AND (length(external_id) <= 255))),
+    CONSTRAINT subscriptions_next_quantity_check CHECK (((next_quantity >= 1) AND (next_quantity <= 1000000))),
+    CONSTRAINT subscriptions_period_index_check CHECK ((period_index >= 0)),
+    CONSTRAINT subscriptions_quantity_check CHECK (((quantity >= 1) AND (quantity <= 1000000))),
+    CONSTRAINT subscriptions_remainder_check CHECK ((remainder = ANY (ARRAY['credit'::text, 'refund'::text, 'none'::text]))),
+    CONSTRAINT subscriptions_schedule_owner_check CHECK ((schedule_owner = ANY (ARRAY['tallystick'::text, 'ccbill'::text, 'stripe'::text]))),
+    CONSTRAINT subscriptions_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'incomplete'::text, 'trialing'::text, 'active'::text, 'past_due'::text, 'paused'::text, 'canceled'::text]))),
+    CONSTRAINT subscriptions_trial_end_check CHECK ((trial_end = ANY (ARRAY['bill'::text, 'pause'::text, 'cancel'::text])))
+);
+CREATE VIEW public.all_subscriptions WITH (security_invoker='true') AS
+ SELECT subscriptions.account_id,
+    'tallystick'::text AS source,
+    subscriptions.subscription_id,
+    NULL::text AS reference,
+    subscriptions.schedule_owner AS gateway,
+    subscriptions.status,
+    subscriptions.currency,
+    subscriptions.plan_version_id,
+    subscriptions.quantity,
+    NULL::text AS tier,
+    NULL::bigint AS amount_minor,
+    NULL::numeric AS monthly_minor,
+    NULL::text AS "interval",
+    NULL::integer AS interval_count,
+    subscriptions.period_start,
+    subscriptions.period_end,
+    subscriptions.trial_ends_at,
+    subscriptions.cancel_at_period_end,
+    subscriptions.created_at
+   FROM public.subscriptions
+UNION ALL
+ SELECT mirrored_subscriptions.account_id,
+    mirrored_subscriptions.gateway AS source,
+    NULL::uuid AS subscription_id,
+    mirrored_subscriptions.reference,
+    mirrored_subscriptions.gateway,
+    mirrored_subscriptions.status,
+    mirrored_subscriptions.currency,
+    NULL::uuid AS plan_version_id,
+    1 AS quantity,
+    mirrored_subscriptions.tier,
+    mirrored_subscriptions.amount_minor,
+    mirrored_subscriptions.monthly_minor,
+    mirrored_subscriptions."interval",
+    mirrored_subscriptions.interval_count,
+    mirrored_subscriptions.period_start,
+    mirrored_subscriptions.period_end,
+    mirrored_subscriptions.trial_ends_at,
+    mirrored_subscriptions.cancel_at_period_end,
+    mirrored_subscriptions.created_at
+   FROM public.mirrored_subscriptions;
 CREATE TABLE public.api_keys (
     api_key_id uuid NOT NULL,
     account_id uuid,
@@ -1869,20 +2057,6 @@ CREATE TABLE public.mirror_progress (
     started_at timestamp with time zone NOT NULL,
     done_at timestamp with time zone
 );
-CREATE TABLE public.mirrored_charges (
-    account_id uuid NOT NULL,
-    gateway text NOT NULL,
-    reference text NOT NULL,
-    payment_reference text,
-    status text NOT NULL,
-    currency character(3) NOT NULL,
-    amount_minor bigint NOT NULL,
-    refunded_minor bigint NOT NULL,
-    description text,
-    is_paid boolean NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    read_at timestamp with time zone NOT NULL
-);
 CREATE TABLE public.mirrored_invoices (
     account_id uuid NOT NULL,
     gateway text NOT NULL,
@@ -1896,25 +2070,6 @@ CREATE TABLE public.mirrored_invoices (
     created_at timestamp with time zone NOT NULL,
     due_at timestamp with time zone,
     paid_at timestamp with time zone,
-    read_at timestamp with time zone NOT NULL
-);
-CREATE TABLE public.mirrored_subscriptions (
-    account_id uuid NOT NULL,
-    gateway text NOT NULL,
-    reference text NOT NULL,
-    status text NOT NULL,
-    tier text NOT NULL,
-    currency character(3) NOT NULL,
-    amount_minor bigint NOT NULL,
-    monthly_minor numeric NOT NULL,
-    "interval" text,
-    interval_count integer,
-    period_start timestamp with time zone,
-    period_end timestamp with time zone,
-    trial_ends_at timestamp with time zone,
-    cancel_at_period_end boolean NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    ended_at timestamp with time zone,
     read_at timestamp with time zone NOT NULL
 );
 CREATE TABLE public.number_series (
@@ -2030,31 +2185,6 @@ CREATE TABLE public.payment_methods (
     watch_at timestamp with time zone,
     CONSTRAINT payment_methods_priority_check CHECK ((priority >= 1)),
     CONSTRAINT payment_methods_status_check CHECK ((status = ANY (ARRAY['active'::text, 'removed'::text])))
-);
-CREATE TABLE public.payments (
-    account_id uuid NOT NULL,
-    payment_id uuid NOT NULL,
-    request_key text NOT NULL,
-    gateway text NOT NULL,
-    payment_method_id uuid,
-    currency character(3) NOT NULL,
-    amount_minor bigint NOT NULL,
-    received_minor bigint DEFAULT 0 NOT NULL,
-    refunded_minor bigint DEFAULT 0 NOT NULL,
-    status text NOT NULL,
-    reference text,
-    failure_code text,
-    note text,
-    next_attempt_at timestamp with time zone,
-    created_at timestamp with time zone NOT NULL,
-    settled_at timestamp with time zone,
-    method_code text,
-    proof_note text,
-    reference_key text,
-    CONSTRAINT payments_amount_minor_check CHECK ((amount_minor > 0)),
-    CONSTRAINT payments_check CHECK (((refunded_minor >= 0) AND (refunded_minor <= received_minor))),
-    CONSTRAINT payments_received_minor_check CHECK ((received_minor >= 0)),
-    CONSTRAINT payments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'pending_approval'::text, 'processing'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text, 'refunded'::text, 'partially_refunded'::text, 'disputed'::text])))
 );
 CREATE TABLE public.plan_migration_rows (
     account_id uuid NOT NULL,
@@ -2236,66 +2366,6 @@ CREATE TABLE public.subscription_terms (
     plan_version_id uuid NOT NULL,
     quantity integer NOT NULL,
     CONSTRAINT subscription_terms_bill_index_check CHECK ((bill_index >= 0))
-);
-CREATE TABLE public.subscriptions (
-    account_id uuid NOT NULL,
-    subscription_id uuid NOT NULL,
-    currency character(3) NOT NULL,
-    plan_version_id uuid NOT NULL,
-    plan_id uuid NOT NULL,
-    quantity integer DEFAULT 1 NOT NULL,
-    status text NOT NULL,
-    started_at timestamp with time zone NOT NULL,
-    timezone text NOT NULL,
-    billing_time text NOT NULL,
-    anchor_on date,
-    schedule_owner text NOT NULL,
-    external_id text,
-    standing_at timestamp with time zone,
-    period_index integer NOT NULL,
-    period_start timestamp with time zone NOT NULL,
-    period_end timestamp with time zone NOT NULL,
-    next_bill_at timestamp with time zone,
-    bill_index integer DEFAULT 0 NOT NULL,
-    flat_from timestamp with time zone NOT NULL,
-    used_from timestamp with time zone NOT NULL,
-    covered_from timestamp with time zone NOT NULL,
-    advance_until timestamp with time zone,
-    usage_bill_at timestamp with time zone,
-    opens_at timestamp with time zone,
-    trial_ends_at timestamp with time zone,
-    trial_end text NOT NULL,
-    change_at timestamp with time zone,
-    next_plan_version_id uuid,
-    next_plan_id uuid,
-    next_quantity integer,
-    paused_at timestamp with time zone,
-    resumes_at timestamp with time zone,
-    remainder text NOT NULL,
-    bill_error text,
-    bill_try_count integer DEFAULT 0 NOT NULL,
-    bill_retry_at timestamp with time zone,
-    cancel_at_period_end boolean DEFAULT false NOT NULL,
-    invoice_separately boolean DEFAULT false NOT NULL,
-    ends_at timestamp with time zone,
-    created_at timestamp with time zone NOT NULL,
-    revision integer DEFAULT 0 NOT NULL,
-    CONSTRAINT subscriptions_bill_index_check CHECK ((bill_index >= 0)),
-    CONSTRAINT subscriptions_billing_time_check CHECK ((billing_time = ANY (ARRAY['anniversary'::text, 'calendar'::text]))),
-    CONSTRAINT subscriptions_check CHECK ((period_end > period_start)),
-    CONSTRAINT subscriptions_check1 CHECK (((schedule_owner = 'tallystick'::text) = (external_id IS NULL))),
-    CONSTRAINT subscriptions_check2 CHECK (((bill_error IS NULL) = (bill_retry_at IS NULL))),
-    CONSTRAINT subscriptions_check3 CHECK (((ends_at IS NOT NULL) OR ((status <> 'canceled'::text) AND (NOT cancel_at_period_end)))),
-    CONSTRAINT subscriptions_check4 CHECK ((num_nonnulls(change_at, next_plan_version_id, next_plan_id, next_quantity) = ANY (ARRAY[0, 4]))),
-    CONSTRAINT subscriptions_currency_check CHECK (((currency)::text = upper((currency)::text))),
-    CONSTRAINT subscriptions_external_id_check CHECK (((length(external_id) >= 1) AND (length(external_id) <= 255))),
-    CONSTRAINT subscriptions_next_quantity_check CHECK (((next_quantity >= 1) AND (next_quantity <= 1000000))),
-    CONSTRAINT subscriptions_period_index_check CHECK ((period_index >= 0)),
-    CONSTRAINT subscriptions_quantity_check CHECK (((quantity >= 1) AND (quantity <= 1000000))),
-    CONSTRAINT subscriptions_remainder_check CHECK ((remainder = ANY (ARRAY['credit'::text, 'refund'::text, 'none'::text]))),
-    CONSTRAINT subscriptions_schedule_owner_check CHECK ((schedule_owner = ANY (ARRAY['tallystick'::text, 'ccbill'::text, 'stripe'::text]))),
-    CONSTRAINT subscriptions_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'incomplete'::text, 'trialing'::text, 'active'::text, 'past_due'::text, 'paused'::text, 'canceled'::text]))),
-    CONSTRAINT subscriptions_trial_end_check CHECK ((trial_end = ANY (ARRAY['bill'::text, 'pause'::text, 'cancel'::text])))
 );
 CREATE TABLE public.tax_exemptions (
     account_id uuid NOT NULL,
@@ -3912,6 +3982,20 @@ GRANT SELECT,INSERT ON TABLE public.add_ons TO tallystick_writer;
 GRANT UPDATE(status) ON TABLE public.add_ons TO tallystick_writer;
 GRANT UPDATE(activated_at) ON TABLE public.add_ons TO tallystick_writer;
 GRANT UPDATE(retired_at) ON TABLE public.add_ons TO tallystick_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_charges TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_charges TO tallystick_writer;
+GRANT SELECT ON TABLE public.mirrored_charges TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payments TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payments TO tallystick_writer;
+GRANT SELECT ON TABLE public.payments TO tallystick_staff;
+GRANT SELECT ON TABLE public.all_charges TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_subscriptions TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_subscriptions TO tallystick_writer;
+GRANT SELECT ON TABLE public.mirrored_subscriptions TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscriptions TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscriptions TO tallystick_writer;
+GRANT SELECT ON TABLE public.subscriptions TO tallystick_staff;
+GRANT SELECT ON TABLE public.all_subscriptions TO tallystick_staff;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO tallystick_writer;
 GRANT SELECT ON TABLE public.billing_audit TO tallystick_account;
 GRANT SELECT ON TABLE public.billing_audit TO tallystick_writer;
@@ -4081,15 +4165,9 @@ GRANT SELECT ON TABLE public.meters TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.meters TO tallystick_writer;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirror_progress TO tallystick_writer;
 GRANT SELECT ON TABLE public.mirror_progress TO tallystick_staff;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_charges TO tallystick_account;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_charges TO tallystick_writer;
-GRANT SELECT ON TABLE public.mirrored_charges TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_invoices TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_invoices TO tallystick_writer;
 GRANT SELECT ON TABLE public.mirrored_invoices TO tallystick_staff;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_subscriptions TO tallystick_account;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_subscriptions TO tallystick_writer;
-GRANT SELECT ON TABLE public.mirrored_subscriptions TO tallystick_staff;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.number_series TO tallystick_writer;
 GRANT SELECT ON TABLE public.number_series TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.one_time_charges TO tallystick_account;
@@ -4118,9 +4196,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_method_configs TO tall
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_methods TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payment_methods TO tallystick_writer;
 GRANT SELECT ON TABLE public.payment_methods TO tallystick_staff;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payments TO tallystick_account;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.payments TO tallystick_writer;
-GRANT SELECT ON TABLE public.payments TO tallystick_staff;
 GRANT SELECT ON TABLE public.plan_migration_rows TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plan_migration_rows TO tallystick_writer;
 GRANT SELECT ON TABLE public.plan_migration_rows TO tallystick_staff;
@@ -4153,9 +4228,6 @@ GRANT SELECT ON TABLE public.subscription_add_ons TO tallystick_staff;
 GRANT SELECT,INSERT ON TABLE public.subscription_terms TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.subscription_terms TO tallystick_writer;
 GRANT SELECT ON TABLE public.subscription_terms TO tallystick_staff;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscriptions TO tallystick_account;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscriptions TO tallystick_writer;
-GRANT SELECT ON TABLE public.subscriptions TO tallystick_staff;
 GRANT SELECT ON TABLE public.tax_exemptions TO tallystick_account;
 GRANT SELECT,INSERT ON TABLE public.tax_exemptions TO tallystick_writer;
 GRANT SELECT ON TABLE public.tax_exemptions TO tallystick_staff;
