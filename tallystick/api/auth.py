@@ -1,10 +1,12 @@
 """Who asks, and whether they may: once for all routes.
 
 A handler names the permission it needs in its `opt` (or `public: True`); one without either
-does not start. The middleware finds the principal, the guards decide.
+does not start. The middleware finds the principal, the guards decide. `recognizes: True` beside
+`public`: whoever is signed in is known there, and nobody is refused.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from http.cookies import SimpleCookie
 from typing import Any, Final, cast
 
@@ -22,7 +24,7 @@ from tallystick.accounts.policy import require
 from tallystick.accounts.tokens import csrf_matches
 from tallystick.api.rate_limit import RateLimiter
 from tallystick.kernel.db import acting
-from tallystick.kernel.errors import BadInput, Forbidden, NotSignedIn, SetupError
+from tallystick.kernel.errors import BadInput, Forbidden, NotFound, NotSignedIn, SetupError
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER: Final = "x-csrf-token"
@@ -41,7 +43,10 @@ class Authenticate(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Authenticate, count the request, and go on as that principal."""
-        if scope["route_handler"].opt.get("public"):
+        opt = scope["route_handler"].opt
+        if opt.get("public"):
+            if opt.get("recognizes"):
+                await self._recognize(scope)
             await next_app(scope, receive, send)
             return
         principal = await self._authenticator.authenticate(read_credentials(scope))
@@ -50,6 +55,11 @@ class Authenticate(ASGIMiddleware):
         request_id: str = scope["request_id"]  # type: ignore[typeddict-item]  # set by the edge
         with acting(principal.actor(request_id)):
             await next_app(scope, receive, allowance.sender(send))
+
+    async def _recognize(self, scope: Scope) -> None:
+        """Note who is signed in, if somebody is, on a route that is open to anybody."""
+        with suppress(NotSignedIn, NotFound):
+            scope["user"] = await self._authenticator.authenticate(read_credentials(scope))
 
 
 def read_credentials(scope: Scope) -> Credentials:

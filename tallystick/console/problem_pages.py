@@ -15,6 +15,7 @@ from litestar.response import Redirect
 
 from tallystick.console.context import ConsoleContext
 from tallystick.console.rendering import WebRequest, page
+from tallystick.console.viewer import HOME
 from tallystick.kernel.errors import FieldError
 
 Answer = Callable[[WebRequest, Any], Response[Any]]
@@ -91,7 +92,7 @@ def error_page(
 
 def _sign_in_address(request: WebRequest) -> str:
     """Return the sign-in's address; what was to be posted can not be asked for again."""
-    if request.method != "GET" or request.url.path == "/":
+    if request.method != "GET" or request.url.path == HOME:
         return "/sign-in"
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return f"/sign-in?{urlencode({'next': wanted})}"

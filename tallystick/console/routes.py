@@ -8,6 +8,7 @@ from tallystick.console import (
     issuer_pages,
     method_pages,
     note_pages,
+    panel_pages,
     payment_pages,
     plan_migration_pages,
     report_pages,
@@ -27,6 +28,7 @@ from tallystick.console import (
 
 ROUTES: Final = (
     *sign_in_pages.ROUTES,
+    *panel_pages.ROUTES,
     *usage_pages.ROUTES,
     *credit_pages.ROUTES,
     *invoice_pages.ROUTES,

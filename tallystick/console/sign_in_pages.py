@@ -15,7 +15,7 @@ from tallystick.accounts.tokens import csrf_matches
 from tallystick.console.context import Caller, Console
 from tallystick.console.forms import safe_next, text_field
 from tallystick.console.rendering import WebRequest, page
-from tallystick.console.viewer import home_of
+from tallystick.console.viewer import HOME, home_of
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.errors import Forbidden, NotSignedIn, TooMany
 
@@ -25,7 +25,7 @@ _OWN_SITE: Final = frozenset({"same-origin", "none"})
 _WRONG: Final = "The e-mail address or the password is wrong."
 
 
-@get("/", opt={"permission": "billing:read", "always_on": True, "page": True},
+@get(HOME, opt={"permission": "billing:read", "always_on": True, "page": True},
      include_in_schema=False)  # fmt: skip
 async def show_start(console: Console, request: WebRequest, principal: Caller) -> Response[Any]:
     """Go on to where this person's work is."""
@@ -38,7 +38,7 @@ async def show_start(console: Console, request: WebRequest, principal: Caller) -
 async def show_sign_in(
     console: Console,
     request: WebRequest,
-    following: Annotated[str, QueryParameter(name="next", description="where to go on to")] = "/",
+    following: Annotated[str, QueryParameter(name="next", description="where to go on to")] = HOME,
 ) -> Response[str]:
     """Show the form; `next` is the page that was asked for."""
     facts = {"next": safe_next(following), "email": "", "error": ""}

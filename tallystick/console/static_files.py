@@ -17,6 +17,17 @@ _TYPES: Final = {
     "card.js": "text/javascript",
     "payment.js": "text/javascript",
     "clock.js": "text/javascript",
+    "panel.js": "text/javascript",
+    "panel_account.js": "text/javascript",
+    "panel_api.js": "text/javascript",
+    "panel_ccbill.js": "text/javascript",
+    "panel_lists.js": "text/javascript",
+    "panel_methods.js": "text/javascript",
+    "panel_page.js": "text/javascript",
+    "panel_pay.js": "text/javascript",
+    "panel_setups.js": "text/javascript",
+    "panel_stripe.js": "text/javascript",
+    "panel_tokens.js": "text/javascript",
     "mark.svg": "image/svg+xml",
 }
 

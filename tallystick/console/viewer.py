@@ -9,6 +9,7 @@ from tallystick.accounts.model import Principal
 from tallystick.accounts.policy import allows
 from tallystick.accounts.tokens import csrf_token
 
+HOME: Final = "/home"
 USAGE: Final = "/billing/usage"
 CREDITS: Final = "/billing/credits"
 INVOICES: Final = "/billing/invoices"

@@ -69,7 +69,7 @@ class Visitor:
         assert answer is not None
         return answer.status
 
-    async def sign_in(self, email: str, following: str = "/") -> None:
+    async def sign_in(self, email: str, following: str = "/home") -> None:
         """Sign in as a person would, and end on the page `following`."""
         await self.goto(f"/sign-in?next={following}")
         await self.page.get_by_label("E-mail").fill(email)

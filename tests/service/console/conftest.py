@@ -60,7 +60,7 @@ class World:
                 await accounts.add_member(conn, account_id, user.user_id, role, NOW)
         return email
 
-    async def enter(self, email: str, following: str = "/") -> httpx.Response:
+    async def enter(self, email: str, following: str = "/home") -> httpx.Response:
         form = {"email": email, "password": PASSWORD, "next": following}
         return await self.http.post("/sign-in", data=form)
 

@@ -22,7 +22,7 @@ async def closed_world(dsn: str, tmp_path: Path) -> AsyncIterator[World]:
 @pytest.mark.parametrize(
     ("path", "location"),
     [
-        ("/", "/sign-in"),
+        ("/home", "/sign-in"),
         ("/billing", "/sign-in?next=%2Fbilling"),
         ("/billing/invoices?page=2", "/sign-in?next=%2Fbilling%2Finvoices%3Fpage%3D2"),
         ("/staff/accounts", "/sign-in?next=%2Fstaff%2Faccounts"),
@@ -43,10 +43,10 @@ async def test_a_form_of_nobody_goes_to_the_door_and_is_not_asked_for_again(worl
 async def test_people_begin_where_their_work_is(world: World) -> None:
     account = await world.account()
     await world.enter(await world.person((account.account_id, "member")))
-    assert (await world.http.get("/")).headers["location"] == "/billing/usage"
+    assert (await world.http.get("/home")).headers["location"] == "/billing/usage"
     assert (await world.http.get("/billing")).headers["location"] == "/billing/usage"
     await world.enter(await world.person(staff_role="support"))
-    assert (await world.http.get("/")).headers["location"] == "/staff/accounts"
+    assert (await world.http.get("/home")).headers["location"] == "/staff/accounts"
 
 
 async def test_signing_in_never_leads_to_another_site(world: World) -> None:
@@ -194,9 +194,10 @@ async def test_with_billing_switched_off_people_are_told_and_led_nowhere(
     assert "Secure" in signed_in.headers["set-cookie"]
     # The client, like a browser, keeps a secure cookie from plain http.
     headers = {"Cookie": signed_in.headers["set-cookie"].partition(";")[0]}
-    start = await closed_world.http.get("/", headers=headers)
-    assert start.status_code == 200
-    assert "Billing is switched off" in start.text
-    assert "/billing/usage" not in start.text
+    for path in ("/", "/home"):
+        start = await closed_world.http.get(path, headers=headers)
+        assert start.status_code == 200
+        assert "Billing is switched off" in start.text
+        assert "/billing/usage" not in start.text
     usage = await closed_world.http.get("/billing/usage", headers=headers)
     assert (usage.status_code, "<h1>" in usage.text) == (404, True)

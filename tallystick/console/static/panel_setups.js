@@ -1,0 +1,162 @@
+// Saving methods with Stripe: a card, a bank account with its two deposits, or on Stripe's page.
+import {act, ask, Problem} from "./panel_api.js";
+import {currency} from "./panel_account.js";
+import {announce, changed, onSubmit, say, work} from "./panel_page.js";
+import {arrived, known} from "./panel_methods.js";
+import {readAmount} from "./panel_pay.js";
+import {mountFields, orThrow, stripeOf} from "./panel_stripe.js";
+
+const WAITING = "tallystick.unproved";
+const card = document.getElementById("stripe-card");
+const bank = document.getElementById("stripe-bank");
+const deposits = document.getElementById("stripe-deposits");
+const checkout = document.getElementById("stripe-checkout");
+const HOME = `${location.origin}/`;
+
+async function saved(before, what) {
+  const isHere = await arrived(before);
+  await changed();
+  return isHere ? `${what} was saved.` : `${what} was accepted; it appears here in a moment.`;
+}
+
+// Asked for only when somebody wants to add a card: each form is a request to the gateway.
+let form = null;
+async function openCard() {
+  const told = await ask("/setup-intent/card", {method: "POST", body: {}});
+  const stripe = await stripeOf(told);
+  const box = card.querySelector("form");
+  box.hidden = false;
+  card.querySelector(".open").hidden = true;
+  form = {stripe, ...mountFields(stripe, told.client_secret, box.querySelector(".mount"))};
+  await form.ready;
+}
+
+function closeCard() {
+  form?.fields.unmount();
+  form = null;
+  card.querySelector("form").hidden = true;
+  card.querySelector(".open").hidden = false;
+}
+
+async function saveCard() {
+  const before = known.length;
+  orThrow(await form.stripe.confirmSetup({
+    elements: form.elements, confirmParams: {return_url: HOME}, redirect: "if_required",
+  }));
+  const said = await saved(before, "The card");
+  closeCard();
+  card.querySelector(".open").focus();
+  return said;
+}
+
+// The bank's own log-in, or numbers; then the mandate, which the text above the button is about.
+async function addBank(given) {
+  const missing = ["name", "email"].filter((name) => !given[name]);
+  if (missing.length) {
+    throw new Problem("", {errors: missing.map((field) => ({field, message: "is needed"}))});
+  }
+  const told = await ask("/setup-intent/us-bank", {method: "POST", body: {}});
+  const stripe = await stripeOf(told);
+  const collected = orThrow(await stripe.collectBankAccountForSetup({
+    clientSecret: told.client_secret,
+    params: {
+      payment_method_type: "us_bank_account",
+      payment_method_data: {billing_details: given},
+    },
+  })).setupIntent;
+  if (collected.status === "requires_payment_method") return "No account was chosen.";
+  const before = known.length;
+  const done = orThrow(await stripe.confirmUsBankAccountSetup(told.client_secret)).setupIntent;
+  if (done.next_action?.type === "verify_with_microdeposits") return waitForDeposits(done);
+  return saved(before, "The bank account");
+}
+
+// The deposits take days, so the name of what they prove outlives this tab; it opens nothing.
+function waitForDeposits(intent) {
+  localStorage.setItem(WAITING, intent.id);
+  drawWaiting();
+  const kind = intent.next_action.verify_with_microdeposits?.microdeposit_type;
+  const what = kind === "descriptor_code" ? "a deposit with a code" : "two small deposits";
+  return `Stripe sends ${what}. Prove the account below when it has arrived.`;
+}
+
+function drawWaiting() {
+  const input = deposits.querySelector("[data-field=setup_intent_id]");
+  input.value ||= localStorage.getItem(WAITING) || "";
+}
+
+function readAmounts(text) {
+  const found = (text.match(/\d+/g) || []).map(Number);
+  if (found.length === 2) return found;
+  throw new Problem("", {errors: [{field: "amounts", message: "are two numbers, like 32, 45"}]});
+}
+
+async function prove(given) {
+  const body = {...given};
+  if (given.amounts) body.amounts = readAmounts(given.amounts);
+  const before = known.length;
+  const told = await act("/us-bank/verify-microdeposits", body);
+  if (told.status !== "succeeded") return "That was taken; the bank has not confirmed it yet.";
+  localStorage.removeItem(WAITING);
+  deposits.querySelector("form").reset();
+  return saved(before, "The bank account");
+}
+
+async function goToCheckout(given) {
+  const mode = checkout.querySelector("[name=mode]:checked").value;
+  const body = mode === "payment" ? {mode, ...readAmount(given)} : {mode};
+  const {url} = await act("/checkout_session", body);
+  location.assign(url);
+  return "Going to Stripe's page …";
+}
+
+export function draw(config) {
+  if (!card || !config.stripe) return;
+  const can = new Set(config.stripe.method_types);
+  const takesBanks = can.has("us_bank_account") && currency === "usd";
+  bank.querySelector("form").hidden = !takesBanks;
+  if (!takesBanks) {
+    say(bank, `US bank accounts pay in USD alone; this account is billed in ${currency.toUpperCase()}.`);
+  }
+  deposits.hidden = !takesBanks;
+  checkout.hidden = config.stripe.checkout.length === 0;
+  drawWaiting();
+}
+
+const RETURNS = {
+  succeeded: "Stripe has confirmed it; it appears here in a moment.",
+  pending: "The bank has not answered yet; it appears here when it has.",
+  processing: "The bank has not answered yet; it appears here when it has.",
+};
+const CHECKOUTS = {
+  success: "Stripe's page is done; what came of it appears here in a moment.",
+  cancel: "Stripe's page was left. Nothing was paid or saved.",
+};
+
+// A bank or Stripe sent the payer back: the address proves nothing and holds a secret, so it goes.
+export function returned() {
+  const query = new URLSearchParams(location.search);
+  const status = query.get("redirect_status");
+  if (!status && !query.has("checkout")) return;
+  history.replaceState(null, "", location.pathname);
+  const text = status ? RETURNS[status] || "That was not confirmed. Nothing was saved or paid."
+    : CHECKOUTS[query.get("checkout")] || CHECKOUTS.success;
+  const note = document.createElement("p");
+  Object.assign(note, {className: "notice", textContent: text});
+  document.getElementById("caller").before(note);
+  announce(text);
+  setTimeout(changed, 1500);
+}
+
+if (card) {
+  const open = card.querySelector(".open");
+  open.addEventListener("click", () => work(open, "Loading the card form …", openCard));
+  onSubmit(card.querySelector("form"), "Saving …", saveCard);
+  onSubmit(bank.querySelector("form"), "Asking your bank …", addBank);
+  onSubmit(deposits.querySelector("form"), "Asking Stripe …", prove);
+  onSubmit(checkout.querySelector("form"), "Opening Stripe's page …", goToCheckout);
+  checkout.addEventListener("change", () => {
+    const pays = checkout.querySelector("[name=mode]:checked").value === "payment";
+    document.getElementById("checkout-amount").hidden = !pays;
+  });
+}
