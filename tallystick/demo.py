@@ -1,8 +1,8 @@
 """`tallystick demo`: the whole product on one machine, as processes like in production.
 
-The database, the Stripe simulator, the server and the worker run as children; this process shows
-progress, loads sample data once, and stops everything when it is stopped itself. The data has a
-home of its own, apart from a real installation's.
+The database, the simulators of Stripe and CCBill, the server and the worker run as children; this
+process shows progress, loads sample data once, and stops everything when it is stopped itself. The
+data has a home of its own, apart from a real installation's.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.error import URLError
@@ -64,24 +64,18 @@ def _run(stack: ExitStack, home: Path, dsn: str, environment: Mapping[str, str],
     asyncio.run(migrate(dsn, progress=say))
     webhook_secret = f"whsec_{secrets.token_hex(16)}"
     address = f"http://127.0.0.1:{port}"
-    say("starting the Stripe simulator")
+    say("starting the simulators of Stripe and CCBill")
     stripe = stack.enter_context(
-        child(
-            home, "stripe", environment,
-            "simulators", "stripe", "--port", "0", "--state", str(home / "stripe.sqlite"),
-            "--webhook-url", f"{address}/api/stripe/webhook", "--webhook-secret", webhook_secret,
-        )
-    )  # fmt: skip
+        _simulator(home, "stripe", environment, address, "--webhook-secret", webhook_secret)
+    )
+    ccbill = stack.enter_context(_simulator(home, "ccbill", environment, address))
     settings_text = {
         **environment,
         **_SELLER,
         "DATABASE_URL": dsn,
         "TALLYSTICK_PORT": str(port),
-        "STRIPE_SECRET_KEY": "sk_test_demo_simulator",
-        "STRIPE_PUBLISHABLE_KEY": "pk_test_demo_simulator",
-        "STRIPE_WEBHOOK_SECRET": webhook_secret,
-        "STRIPE_BASE_URL": (simulator := _simulator_address(home)),
-        "STRIPE_JS_URL": f"{simulator}/stripe.js",
+        **_stripe_settings(_simulator_address(home, "stripe"), webhook_secret),
+        **_ccbill_settings(_simulator_address(home, "ccbill")),
         "TALLYSTICK_MAIL_URL": (home / "mail").as_uri(),
     }
     configure_logs(json=False, level="WARNING")  # the children's logs are in files, ours is here
@@ -91,7 +85,45 @@ def _run(stack: ExitStack, home: Path, dsn: str, environment: Mapping[str, str],
     worker = stack.enter_context(child(home, "worker", settings_text, "worker"))
     _wait_for(f"{address}/readyz", web, home)
     _show(address, sign_ins, home)
-    _watch({"stripe": stripe, "server": web, "worker": worker}, home)
+    _watch({"stripe": stripe, "ccbill": ccbill, "server": web, "worker": worker}, home)
+
+
+def _stripe_settings(simulator: str, webhook_secret: str) -> dict[str, str]:
+    return {
+        "STRIPE_SECRET_KEY": "sk_test_demo_simulator",
+        "STRIPE_PUBLISHABLE_KEY": "pk_test_demo_simulator",
+        "STRIPE_WEBHOOK_SECRET": webhook_secret,
+        "STRIPE_BASE_URL": simulator,
+        "STRIPE_JS_URL": f"{simulator}/stripe.js",
+    }
+
+
+def _ccbill_settings(simulator: str) -> dict[str, str]:
+    """Return what the simulator's README tells; its prices are limited in the demo's euros too."""
+    return {
+        "CCBILL_BASE_URL": simulator,
+        "CCBILL_WIDGET_URL": f"{simulator}/v1.13.1/ccbill-advanced-widget.js",
+        "CCBILL_FRONTEND_CLIENT_ID": "sim-frontend",
+        "CCBILL_FRONTEND_CLIENT_SECRET": "sim-frontend-secret",
+        "CCBILL_BACKEND_CLIENT_ID": "sim-backend",
+        "CCBILL_BACKEND_CLIENT_SECRET": "sim-backend-secret",
+        "CCBILL_CLIENT_ACCNUM": "900000",
+        "CCBILL_PRICE_LIMITS": "USD:2.95-100.00,EUR:2.95-100.00",
+        "CCBILL_DATALINK_URL": simulator,
+        "CCBILL_DATALINK_USERNAME": "simlink",
+        "CCBILL_DATALINK_PASSWORD": "simlink-secret",
+    }
+
+
+def _simulator(
+    home: Path, name: str, environment: Mapping[str, str], address: str, *more: str
+) -> AbstractContextManager["subprocess.Popen[bytes]"]:
+    """Run the simulator of a gateway; what it keeps outlives the demo."""
+    return child(
+        home, name, environment,
+        "simulators", name, "--port", "0", "--state", str(home / f"{name}.sqlite"),
+        "--webhook-url", f"{address}/api/{name}/webhook", *more,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -133,15 +165,15 @@ async def _load(settings: Settings, dsn: str, home: Path) -> SignIns:
     return sign_ins
 
 
-def _simulator_address(home: Path) -> str:
-    """Return the address that the simulator prints when it is ready."""
+def _simulator_address(home: Path, name: str) -> str:
+    """Return the address that a simulator prints when it is ready."""
     deadline = time.monotonic() + START_SECONDS_MAX
     while time.monotonic() < deadline:
-        for line in (home / "stripe.log").read_text().splitlines():
+        for line in (home / f"{name}.log").read_text().splitlines():
             if line.startswith("listening on "):
                 return line.removeprefix("listening on ").strip()
         time.sleep(_POLL_S)
-    raise _not_started("stripe", home)
+    raise _not_started(name, home)
 
 
 def _wait_for(address: str, process: "subprocess.Popen[bytes]", home: Path) -> None:
@@ -179,6 +211,7 @@ def _show(address: str, who: SignIns, home: Path) -> None:
   staff      {who.staff_email}   {who.staff_password}
   API key    {who.api_key}
 
+  panel      {address}/         an account's billing on one page
   API        {address}/docs
   mail       {home / "mail"}
   data, logs {home}

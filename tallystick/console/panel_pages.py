@@ -18,9 +18,7 @@ from tallystick.settings_readers import Variable
 
 _OPEN: Final = {"public": True, "always_on": True, "page": True}
 _USUAL: Final = 2
-_STRIPE: Final = frozenset(
-    {"STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET"}
-)
+_STRIPE: Final = frozenset({"STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET"})
 _CCBILL: Final = frozenset(
     {
         "CCBILL_FRONTEND_CLIENT_ID",
@@ -45,10 +43,10 @@ class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
 
 def gateway_views(settings: Settings) -> tuple[GatewayView, ...]:
     """Return the gateways that have a part of their own."""
-    stripe = settings.stripe_configured and bool(settings.stripe_publishable_key)
+    stripe = settings.stripe_configured and settings.stripe_publishable_key
     return (
-        _view(settings, "stripe", "Stripe", stripe, _STRIPE),
-        _view(settings, "ccbill", "CCBill", settings.ccbill.makes_tokens, _CCBILL),
+        _view(settings, "stripe", "Stripe", _STRIPE, is_configured=bool(stripe)),
+        _view(settings, "ccbill", "CCBill", _CCBILL, is_configured=settings.ccbill.makes_tokens),
     )
 
 
@@ -60,7 +58,7 @@ def _exponents() -> str:
 
 
 def _view(
-    settings: Settings, key: str, name: str, is_configured: bool, names: frozenset[str]
+    settings: Settings, key: str, name: str, names: frozenset[str], *, is_configured: bool
 ) -> GatewayView:
     return GatewayView(
         key=key,
@@ -77,7 +75,12 @@ async def show_panel(console: Console, request: WebRequest) -> Response[str]:
     if not console.settings.billing_enabled:
         return page(console, request, "switched_off.html", {})
     stripe, ccbill = gateway_views(console.settings)
-    facts = {"stripe": stripe, "ccbill": ccbill, "exponents": _exponents()}
+    facts = {
+        "stripe": stripe,
+        "ccbill": ccbill,
+        "exponents": _exponents(),
+        "public_url": console.settings.public_url,
+    }
     return page(console, request, "panel.html", facts, here="/")
 
 

@@ -1,6 +1,6 @@
 """The whole product as processes on free ports, and a way to fill it with data.
 
-The database is an own clone; the Stripe simulator, the server and the worker run as they do in
+The database is an own clone; the simulators, the server and the worker run as they do in
 production.
 """
 
@@ -40,6 +40,7 @@ from tallystick.payments import methods
 from tallystick.pricing.validate import read_price
 from tallystick.settings import read_settings
 from tallystick.subscriptions import service as subscriptions
+from tests.ccbill import ACCNUM, BACKEND, FRONTEND, CcbillSimulator
 
 START = datetime(2025, 1, 31, 9, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -88,13 +89,21 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
 class Product:
     """What runs, and a way to fill it with data."""
 
-    def __init__(self, address: str, simulator: str, services: Services) -> None:
+    def __init__(
+        self, address: str, simulator: str, services: Services, ccbill: CcbillSimulator
+    ) -> None:
         self.address = address
         self.simulator = simulator
+        self.ccbill = ccbill
         self.services = services
 
     async def customer(
-        self, plan: str | None = "studio", *, autopay: bool = True, name: str = "Atelier Lumière"
+        self,
+        plan: str | None = "studio",
+        *,
+        autopay: bool = True,
+        name: str = "Atelier Lumière",
+        currency: str = "EUR",
     ) -> Customer:
         """Make an account; `plan` None leaves it without a subscription."""
         subject = f"acme-{uuid4().hex[:12]}"
@@ -104,7 +113,7 @@ class Product:
                 name=name,
                 email=f"billing@{subject}.example",
                 external_id=subject,
-                currency="EUR",
+                currency=currency,
                 country="FR",
                 timezone="Europe/Paris",
                 locale="en-GB",
@@ -232,9 +241,13 @@ async def product(own_dsn: str, folder: Path) -> AsyncIterator[Product]:
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     with ExitStack() as running:
-        simulator = start_simulator(running, folder, f"{address}/api/stripe/webhook")
+        simulator = start_simulator(
+            running, folder, "stripe", address, "--webhook-secret", "whsec_e2e"
+        )
+        ccbill = start_simulator(running, folder, "ccbill", address)
         environment = {
             **base_environment(),
+            **ccbill_environment(ccbill),
             "DATABASE_URL": own_dsn,
             "TALLYSTICK_HOME": str(folder),
             "TALLYSTICK_PORT": str(port),
@@ -250,7 +263,7 @@ async def product(own_dsn: str, folder: Path) -> AsyncIterator[Product]:
         settings = read_settings(environment, os.geteuid())
         async with open_services(settings, own_dsn) as services:
             await offer_plans(services)
-            yield Product(address, simulator, services)
+            yield Product(address, simulator, services, CcbillSimulator(ccbill))
 
 
 async def offer_plans(services: Services) -> None:
@@ -268,20 +281,36 @@ async def offer_plans(services: Services) -> None:
             await catalog.create_plan_version(conn, new, START)
 
 
-def start_simulator(running: ExitStack, folder: Path, webhook_url: str) -> str:
-    """Start the Stripe simulator and return its address, which it prints."""
+def ccbill_environment(simulator: str) -> dict[str, str]:
+    """Return the settings of the simulated merchant."""
+    return {
+        "CCBILL_BASE_URL": simulator,
+        "CCBILL_WIDGET_URL": f"{simulator}/v1.13.1/ccbill-advanced-widget.js",
+        "CCBILL_FRONTEND_CLIENT_ID": FRONTEND[0],
+        "CCBILL_FRONTEND_CLIENT_SECRET": FRONTEND[1],
+        "CCBILL_BACKEND_CLIENT_ID": BACKEND[0],
+        "CCBILL_BACKEND_CLIENT_SECRET": BACKEND[1],
+        "CCBILL_CLIENT_ACCNUM": str(ACCNUM),
+        "CCBILL_DATALINK_URL": simulator,
+        "CCBILL_DATALINK_USERNAME": "simlink",
+        "CCBILL_DATALINK_PASSWORD": "simlink-secret",
+    }
+
+
+def start_simulator(running: ExitStack, folder: Path, name: str, product: str, *more: str) -> str:
+    """Start the simulator of a gateway and return its address, which it prints."""
     running.enter_context(
         process(
-            folder, "simulator", base_environment(), "simulators", "stripe", "--port", "0",
-            "--webhook-url", webhook_url, "--webhook-secret", "whsec_e2e",
+            folder, name, base_environment(), "simulators", name, "--port", "0",
+            "--webhook-url", f"{product}/api/{name}/webhook", *more,
         )
     )  # fmt: skip
     deadline = time.monotonic() + READY_SECONDS_MAX
-    log = folder / "simulator.log"
+    log = folder / f"{name}.log"
     while time.monotonic() < deadline:
         for line in log.read_text().splitlines():
-            if line.startswith("listening on "):
-                return line.removeprefix("listening on ").strip()
+            if "listening on " in line:
+                return line.rpartition(" ")[2].strip()
         time.sleep(0.05)
     raise AssertionError(f"the simulator did not start: {log.read_text()}")
 

@@ -27,7 +27,7 @@ export function drawBalance(told) {
   ({currency} = told);
   balances.replaceChildren(...told.balances.map(ofCurrency));
   const due = told.balances.filter((one) => one.due_settled_cents > 0);
-  payBalance.hidden = due.length === 0;
+  payBalance.parentElement.hidden = due.length === 0;
   payBalance.textContent = due.length
     ? `Pay balance: ${due.map((one) => money(one.due_settled, one.currency)).join(" and ")}`
     : "Pay balance";

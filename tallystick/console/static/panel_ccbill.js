@@ -103,7 +103,9 @@ export async function authenticated(method, charge) {
 function proofOf(said, amount, currency) {
   const proof = {threedsAmount: amount, threedsCurrency: NUMBERS[currency]};
   for (const [name, sent] of Object.entries(PROOF)) {
-    if (said[name] !== undefined && said[name] !== null) proof[sent] = String(said[name]);
+    const value = said[name];
+    if (typeof value === "boolean") proof[sent] = value;
+    else if (value) proof[sent] = String(value);
   }
   return proof;
 }

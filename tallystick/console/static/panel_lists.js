@@ -23,7 +23,7 @@ function table(headings, rows) {
     make("thead", {}, make("tr", {}, ...headings.map(([text, kind]) =>
       make("th", {scope: "col", class: kind || ""}, text)))),
     make("tbody", {}, ...rows.map((cells) => make("tr", {}, ...cells.map((cell, at) =>
-      make("td", {"data-label": headings[at][0], class: headings[at][1] || ""}, ...[cell].flat()))))));
+      make("td", {"data-label": headings[at][0], class: headings[at][1] || ""}, make("div", {}, ...[cell].flat())))))));
 }
 
 function put(id, headings, rows, none) {
@@ -62,7 +62,8 @@ export function drawPayments(told) {
 }
 
 function moved(posting) {
-  const amount = posting.unit === CREDIT ? `${posting.amount} credits` : money(posting.amount, posting.unit);
+  const amount = posting.unit === CREDIT
+    ? Number(posting.amount).toLocaleString() : money(posting.amount, posting.unit);
   return make("div", {}, `${words(posting.ledger_account)} ${amount}`);
 }
 

@@ -41,9 +41,11 @@ export async function drawChoices(config) {
   const {plans: offered} = await ask("/plans");
   const own = config.default_monthly_price === null || config.default_currency !== currency
     ? [] : [["", `${money(config.default_monthly_price, currency)} a month`]];
-  const named = offered.filter((one) => one.interval === "month" && one.interval_count === 1)
+  const named = offered
+    .filter((one) => one.interval === "month" && one.interval_count === 1 && one.currency === currency)
     .map((one) => [one.code, `${one.name}, ${money(one.amount, one.currency)} a month`]);
   fill(plans, [...own, ...named]);
+  fill(document.getElementById("checkout-plan") || plans, named);
   monthly.hidden = own.length + named.length === 0;
 }
 
@@ -104,7 +106,7 @@ onSubmit(once, "Charging …", (given) => orShown(async () => {
   const body = {...given, ...readAmount(given)};
   const method = chargeable().find((one) => one.id === body.payment_method_id);
   const proof = method?.gateway === "ccbill" ? await authenticated(method, body) : null;
-  const told = await act("/charge-once", proof ? {...body, authentication: proof} : body);
+  const told = await act("/charge-once", proof ? {...body, threeds: proof} : body);
   once.reset();
   if (told.payment) return settle(told.payment);
   await changed();

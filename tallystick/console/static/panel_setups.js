@@ -102,9 +102,24 @@ async function prove(given) {
   return saved(before, "The bank account");
 }
 
+// Which members each purpose has; the payer comes back here where this is the customers' address.
+const PURPOSES = {
+  due: () => ({mode: "payment"}),
+  ahead: (given) => ({mode: "payment", amount_cents: readAmount(given).amount_cents}),
+  setup: () => ({mode: "setup"}),
+  subscription: (given) => ({mode: "subscription", plan: given.plan}),
+};
+
+function purpose() {
+  return checkout.querySelector("[name=purpose]:checked").value;
+}
+
 async function goToCheckout(given) {
-  const mode = checkout.querySelector("[name=mode]:checked").value;
-  const body = mode === "payment" ? {mode, ...readAmount(given)} : {mode};
+  const body = PURPOSES[purpose()](given);
+  if (document.getElementById("panel").dataset.publicUrl === location.origin) {
+    body.success_url = `${HOME}?checkout=success`;
+    body.cancel_url = `${HOME}?checkout=cancel`;
+  }
   const {url} = await act("/checkout_session", body);
   location.assign(url);
   return "Going to Stripe's page …";
@@ -156,7 +171,7 @@ if (card) {
   onSubmit(deposits.querySelector("form"), "Asking Stripe …", prove);
   onSubmit(checkout.querySelector("form"), "Opening Stripe's page …", goToCheckout);
   checkout.addEventListener("change", () => {
-    const pays = checkout.querySelector("[name=mode]:checked").value === "payment";
-    document.getElementById("checkout-amount").hidden = !pays;
+    document.getElementById("checkout-ahead").hidden = purpose() !== "ahead";
+    document.getElementById("checkout-plans").hidden = purpose() !== "subscription";
   });
 }

@@ -54,7 +54,7 @@ class Visitor:
         self.page = page
         self.complaints: list[str] = []
         self._expected: set[int] = set()
-        self._allowed = {product.address, product.simulator}
+        self._allowed = {product.address, product.simulator, product.ccbill.url}
         context.on("request", lambda request: self._see(request.url))
         context.on("console", self._hear)
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
