@@ -72,7 +72,7 @@ class Refunds:
             tried = await store.of_refund(conn, account_id, refund_id)
             started = await self.begin(conn, wish)
         if wish.status is RefundStatus.PROCESSING:
-            await _all(self._look(one) for one in tried if one.outcome in refund_states.LIVE)
+            await _all(self.look(one) for one in tried if one.outcome in refund_states.LIVE)
         elif wish.status is not RefundStatus.REQUESTED:
             raise no_move(wish.status)
         elif not started:
