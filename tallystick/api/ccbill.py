@@ -49,11 +49,14 @@ class SaveToken(Body, frozen=True, kw_only=True):
 
 
 class PageToken(msgspec.Struct, frozen=True):
-    """What the page's script needs once: a bearer that makes payment tokens and nothing else."""
+    """What the page's script needs once: a bearer that makes payment tokens and nothing else.
 
-    access_token: str
+    It is told once: a repeat with the same `Idempotency-Key` is answered without `access_token`.
+    """
+
     token_type: str
     expires_in: int
+    access_token: str | None = None
 
 
 @post(
@@ -69,7 +72,7 @@ async def make_page_token(
     """Fetch a bearer for this page alone; it is neither kept nor logged."""
     del data, account
     bearer = await _gateway(services).page_token()
-    told = PageToken(bearer.token, "bearer", bearer.life_s)
+    told = PageToken("bearer", bearer.life_s, bearer.token)
     return Response(told, headers={"Cache-Control": "no-store"})
 
 
@@ -82,8 +85,8 @@ async def make_page_token(
 async def save_token(data: SaveToken, services: Services, account: Account) -> MethodAnswer:
     """Keep a payment token of our account at CCBill as a method; the first one is the default.
 
-    The same token again changes nothing. 422 for a token that CCBill does not know, or that is of
-    another account.
+    The same token again changes nothing. 404 `payment_token_not_found` for one that CCBill does not
+    know, or that is of another account.
     """
     card = data.card
     shown = Card(card.brand.lower(), card.last4, card.exp_month, card.exp_year) if card else None

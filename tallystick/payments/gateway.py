@@ -72,7 +72,7 @@ class Gateway:
         raise self.can_not("verify bank accounts")
 
     async def save_token(self, customer_token: str, token: str) -> MethodDescription:
-        """Return what the token stands for, if it may be charged; raises BadInput if not."""
+        """Return what the token stands for, if it may be charged; raises NotFound if not."""
         raise self.can_not("save tokens")
 
     async def charge(self, charge: Charge) -> Outcome:
@@ -218,6 +218,13 @@ class Gateways:
 def not_configured(name: str) -> Unavailable:
     """Return the error for a gateway without keys."""
     return Unavailable("gateway_unavailable", f"The gateway {name} is not configured here.")
+
+
+def token_not_found() -> NotFound:
+    """Return the error for a page's token that the gateway does not have, or somebody else does."""
+    return NotFound(
+        "payment_token_not_found", "This is no payment token of yours; make a new one on the page."
+    )
 
 
 def no_answer(name: str) -> Unavailable:

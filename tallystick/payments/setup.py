@@ -8,7 +8,7 @@ from tallystick.accounts import service as accounts
 from tallystick.kernel import outbox
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import WRITER, Connection, Database, account_scope
-from tallystick.kernel.errors import BadInput, Conflict
+from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id
 from tallystick.payments import method_store as store
 from tallystick.payments import methods
@@ -17,7 +17,7 @@ from tallystick.payments.events import (
     GatewayCustomerLinked,
     PaymentMethodRemoved,
 )
-from tallystick.payments.gateway import Gateways
+from tallystick.payments.gateway import Gateways, token_not_found
 from tallystick.payments.model import PaymentMethod
 from tallystick.payments.requests import (
     Card,
@@ -90,15 +90,15 @@ class CardSetup:
     ) -> PaymentMethod:
         """Keep a token that a page's script made; `shown` is what the page knows of its card.
 
-        Call it outside any transaction: it asks the gateway. Raises BadInput `token_not_found` for
-        a token that is not ours, or another account's; Conflict `payment_method_removed`;
-        Unavailable.
+        Call it outside any transaction: it asks the gateway. Raises NotFound
+        `payment_token_not_found`, also for another account's; Conflict `payment_token_expired`,
+        `payment_method_removed`; Unavailable.
         """
         gateway = self._gateways.get(gateway_name)
         async with self._db.own_transaction(WRITER) as conn:
             owner = await store.owner_of_token(conn, gateway_name, token)
         if owner not in {None, account_id}:
-            raise BadInput.field("payment_token_id", "token_not_found", "is no token of yours")
+            raise token_not_found()
         customer = await self.ensure_customer(account_id, gateway_name)
         described = await gateway.save_token(customer, token)
         described = replace(described, card=described.card or shown)

@@ -5,7 +5,7 @@ All checks, a fixed seed, against a real server with Stripe's simulator behind i
 
 import base64
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from tallystick.accounts.tokens import csrf_token
+from tallystick.settings_ccbill import CcbillSettings
+from tallystick.simulators.ccbill.server import running as running_ccbill
 
 if TYPE_CHECKING:
     from tallystick.settings import Settings
@@ -108,9 +110,29 @@ class Known(msgspec.Struct, frozen=True):
 
 
 @pytest.fixture(scope="module")
-def settings(stripe_settings: "Settings", tmp_path_factory: pytest.TempPathFactory) -> "Settings":
+def ccbill() -> Iterator[CcbillSettings]:
+    """CCBill as its simulator; nobody has a token, so every one is unknown."""
+    with running_ccbill() as url:
+        yield CcbillSettings(
+            base_url=url,
+            frontend_id="sim-frontend",
+            frontend_secret="sim-frontend-secret",
+            backend_id="sim-backend",
+            backend_secret="sim-backend-secret",
+            accnum=900000,
+        )
+
+
+@pytest.fixture(scope="module")
+def settings(
+    stripe_settings: "Settings",
+    ccbill: CcbillSettings,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> "Settings":
     folder = tmp_path_factory.mktemp("mail").as_uri()
-    return msgspec.structs.replace(stripe_settings, mail_url=folder, mail_from="b@example.com")
+    return msgspec.structs.replace(
+        stripe_settings, mail_url=folder, mail_from="b@example.com", ccbill=ccbill
+    )
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
-from tallystick.kernel.errors import BadInput, NotFound
+from tallystick.kernel.errors import NotFound
 from tallystick.payments.breaker import Breaker
 from tallystick.payments.facts import Back, Delivery, GatewayEvent, Receipt
-from tallystick.payments.gateway import Gateway
+from tallystick.payments.gateway import Gateway, token_not_found
 from tallystick.payments.gateways.ccbill import deliveries, events
 from tallystick.payments.gateways.ccbill.amounts import NUMBERS, limits_of, refusal
 from tallystick.payments.gateways.ccbill.calls import CcbillCalls
@@ -86,9 +86,7 @@ class CcbillGateway(Gateway):
         try:
             await self._calls.token(token)
         except NotFound as error:
-            raise BadInput.field(
-                "payment_token_id", "token_not_found", "is no payment token of ours at CCBill"
-            ) from error
+            raise token_not_found() from error
         return MethodDescription(token, customer_token, "card")
 
     async def describe_method(self, token: str) -> MethodDescription:

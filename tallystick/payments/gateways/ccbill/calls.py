@@ -46,7 +46,7 @@ class CcbillCalls:
         return frozenset(one for one in found if one is not None)
 
     async def token(self, token: str) -> wire.TokenReply:
-        """Return a payment token of our account. Raises NotFound, Unavailable, BadInput."""
+        """Return a payment token of our account. Raises NotFound, Conflict, Unavailable."""
         answer = await self._ask(f"/payment-tokens/{quote(token, safe='')}", {})
         if answer.status != _OK:
             raise refusals.error_of(answer, "token")

@@ -14,7 +14,7 @@ import structlog
 
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Connection, Database, account_scope
-from tallystick.kernel.errors import BadInput, NotFound, TallystickError, Unavailable
+from tallystick.kernel.errors import Conflict, NotFound, TallystickError, Unavailable
 from tallystick.money.amount import Money
 from tallystick.payments.gateways.ccbill import charge_store as store
 from tallystick.payments.gateways.ccbill import declines, refusals, wire
@@ -129,7 +129,7 @@ class Charging:
 
     async def _not_listed(self, row: ChargeRow, error: TallystickError) -> Outcome:
         """Return what a token means whose charges can not be listed; nothing was sent."""
-        if isinstance(error, NotFound | BadInput):
+        if isinstance(error, NotFound | Conflict):
             return await self._finish(row, _GONE)
         async with self._db.own_transaction(account_scope(row.account_id)) as conn:
             await store.release(conn, row)

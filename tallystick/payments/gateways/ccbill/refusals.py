@@ -5,7 +5,7 @@ from typing import Final
 
 import structlog
 
-from tallystick.kernel.errors import BadInput, NotFound, TallystickError, Unavailable
+from tallystick.kernel.errors import Conflict, NotFound, TallystickError, Unavailable
 from tallystick.payments.gateway import no_answer
 from tallystick.payments.gateways.ccbill import wire
 from tallystick.payments.gateways.ccbill.client import Answer
@@ -52,7 +52,9 @@ def error_of(answer: Answer, what: str) -> TallystickError:
     if answer.status == _NOT_FOUND:
         return NotFound("gateway_object_missing", "CCBill does not have this object.")
     if (answer.status, code) == (_BAD_REQUEST, 100102):
-        return BadInput.field("payment_token_id", "token_expired", "has expired or is used up")
+        return Conflict(
+            "payment_token_expired", "The payment token has expired or is used up; make a new one."
+        )
     if _BAD_REQUEST <= answer.status < _SERVER_ERROR:
         return Unavailable(
             "gateway_request_invalid", "CCBill did not take the request; we have been told."
