@@ -12,6 +12,7 @@ from tallystick.console.invoice_views import Fact
 from tallystick.console.note_views import NoteRow, note_rows
 from tallystick.console.viewer import (
     ACCOUNTS,
+    APPROVALS,
     CREDIT_NOTES,
     DISPUTES,
     MAILS,
@@ -31,6 +32,7 @@ LINKS: Final = (
     Link(REFUNDS, "Refunds"),
     Link(DISPUTES, "Disputes"),
     Link(UNCLEAR, "Unclear payments"),
+    Link(APPROVALS, "Payments to approve"),
     Link(MAILS, "Mails"),
     Link(WEBHOOKS, "Webhooks"),
 )

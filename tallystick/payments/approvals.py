@@ -83,6 +83,8 @@ async def approve(
     payment = await _lock(conn, account_id, payment_id, PaymentStatus.SUCCEEDED)
     if payment.status is not PaymentStatus.SUCCEEDED:
         came = payment.amount_minor if received_minor is None else received_minor
+        if came < 1:
+            raise BadInput.field("amount_cents", "out_of_range", "must be 1 or more")
         received = Money(came, payment.currency)
         await booking.succeed(conn, payment, received, payment.reference, at)
     return await _lock(conn, account_id, payment_id, PaymentStatus.SUCCEEDED)
