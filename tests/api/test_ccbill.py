@@ -210,6 +210,11 @@ async def test_a_monthly_subscription_is_rebilled_by_ccbill_and_cancelled_there(
         shop, "SELECT count(*) = 2 FROM payments WHERE account_id = $1 AND settled_at IS NOT NULL",
         tenant.account.account_id,
     )  # fmt: skip
+    schedule = (await owner.get(f"{one}/schedule")).json()
+    assert (schedule["reference"], schedule["recurring_amount_cents"]) == (
+        on["external_id"], 1800,
+    )  # fmt: skip
+    assert (schedule["next_renewal_at"] is not None, schedule["retry_at"]) == (True, None)
     later = await owner.post(f"{one}/cancel", json={})
     assert (later.status_code, later.json()["cancel_at_period_end"]) == (200, True)
     await shop.work()

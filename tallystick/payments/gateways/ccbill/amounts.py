@@ -5,7 +5,7 @@ languages. CCBill takes six (github.com/CCBill/restful-api-guide, openapi.yaml).
 """
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from typing import Final
 
 from tallystick.money.amount import Money
@@ -37,8 +37,9 @@ def limits_of(settings: CcbillSettings) -> dict[str, tuple[int, int]]:
     """
     found = {}
     for code, least, most in settings.price_limits:
-        unit = Decimal(1).scaleb(-currency(code).exponent)
-        low, high = -(-least // unit), most // unit
+        exponent = currency(code).exponent
+        low = least.scaleb(exponent).to_integral_value(ROUND_CEILING)
+        high = most.scaleb(exponent).to_integral_value(ROUND_FLOOR)
         found[code] = (int(low), int(high))
     return found
 
