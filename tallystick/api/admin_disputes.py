@@ -1,6 +1,6 @@
 """For staff: what banks took back, or ask about."""
 
-from typing import Final
+from typing import Final, Literal
 
 from litestar import get
 
@@ -24,12 +24,13 @@ async def list_all_disputes(
     services: Services,
     paging: PageRequest,
     account_id: str | None = None,
-    status: DisputeStatus | None = None,
+    status: Literal["warning", "opened", "won", "lost"] | None = None,
 ) -> DisputeList:
     """List disputes and returns, newest first; of one account, or of all; in one state, or all."""
     wanted = ids.parse("account", account_id) if account_id else None
+    state = DisputeStatus(status) if status else None
     async with services.db.transaction(STAFF) as conn:
-        found = await list_disputes(conn, wanted, status, paging)
+        found = await list_disputes(conn, wanted, state, paging)
     return DisputeList([dispute_answer(one) for one in found.items], pagination(found), found.total)
 
 

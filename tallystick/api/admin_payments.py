@@ -20,13 +20,13 @@ TAGS: Final = ["Admin: payments"]
 FINANCE: Final = {"permission": "staff:finance"}
 
 
-class Reason(Body, frozen=True, kw_only=True):
+class Decision(Body, frozen=True, kw_only=True):
     """Why; it is kept in the audit."""
 
     reason: fields.Reason
 
 
-class Approval(Reason, frozen=True, kw_only=True):
+class Approval(Decision, frozen=True, kw_only=True):
     """Why, and what came where that is not what the payer told.
 
     Less pays a part of the invoice; what is beyond it is prepaid money of the account.
@@ -67,7 +67,7 @@ async def approve(payment_id: str, data: Approval, services: Services) -> Paymen
 @post(
     f"{BASE}/{{payment_id:str}}/reject", opt=FINANCE, tags=TAGS, status_code=200, summary="Reject"
 )
-async def reject(payment_id: str, data: Reason, services: Services) -> PaymentAnswer:
+async def reject(payment_id: str, data: Decision, services: Services) -> PaymentAnswer:
     """End a payment that has not come; the invoice stays open."""
     wanted = ids.parse("payment", payment_id)
     with acting(because(data.reason)):

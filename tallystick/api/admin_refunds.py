@@ -1,6 +1,6 @@
 """For finance: what is to be paid back, through gateways or by hand."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -89,12 +89,13 @@ async def list_refunds(
     services: Services,
     paging: PageRequest,
     account_id: str | None = None,
-    status: RefundStatus | None = None,
+    status: Literal["requested", "processing", "made", "canceled"] | None = None,
 ) -> RefundList:
     """List refunds, newest first; of one account, or of all. No `status`: those not made yet."""
     wanted = ids.parse("account", account_id) if account_id else None
+    state = RefundStatus(status) if status else None
     async with services.db.transaction(STAFF) as conn:
-        found = await refunds.list_refunds(conn, wanted, status, paging)
+        found = await refunds.list_refunds(conn, wanted, state, paging)
     return RefundList([refund_answer(one) for one in found.items], pagination(found), found.total)
 
 

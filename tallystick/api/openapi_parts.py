@@ -171,6 +171,11 @@ PARAMETERS: Final[Json] = {
     "credit_note_id": typeid("credit_note"),
     "refund_id": typeid("refund"),
     "payment_id": typeid("payment"),
+    "checkout_id": typeid("checkout"),
+    "webhook_endpoint_id": typeid("webhook_endpoint"),
+    "webhook_delivery_id": typeid("webhook_delivery"),
+    "config_code": {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"},
+    "gateway": {"type": "string", "pattern": "^[a-z]{1,40}$"},
     "subscription_id": typeid("subscription"),
     "test_clock_id": typeid("test_clock"),
     # Ours, or the gateway's.

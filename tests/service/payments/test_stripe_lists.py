@@ -50,7 +50,12 @@ async def test_what_no_webhook_brought_is_caught_up_from_the_list(world: "World"
     await world.confirm_setup(account, "pm_card_visa")
     (page,) = await all_events(world, datetime.now(UTC) - HOUR)
     kinds = [receipt.kind for receipt in page.receipts]
-    assert sorted(kinds) == ["payment_method.attached", "setup_intent.succeeded"]
+    assert sorted(kinds) == [
+        "customer.created",
+        "customer.updated",
+        "payment_method.attached",
+        "setup_intent.succeeded",
+    ]
     for receipt in page.receipts:
         assert b"_secret_" not in receipt.body
         await world.news.apply("stripe", world.stripe.read_event(receipt.body))
@@ -64,7 +69,7 @@ async def test_a_long_list_is_read_page_by_page(world: "World") -> None:
     for number in range(101):
         await client.v1.customers.create_async({"name": str(number)})
     pages = await all_events(world, datetime.now(UTC) - HOUR)
-    assert [len(page.receipts) for page in pages] == [0, 0]  # nothing that is read
+    assert [len(page.receipts) for page in pages] == [100, 1]
 
 
 async def test_movements_of_the_balance_are_listed_with_their_fees(world: "World") -> None:
