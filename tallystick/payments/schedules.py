@@ -74,8 +74,8 @@ def is_plain(plan: PlanVersion, first: Invoice) -> bool:
         isinstance(price, FlatPrice) and price.billing == "in_advance" for price in plan.prices
     )
     is_whole = first.due == first.total and first.total.minor > 0
-    has_discount = any(line.kind == "discount" for line in first.lines)
-    return is_flat and not plan.trial_days and is_whole and not has_discount
+    is_fee = all(line.kind == "subscription" for line in first.lines)
+    return is_flat and not plan.trial_days and is_whole and is_fee
 
 
 async def request_of(conn: Connection, payment: Payment, charge: Charge) -> SubscribeRequest | None:
@@ -136,7 +136,12 @@ async def tell_gateway(gateways: Gateways, unwanted: GatewayScheduleUnwanted) ->
     try:
         await gateway.cancel_subscription(unwanted.reference, f"cancel:{unwanted.reference}")
     except NotFound:
-        log.warning("schedule_not_found", gateway=unwanted.gateway)
+        # It may be called otherwise there, and be charged on: a person has to look.
+        log.error(  # noqa: TRY400 - the gateway's answer says no more than this
+            "schedule_not_found",
+            gateway=unwanted.gateway,
+            subscription_id=str(unwanted.subscription_id),
+        )
 
 
 async def _of_payment(conn: Connection, payment: Payment) -> Schedule | None:

@@ -13,6 +13,7 @@ from tallystick.invoices import service as invoices
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.paging import PageRequest
 from tallystick.payments import methods, schedules
+from tallystick.subscriptions import changing
 from tallystick.subscriptions import service as subscriptions
 from tallystick.subscriptions.model import Status, Subscription
 from tallystick.subscriptions.sold import plan_of
@@ -233,3 +234,38 @@ async def test_a_schedule_without_an_answer_is_asked_for_once_alone(shop: Shop) 
     world.ahead += timedelta(minutes=3)
     await world.settle_down()
     assert [one["id"] for one in await world.sales()] == [(await shop.on()).external_id]
+
+
+async def test_a_sale_that_comes_to_light_after_its_subscription_ended_is_not_rebilled(
+    shop: Shop,
+) -> None:
+    world = shop.world
+    world.events.take = None
+    await world.arm("drop_reply", path="/transactions/*", method="POST")
+    await shop.subscribe()
+    async with world.db.transaction(WRITER) as conn:
+        await changing.cancel_now(conn, shop.account, shop.subscription, world.clock())
+    world.ahead += timedelta(minutes=3)
+    await world.settle_down()
+    sale, on = await shop.sale(), await shop.on()
+    assert (on.status, on.external_id) == (Status.CANCELED, sale["id"])
+    assert sale["cancelled_at"] is not None
+    assert await world.settled_entries(shop.account) == 1
+
+
+async def test_a_first_invoice_that_is_paid_in_another_way_leaves_the_schedule_to_us(
+    shop: Shop,
+) -> None:
+    world = shop.world
+    await world.arm("status", path="/transactions/*", method="POST", status=400, code=200000)
+    refused = await shop.subscribe()
+    assert (refused.status, refused.invoice_id is not None) == ("failed", True)
+    await world.settle_down()
+    other = await world.invoice(shop.account, 500)
+    for payment in await world.collector.pay_balance(shop.account, request_key="all"):
+        assert payment.payment.status == "succeeded"
+    await world.settle_down()
+    on = await shop.on()
+    assert (on.status, on.schedule_owner, on.external_id) == (Status.ACTIVE, "tallystick", None)
+    assert on.next_bill_at == on.period_end
+    assert (await world.get_invoice(shop.account, other)).status == "paid"
