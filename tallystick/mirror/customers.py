@@ -9,6 +9,7 @@ from tallystick.accounts.checks import is_country, is_email
 from tallystick.accounts.model import NewAccount
 from tallystick.kernel.db import Connection
 from tallystick.kernel.errors import Conflict
+from tallystick.mirror import store
 from tallystick.payments import linking
 from tallystick.payments.mirrored import MirroredCustomer
 
@@ -30,6 +31,7 @@ async def account_for(
 
     `country` and `currency` are taken where the customer has none. Under the writer's scope.
     """
+    await store.lock_customer(conn, gateway, customer.reference)
     linked = await linking.accounts_of_customers(conn, gateway, [customer.reference])
     if linked:
         return linked[customer.reference]

@@ -20,6 +20,10 @@ from tallystick.payments.mirrored import (
 
 Row = MirroredSubscription | MirroredInvoice | MirroredCharge
 
+# Two events of a new customer would make an account each.
+LOCK_CUSTOMER: Final = """
+SELECT pg_advisory_xact_lock(hashtextextended('mirrored:' || $1::text || ':' || $2::text, 0))
+"""
 PROGRESS: Final = "SELECT * FROM mirror_progress WHERE gateway = $1"
 BEGIN: Final = """
 INSERT INTO mirror_progress (gateway, kind, started_at) VALUES ($1, $2, $3)
@@ -102,6 +106,11 @@ INVOICE_COUNT: Final = """
 SELECT count(*) FROM mirrored_invoices
 WHERE account_id = $1 AND ($2::text IS NULL OR status = $2)
 """
+
+
+async def lock_customer(conn: Connection, gateway: str, token: str) -> None:
+    """Let nobody else decide whose customer this is until the transaction ends."""
+    await conn.execute(LOCK_CUSTOMER, gateway, token)
 
 
 async def progress(conn: Connection, gateway: str) -> dict[MirrorKind, Progress]:
