@@ -320,3 +320,17 @@ async def test_without_a_connection_the_payer_is_asked_again_instead_of_charged_
     await later(world)
     assert await state(world, account) == ("failed", "declined", "authentication_required")
     assert await charge_requests(world) == 0
+
+
+async def test_a_charge_that_waits_for_a_person_does_not_hold_its_card_for_ever(
+    world: "CcbillWorld", account: "UUID"
+) -> None:
+    await world.arm("drop_reply", path=CHARGES, method="POST")
+    await world.pay(account, 6697)
+    await world.events.wait("UpSaleSuccess")
+    await world.settle_down()
+    assert (await state(world, account))[1:] == ("unknown", "amount_differs")
+    world.ahead += timedelta(minutes=3)
+    assert (await world.pay(account, 2000)).status == "succeeded"
+    assert [row["state"] for row in await rows(world)] == ["done", "done"]
+    assert len(await world.sales()) == 2

@@ -18,6 +18,7 @@ from tallystick.kernel.errors import Conflict, NotFound, TallystickError, Unavai
 from tallystick.money.amount import Money
 from tallystick.payments.gateways.ccbill import charge_store as store
 from tallystick.payments.gateways.ccbill import declines, refusals, wire
+from tallystick.payments.gateways.ccbill.amounts import code_of, read_amount
 from tallystick.payments.gateways.ccbill.calls import CcbillCalls
 from tallystick.payments.gateways.ccbill.charge_store import ChargeRow
 from tallystick.payments.gateways.ccbill.client import Answer, NoAnswer, NotSent
@@ -31,6 +32,7 @@ TOKEN_WAIT_S: Final = 0.25
 """For so many waits a charge waits for another one of its token; then the sweep takes it up."""
 LISTED_WITHIN: Final = timedelta(minutes=15)
 """A charge that went through is in its token's list by then; before, an empty list says nothing."""
+LOST_AFTER: Final = timedelta(minutes=2)
 GIVEN_UP_AFTER: Final = timedelta(days=1)
 _OK: Final = 200
 _GONE: Final = Declined("payment_method_missing", hard=True)
@@ -142,9 +144,26 @@ class Charging:
                 if await store.claim(conn, row):
                     return True
                 is_freed = await self._free(conn, row)
+                others = [] if is_freed or wait else await store.live(conn, row)
+            for other in others:
+                await self._search_lost(other)
             if wait and not is_freed:
                 await asyncio.sleep(TOKEN_WAIT_S)
         return False
+
+    async def _search_lost(self, row: ChargeRow) -> None:
+        """Find a charge that holds the token and has had no answer for longer than a call takes.
+
+        Its own attempt may look for it no more, when a person has to.
+        """
+        now = self._clock()
+        if row.sent_at is None or now - row.sent_at < LOST_AFTER:
+            return
+        asked = read_amount(
+            str(row.request["initialPrice"]), code_of(row.request["currencyCode"], None)
+        )
+        if asked is not None:
+            await self._search(row, asked, now)
 
     async def _free(self, conn: Connection, row: ChargeRow) -> bool:
         """Let go of a charge that holds the token and of which a webhook has told all."""
