@@ -249,6 +249,7 @@ async def product(own_dsn: str, folder: Path) -> AsyncIterator[Product]:
             **base_environment(),
             **ccbill_environment(ccbill),
             "DATABASE_URL": own_dsn,
+            "DEFAULT_MONTHLY_PRICE_CENTS": "1800",
             "TALLYSTICK_HOME": str(folder),
             "TALLYSTICK_PORT": str(port),
             "STRIPE_SECRET_KEY": "sk_test_e2e",

@@ -52,13 +52,21 @@ async function told(answer) {
   return body;
 }
 
+// Cards whose bank asks (3-D Secure) may have a sub-account of their own.
+async function subaccountFor(does, bearer) {
+  const {client_accnum: accnum, client_subacc: usual, client_subacc_3ds: asked} = config;
+  if (asked === usual) return usual;
+  const {required} = await told(await does.isScaRequired(bearer, accnum, usual));
+  return required ? asked : usual;
+}
+
 async function saveCard() {
   const {bearer, does} = await widget();
   const card = shown();
   let made;
   try {
-    made = await told(await does.createPaymentToken(
-      bearer, config.client_accnum, config.client_subacc, true));
+    const subacc = await subaccountFor(does, bearer);
+    made = await told(await does.createPaymentToken(bearer, config.client_accnum, subacc, true));
   } catch (error) {
     throw fromScript(error);
   }
@@ -77,31 +85,39 @@ export function draw(all) {
 }
 
 const NUMBERS = {usd: "840", eur: "978", gbp: "826", cad: "124", aud: "036", jpy: "392"};
-const BANK_FRAME = "bank-frame";
+const REFUSED = "The payment was not confirmed with your bank. Nothing was charged.";
+const bank = document.getElementById("bank-frame");
+// The bank's page comes into a frame: whoever pays by keyboard is led into it.
+const watcher = new MutationObserver(() => bank.querySelector("iframe")?.focus());
 
 // Lets the bank ask (3-D Secure), where it wants to, before the first charge of a card that was
 // saved in this tab; what it said goes with that charge and is kept nowhere. Null: nothing to ask.
 export async function authenticated(method, charge) {
   const token = tokens.get(method.id);
   if (!token || !(charge.currency in NUMBERS)) return null;
-  const amount = (charge.amount_cents / (charge.currency === "jpy" ? 1 : 100)).toFixed(
-    charge.currency === "jpy" ? 0 : 2);
+  const amount = charge.currency === "jpy"
+    ? String(charge.amount_cents) : (charge.amount_cents / 100).toFixed(2);
   form.querySelector("[data-ccbill=currencyCode]").value = NUMBERS[charge.currency];
   form.querySelector("[data-ccbill=amount]").value = amount;
   const {bearer, does} = await widget();
   try {
     const {required} = await told(await does.isScaRequiredForPaymentToken(bearer, token));
     if (!required) return null;
+    watcher.observe(bank, {childList: true});
     const said = await does.authenticateCustomer(
-      bearer, config.client_accnum, config.client_subacc_3ds, form, BANK_FRAME, token);
-    return proofOf(said, amount, charge.currency);
+      bearer, config.client_accnum, config.client_subacc_3ds, form, bank.id, token);
+    if (said.success === false) throw new Problem(REFUSED);
+    return proofOf(said);
   } catch (error) {
     throw fromScript(error);
+  } finally {
+    watcher.disconnect();
+    bank.replaceChildren();
   }
 }
 
-function proofOf(said, amount, currency) {
-  const proof = {threedsAmount: amount, threedsCurrency: NUMBERS[currency]};
+function proofOf(said) {
+  const proof = {};
   for (const [name, sent] of Object.entries(PROOF)) {
     const value = said[name];
     if (typeof value === "boolean") proof[sent] = value;

@@ -54,9 +54,7 @@ function row(method, at) {
         isExpired ? badge("Expired", "failed") : null),
       make("p", {class: "note"}, methodNote(method))),
     make("div", {class: "actions"},
-      button(method, "up", "Move up", (from) => move(from, method, -1), {sign: "↑", disabled: at === 0}),
-      button(method, "down", "Move down", (from) => move(from, method, 1),
-        {sign: "↓", disabled: at === known.length - 1}),
+      ...(known.length > 1 ? arrows(method, at) : []),
       method.is_default ? null : button(method, "default", "Make default", makeDefault),
       removal(method)));
   node.addEventListener("dragstart", (event) => {
@@ -65,6 +63,14 @@ function row(method, at) {
     event.dataTransfer.setData("text/plain", methodName(method));
   });
   return node;
+}
+
+function arrows(method, at) {
+  return [
+    button(method, "up", "Move up", (from) => move(from, method, -1), {sign: "↑", disabled: at === 0}),
+    button(method, "down", "Move down", (from) => move(from, method, 1),
+      {sign: "↓", disabled: at === known.length - 1}),
+  ];
 }
 
 function removal(method) {

@@ -8,6 +8,7 @@ import {chargeable} from "./panel_methods.js";
 const once = document.querySelector("#once form");
 const monthly = document.querySelector("#monthly form");
 const plans = document.getElementById("monthly-plan");
+const prices = new Map();
 const choices = [...document.querySelectorAll(".method-choice")];
 
 // The amount as minor units, or the field that it is wrong in.
@@ -39,8 +40,10 @@ export async function drawChoices(config) {
     input.value ||= currency.toUpperCase();
   }
   const {plans: offered} = await ask("/plans");
-  const own = config.default_monthly_price === null || config.default_currency !== currency
-    ? [] : [["", `${money(config.default_monthly_price, currency)} a month`]];
+  const isPriced = config.default_monthly_price !== null && config.default_currency === currency;
+  const own = isPriced ? [["", `${money(config.default_monthly_price, currency)} a month`]] : [];
+  prices.set("", {amount_cents: config.default_monthly_price_cents, currency});
+  offered.forEach((one) => prices.set(one.code, one));
   const named = offered
     .filter((one) => one.interval === "month" && one.interval_count === 1 && one.currency === currency)
     .map((one) => [one.code, `${one.name}, ${money(one.amount, one.currency)} a month`]);
@@ -102,11 +105,16 @@ async function orShown(run) {
   }
 }
 
+// CCBill's bank asks before the charge; what it said goes along.
+async function withProof(body, price) {
+  const method = chargeable().find((one) => one.id === body.payment_method_id);
+  const proof = method?.gateway === "ccbill" ? await authenticated(method, price) : null;
+  return proof ? {...body, threeds: proof} : body;
+}
+
 onSubmit(once, "Charging …", (given) => orShown(async () => {
   const body = {...given, ...readAmount(given)};
-  const method = chargeable().find((one) => one.id === body.payment_method_id);
-  const proof = method?.gateway === "ccbill" ? await authenticated(method, body) : null;
-  const told = await act("/charge-once", proof ? {...body, threeds: proof} : body);
+  const told = await act("/charge-once", await withProof(body, body));
   once.reset();
   if (told.payment) return settle(told.payment);
   await changed();
@@ -114,7 +122,7 @@ onSubmit(once, "Charging …", (given) => orShown(async () => {
 }));
 
 onSubmit(monthly, "Subscribing …", (given) => orShown(async () => {
-  const told = await act("/subscribe-monthly", given);
+  const told = await act("/subscribe-monthly", await withProof(given, prices.get(given.plan || "")));
   if (told.payment) return settle(told.payment);
   await changed();
   return "Subscribed; nothing is due yet.";

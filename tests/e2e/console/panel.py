@@ -1,6 +1,6 @@
 """What tests of the control panel share: its parts by name, forms filled in, pictures, axe."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # has none
 from playwright.async_api import Locator, Page, ViewportSize
@@ -10,6 +10,10 @@ if TYPE_CHECKING:
 
 WIDE: ViewportSize = {"width": 1200, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 740}
+LOOKS: tuple[tuple[ViewportSize, Literal["light", "dark"]], ...] = (
+    (WIDE, "light"),
+    (PHONE, "dark"),
+)
 
 
 def part(page: Page, name: str) -> Locator:
@@ -58,15 +62,25 @@ async def charge_once(page: Page, amount: str, method: str | None = None) -> Non
 
 
 async def need_readable(visitor: "Visitor", name: str) -> None:
-    """Axe finds nothing in light and dark, wide and narrow, and nothing is pushed sideways."""
-    for size in (WIDE, PHONE):
+    """Axe finds nothing, wide and light as narrow and dark, and nothing is pushed sideways."""
+    for size, scheme in LOOKS:
         await visitor.page.set_viewport_size(size)
-        for scheme in ("light", "dark"):
-            await visitor.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-            await visitor.picture(f"panel-{name}-{size['width']}-{scheme}")
-            report = await Axe().run(visitor.page)
-            assert report.violations_count == 0, report.generate_report()
+        await visitor.page.emulate_media(color_scheme=scheme)
+        await visitor.picture(f"panel-{name}-{size['width']}-{scheme}")
+        report = await Axe().run(visitor.page)
+        assert report.violations_count == 0, report.generate_report()
         width = await visitor.page.evaluate("document.documentElement.scrollWidth")
         assert width <= size["width"]
     await visitor.page.set_viewport_size(WIDE)
     await visitor.page.emulate_media(color_scheme="light")
+
+
+async def until_seen(page: Page, wanted: Locator) -> None:
+    """Refresh until a webhook has made what is wanted."""
+    for _ in range(40):
+        await page.get_by_role("button", name="Refresh billing").click()
+        await page.get_by_text("As of").wait_for()
+        if await wanted.count():
+            return
+        await page.wait_for_timeout(250)
+    raise AssertionError("it did not come to be seen")

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.async_api import Request
 
 from . import panel
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from tests.e2e.console.conftest import Visit, Visitor
 
 VISA = "4111111111111111"
+ASKS = "4000002500003155"
 DECLINED = "4000000000009995"
 
 
@@ -71,3 +73,58 @@ async def test_a_declined_card_is_said_in_words(product: "Product", visit: "Visi
     await page.get_by_text("Visa ending in 9995 was saved.").wait_for()
     await panel.charge_once(page, "12.50")
     await part(page, "Charge once").get_by_role("alert").filter(has_text="funds").wait_for()
+
+
+async def test_a_subscription_is_renewed_by_ccbill_and_given_back(
+    product: "Product", visit: "Visit"
+) -> None:
+    customer = await product.customer(None, currency="USD")
+    visitor = await visit()
+    page = await panel.enter(visitor, customer.owner)
+    await panel.fill_ccbill_card(page, VISA)
+    await page.keyboard.press("Enter")
+    await page.get_by_text("Visa ending in 1111 was saved.").wait_for()
+    monthly = part(page, "Subscribe monthly")
+    await monthly.get_by_label("Plan").select_option(label="$18.00 a month")
+    await monthly.get_by_role("button", name="Subscribe monthly").click()
+    await monthly.get_by_text("$18.00 was paid.").wait_for()
+    assert await monthly.get_by_role("heading", name="Active").is_visible()
+    await panel.need_readable(visitor, "ccbill-subscribed")
+
+    (sold,) = product.ccbill.look("subscriptions")[-1:]
+    product.ccbill.trigger(str(sold["id"]), "renew")
+    payments = part(page, "Payments")
+    await panel.until_seen(page, payments.get_by_role("row").nth(2))
+    await panel.need_readable(visitor, "ccbill-renewed")
+
+    await monthly.get_by_text("Cancel", exact=True).click()
+    await monthly.get_by_role("button", name="Yes, cancel it").click()
+    await monthly.get_by_text("is cancelled.").wait_for()
+    assert await monthly.get_by_text("ends on").is_visible()
+
+    product.ccbill.trigger(str(sold["id"]), "refund")
+    await panel.until_seen(page, payments.get_by_text("efunded"))
+    await panel.need_readable(visitor, "ccbill-refunded")
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"), [("complete", "$20.00 was paid."), ("fail", "not confirmed with your bank")]
+)
+async def test_the_bank_asks_in_a_frame_before_the_charge(
+    product: "Product", visit: "Visit", answer: str, text: str
+) -> None:
+    customer = await product.customer(None, currency="USD")
+    visitor = await visit()
+    visitor.expects(402)
+    page = await panel.enter(visitor, customer.owner)
+    await panel.fill_ccbill_card(page, ASKS)
+    await page.keyboard.press("Enter")
+    await page.get_by_text("Visa ending in 3155 was saved.").wait_for()
+    await panel.charge_once(page, "20")
+    bank = page.frame_locator("#bank-frame iframe")
+    button = bank.locator(f"button[value={answer}]")
+    await button.wait_for()
+    await visitor.picture("panel-ccbill-bank")
+    await button.press("Enter")
+    await part(page, "Charge once").get_by_text(text).wait_for()
+    assert await page.locator("#bank-frame iframe").count() == 0

@@ -178,3 +178,23 @@ async def test_who_comes_back_from_the_bank_is_told_and_the_address_is_cleaned(
     await visitor.goto(f"/?{query}&redirect_status=failed")
     await visitor.page.get_by_text("That was not confirmed.").first.wait_for()
     assert "secret" not in visitor.page.url
+
+
+async def test_what_is_due_is_paid_on_stripes_own_page(product: "Product", visit: "Visit") -> None:
+    customer = await product.customer(autopay=False)
+    await product.advance(customer, BILLED)
+    visitor = await visit()
+    page = await panel.enter(visitor, customer.owner)
+    stripe = part(page, "Billing (Stripe)")
+    await stripe.get_by_label("Pay an amount ahead").check()
+    assert await stripe.get_by_label("Amount", exact=True).is_visible()
+    await stripe.get_by_label("Pay what is due").check()
+    await stripe.get_by_role("button", name="Go to Stripe's page").click()
+    await page.get_by_label("Name", exact=True).fill("Ann Lee")
+    await page.get_by_label("Card number").fill("4242424242424242")
+    await page.get_by_label("Expiry").fill("12/40")
+    await page.get_by_label("Security code").fill("123")
+    await page.get_by_role("button").last.click()
+    await page.get_by_text("Stripe's page is done").first.wait_for()
+    assert page.url == f"{product.address}/"
+    await panel.until_seen(page, part(page, "Payments").get_by_text("Paid", exact=True))
