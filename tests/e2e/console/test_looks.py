@@ -233,7 +233,6 @@ PLAIN_PAGES = (
 PAGES: tuple[tuple[str, Who, str], ...] = (
     ("sign-in", "nobody", "/sign-in"),
     ("settings", "nobody", "/docs/settings"),
-    ("panel", "owner", "/"),
     ("usage", "owner", "/billing/usage"),
     ("invoices", "owner", "/billing/invoices"),
     ("invoice", "owner", "/billing/invoices/{invoice}"),
