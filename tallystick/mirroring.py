@@ -4,7 +4,7 @@ from typing import Final
 
 from tallystick.api.services import Services
 from tallystick.mirror.service import Mirror
-from tallystick.payments.gateways.stripe import StripeGateway
+from tallystick.payments.gateways.stripe import stripe_of
 
 COUNTRY: Final = "US"
 """Of a customer who says none; an invoice of ours needs one."""
@@ -12,10 +12,8 @@ COUNTRY: Final = "US"
 
 def mirror_of(services: Services) -> Mirror | None:
     """Return the mirror of Stripe; None without its key."""
-    if "stripe" not in services.gateways.names():
-        return None
-    gateway = services.gateways.get("stripe")
-    if not isinstance(gateway, StripeGateway):
+    gateway = stripe_of(services.gateways)
+    if gateway is None:
         return None
     return Mirror(
         services.db,

@@ -19,12 +19,14 @@ from tallystick.settings_readers import (
     Variable,
     read_address,
     read_bool,
+    read_call_rate,
     read_count,
     read_currency,
     read_days,
     read_hours,
     read_keep_days,
     read_key,
+    read_lag_minutes,
     read_level,
     read_list,
     read_mail_url,
@@ -79,6 +81,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stripe_success_url: str | None = None
     stripe_cancel_url: str | None = None
     ccbill: CcbillSettings = CcbillSettings()
+    stripe_meter_lag_minutes: int = 120
+    stripe_meter_calls_per_second: int = 20
     lago_api_url: str | None = None
     lago_api_key: str | None = None
     vat_check_url: str | None = None
@@ -156,6 +160,10 @@ _VARIABLES: Final = (
              "where payers come back to from Stripe's page"),
     Variable("STRIPE_CANCEL_URL", "stripe_cancel_url", read_url,
              "where they come back to without having paid"),
+    Variable("STRIPE_METER_LAG_MINUTES", "stripe_meter_lag_minutes", read_lag_minutes,
+             "how long an hour settles before it goes to Stripe's meters"),
+    Variable("STRIPE_METER_CALLS_PER_SECOND", "stripe_meter_calls_per_second", read_call_rate,
+             "how many events they get in a second"),
     Variable("LAGO_API_URL", "lago_api_url", read_url, "a Lago server that gets all usage too"),
     Variable("LAGO_API_KEY", "lago_api_key", read_key, "the key for it"),
     Variable("TALLYSTICK_VAT_CHECK_URL", "vat_check_url", read_url, "where VAT numbers are asked"),

@@ -55,6 +55,16 @@ def read_days(text: str) -> int:
     return _in_range(text, 1, 36_525)
 
 
+def read_lag_minutes(text: str) -> int:
+    """Read a whole number of minutes, ten days of them at most."""
+    return _in_range(text, 1, 14_400)
+
+
+def read_call_rate(text: str) -> int:
+    """Read how many calls a second are made, a thousand at most."""
+    return _in_range(text, 1, 1_000)
+
+
 def read_hours(text: str) -> int:
     """Read a whole number of hours, a year of them at most."""
     return _in_range(text, 1, 8_784)

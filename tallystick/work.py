@@ -39,6 +39,7 @@ from tallystick.metering.archive import Archiver, ArchiveRule
 from tallystick.metering.aside import Aside
 from tallystick.metering.fold import Fold
 from tallystick.metering.gate import forget_old_decisions
+from tallystick.metering_at_stripe import meter_kinds, send_parked, with_usage_news
 from tallystick.mirror.news import MirrorNews
 from tallystick.mirroring import mirror_of
 from tallystick.outgoing_webhooks import deliveries
@@ -130,8 +131,10 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
     mirror = mirror_of(services)
     if mirror:
         news = MirrorNews(mirror, news)
+    news = with_usage_news(services, news)
     return (
         *lago_kinds(services),
+        *meter_kinds(services),
         WallKind("outbox", teller.run_due),
         InboxWorker(db, gateways, news).kind(),
         GapWatch(db, gateways, services.catch_up).kind(),
@@ -256,6 +259,7 @@ def _gateway_handlers(services: Services) -> Mapping[str, Handler]:
     async def on_customer_linked(event: Event) -> None:
         linked = _payload(event, GatewayCustomerLinked)
         await services.inbox.on_customer_linked(linked, services.clock())
+        await send_parked(services, event.account_id, linked)
 
     async def on_reference_linked(event: Event) -> None:
         linked = _payload(event, GatewayReferenceLinked)

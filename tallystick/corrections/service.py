@@ -28,6 +28,7 @@ from tallystick.metering import walk
 from tallystick.metering.corrections import lock_totals, renew_counters
 from tallystick.metering.model import UsageEvent
 from tallystick.metering.prepare import event_key
+from tallystick.stripe_meters import service as stripe_meters
 
 log = structlog.get_logger()
 
@@ -193,12 +194,13 @@ def _shown(outcome: Outcome, state: State) -> Outcome:
 async def _keep(
     conn: Connection, account_id: UUID, made: Sequence[Correction], written: Written, times: Times
 ) -> None:
-    """Write down what was done, and tell others; Lago is to forget what was taken out."""
+    """Write down what was done, and tell others; Lago and Stripe forget what was taken out."""
     if not made:
         return
     await store.insert(conn, made)
     if written.taken:
         await lago.compensate(conn, account_id, written.taken, times.wall)
+        await stripe_meters.hours_changed(conn, account_id, written.taken, times.wall)
     ids = tuple(one.usage_correction_id for one in made)
     event = UsageCorrected(kind=made[0].kind, usage_correction_ids=ids)
     await outbox.append(conn, account_id, USAGE_CORRECTED, event)

@@ -54,6 +54,7 @@ PREFIXES: Final = {
     "payment_attempt": "pa",
     "payment_method": "pm",
     "checkout": "chk",
+    "stripe_meter_event": "sme",
     "alert_rule": "ar",
     "usage_alert": "ual",
     "budget": "bud",

@@ -12,12 +12,12 @@ from typing import Final
 import msgspec
 import structlog
 
+from tallystick.kernel.backoff import wait_after
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import WRITER, Connection, Database
 from tallystick.kernel.due import WallKind
 from tallystick.lago_sync import service, store
 from tallystick.lago_sync.answers import BatchAnswer, Faulty, Later, Stored, Whole
-from tallystick.lago_sync.backoff import wait_after
 from tallystick.lago_sync.client import LagoApi
 from tallystick.lago_sync.model import BATCH_MAX, Outgoing
 

@@ -100,6 +100,14 @@ class Batch(msgspec.Struct, frozen=True):
         return range(len(self.events)) if self.places is None else self.places
 
 
+class UsedHour(msgspec.Struct, frozen=True):
+    """An hour (UTC) in which an account has events of a type."""
+
+    account_id: UUID
+    event_type: str
+    hour: datetime
+
+
 class HourlyTotal(msgspec.Struct, frozen=True):
     """What one meter counted in the hour that begins at `hour` (UTC)."""
 

@@ -2339,6 +2339,73 @@ CREATE TABLE public.sessions (
     expires_at timestamp with time zone NOT NULL,
     ended_at timestamp with time zone
 );
+CREATE TABLE public.stripe_meter_decisions (
+    account_id uuid NOT NULL,
+    stripe_meter_event_id uuid NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    decision text NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT stripe_meter_decisions_decision_check CHECK ((decision = ANY (ARRAY['counted'::text, 'not_counted'::text, 'settled'::text])))
+);
+CREATE TABLE public.stripe_meter_events (
+    account_id uuid NOT NULL,
+    stripe_meter_event_id uuid NOT NULL,
+    meter_id uuid NOT NULL,
+    reference text NOT NULL,
+    event_name text NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    revision integer NOT NULL,
+    value numeric NOT NULL,
+    at timestamp with time zone NOT NULL,
+    customer text,
+    status text NOT NULL,
+    reason text,
+    created_at timestamp with time zone NOT NULL,
+    try_after timestamp with time zone NOT NULL,
+    try_count integer DEFAULT 0 NOT NULL,
+    first_tried_at timestamp with time zone,
+    sent_at timestamp with time zone,
+    CONSTRAINT stripe_meter_events_check CHECK (((value >= (0)::numeric) OR (status = ANY (ARRAY['held'::text, 'replaced'::text, 'settled'::text])))),
+    CONSTRAINT stripe_meter_events_revision_check CHECK ((revision > 0)),
+    CONSTRAINT stripe_meter_events_status_check CHECK ((status = ANY (ARRAY['parked'::text, 'queued'::text, 'unknown'::text, 'sent'::text, 'refused'::text, 'held'::text, 'canceling'::text, 'canceled'::text, 'replaced'::text, 'settled'::text])))
+);
+CREATE TABLE public.stripe_meter_hours (
+    account_id uuid NOT NULL,
+    meter_id uuid NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    look_after timestamp with time zone NOT NULL
+);
+CREATE TABLE public.stripe_meter_reports (
+    report text NOT NULL,
+    code text NOT NULL,
+    reference text,
+    event_count integer NOT NULL,
+    named_count integer NOT NULL,
+    told_at timestamp with time zone NOT NULL
+);
+CREATE TABLE public.stripe_meter_sync (
+    one boolean DEFAULT true NOT NULL,
+    upto xid8 DEFAULT '0'::xid8 NOT NULL,
+    lease_no bigint DEFAULT 0 NOT NULL,
+    lease_until timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    next_try_at timestamp with time zone DEFAULT '1970-01-01 00:00:00+00'::timestamp with time zone NOT NULL,
+    failure_count integer DEFAULT 0 NOT NULL,
+    last_sent_at timestamp with time zone,
+    last_error text,
+    last_error_at timestamp with time zone,
+    CONSTRAINT stripe_meter_sync_one_check CHECK (one)
+);
+CREATE TABLE public.stripe_meters (
+    meter_id uuid NOT NULL,
+    event_name text NOT NULL,
+    reference text NOT NULL,
+    formula text NOT NULL,
+    customer_key text NOT NULL,
+    value_key text NOT NULL,
+    sends_from timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT stripe_meters_formula_check CHECK ((formula = ANY (ARRAY['sum'::text, 'last'::text])))
+);
 CREATE TABLE public.subscription_add_ons (
     account_id uuid NOT NULL,
     subscription_add_on_id uuid NOT NULL,
@@ -3141,6 +3208,22 @@ ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_hash);
+ALTER TABLE ONLY public.stripe_meter_decisions
+    ADD CONSTRAINT stripe_meter_decisions_pkey PRIMARY KEY (account_id, stripe_meter_event_id, decided_at);
+ALTER TABLE ONLY public.stripe_meter_events
+    ADD CONSTRAINT stripe_meter_events_account_id_meter_id_hour_revision_key UNIQUE (account_id, meter_id, hour, revision);
+ALTER TABLE ONLY public.stripe_meter_events
+    ADD CONSTRAINT stripe_meter_events_pkey PRIMARY KEY (account_id, stripe_meter_event_id);
+ALTER TABLE ONLY public.stripe_meter_hours
+    ADD CONSTRAINT stripe_meter_hours_pkey PRIMARY KEY (account_id, meter_id, hour);
+ALTER TABLE ONLY public.stripe_meter_reports
+    ADD CONSTRAINT stripe_meter_reports_pkey PRIMARY KEY (report, code);
+ALTER TABLE ONLY public.stripe_meter_sync
+    ADD CONSTRAINT stripe_meter_sync_pkey PRIMARY KEY (one);
+ALTER TABLE ONLY public.stripe_meters
+    ADD CONSTRAINT stripe_meters_event_name_key UNIQUE (event_name);
+ALTER TABLE ONLY public.stripe_meters
+    ADD CONSTRAINT stripe_meters_pkey PRIMARY KEY (meter_id);
 ALTER TABLE ONLY public.subscription_add_ons
     ADD CONSTRAINT subscription_add_ons_pkey PRIMARY KEY (account_id, subscription_add_on_id);
 ALTER TABLE ONLY public.subscription_terms
@@ -3338,6 +3421,10 @@ CREATE INDEX refunds_due ON public.refunds USING btree (requested_at) WHERE ((st
 CREATE INDEX refunds_of_invoice ON public.refunds USING btree (account_id, invoice_id);
 CREATE INDEX refunds_requested ON public.refunds USING btree (requested_at) WHERE (status = ANY (ARRAY['requested'::text, 'processing'::text]));
 CREATE INDEX sessions_by_user ON public.sessions USING btree (user_id);
+CREATE INDEX stripe_meter_events_by_id ON public.stripe_meter_events USING btree (stripe_meter_event_id);
+CREATE INDEX stripe_meter_events_due ON public.stripe_meter_events USING btree (try_after) WHERE (status = ANY (ARRAY['parked'::text, 'queued'::text, 'unknown'::text, 'canceling'::text]));
+CREATE INDEX stripe_meter_events_open ON public.stripe_meter_events USING btree (status, created_at) WHERE (status = ANY (ARRAY['parked'::text, 'queued'::text, 'unknown'::text, 'refused'::text, 'held'::text, 'canceling'::text]));
+CREATE INDEX stripe_meter_hours_due ON public.stripe_meter_hours USING btree (look_after);
 CREATE INDEX subscription_add_ons_by_subscription ON public.subscription_add_ons USING btree (account_id, subscription_id);
 CREATE INDEX subscriptions_due ON public.subscriptions USING btree (next_bill_at, account_id, subscription_id) WHERE (next_bill_at IS NOT NULL);
 CREATE UNIQUE INDEX subscriptions_external ON public.subscriptions USING btree (schedule_owner, external_id) WHERE (external_id IS NOT NULL);
@@ -3525,6 +3612,8 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.refund_attempt
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.refund_parts FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.refunds FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.write_audit('token_hash');
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.stripe_meter_decisions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.stripe_meters FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.subscription_add_ons FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.subscriptions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.tax_exemptions FOR EACH ROW EXECUTE FUNCTION public.write_audit();
@@ -3734,6 +3823,12 @@ ALTER TABLE ONLY public.refunds
     ADD CONSTRAINT refunds_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(user_id);
+ALTER TABLE ONLY public.stripe_meter_events
+    ADD CONSTRAINT stripe_meter_events_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
+ALTER TABLE ONLY public.stripe_meter_hours
+    ADD CONSTRAINT stripe_meter_hours_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
+ALTER TABLE ONLY public.stripe_meters
+    ADD CONSTRAINT stripe_meters_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.subscription_add_ons
     ADD CONSTRAINT subscription_add_ons_account_id_subscription_id_fkey FOREIGN KEY (account_id, subscription_id) REFERENCES public.subscriptions(account_id, subscription_id);
 ALTER TABLE ONLY public.subscription_add_ons
@@ -3893,6 +3988,9 @@ CREATE POLICY own_rows ON public.plan_migration_rows TO tallystick_account USING
 CREATE POLICY own_rows ON public.refund_attempts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.refund_parts TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.refunds TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.stripe_meter_decisions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.stripe_meter_events TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
+CREATE POLICY own_rows ON public.stripe_meter_hours TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscription_add_ons TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscription_terms TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
 CREATE POLICY own_rows ON public.subscriptions TO tallystick_account USING ((account_id = public.current_account_id())) WITH CHECK ((account_id = public.current_account_id()));
@@ -3931,6 +4029,9 @@ ALTER TABLE public.plan_migration_rows ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.refund_attempts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.refund_parts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.refunds ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.stripe_meter_decisions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.stripe_meter_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.stripe_meter_hours ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscription_add_ons ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscription_terms ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.subscriptions ENABLE ROW LEVEL SECURITY;
@@ -4222,6 +4323,21 @@ GRANT SELECT ON TABLE public.refunds TO tallystick_staff;
 GRANT SELECT ON TABLE public.schema_migrations TO tallystick_writer;
 GRANT SELECT ON TABLE public.schema_migrations TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO tallystick_writer;
+GRANT SELECT ON TABLE public.stripe_meter_decisions TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.stripe_meter_decisions TO tallystick_writer;
+GRANT SELECT ON TABLE public.stripe_meter_decisions TO tallystick_staff;
+GRANT SELECT ON TABLE public.stripe_meter_events TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.stripe_meter_events TO tallystick_writer;
+GRANT SELECT ON TABLE public.stripe_meter_events TO tallystick_staff;
+GRANT SELECT ON TABLE public.stripe_meter_hours TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.stripe_meter_hours TO tallystick_writer;
+GRANT SELECT ON TABLE public.stripe_meter_hours TO tallystick_staff;
+GRANT SELECT,INSERT ON TABLE public.stripe_meter_reports TO tallystick_writer;
+GRANT SELECT ON TABLE public.stripe_meter_reports TO tallystick_staff;
+GRANT SELECT,UPDATE ON TABLE public.stripe_meter_sync TO tallystick_writer;
+GRANT SELECT ON TABLE public.stripe_meter_sync TO tallystick_staff;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.stripe_meters TO tallystick_writer;
+GRANT SELECT ON TABLE public.stripe_meters TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscription_add_ons TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscription_add_ons TO tallystick_writer;
 GRANT SELECT ON TABLE public.subscription_add_ons TO tallystick_staff;

@@ -19,6 +19,11 @@ async def accounts_of_customers(
     return await store.accounts_of(conn, gateway, sorted(set(tokens)))
 
 
+async def customer_at(conn: Connection, account_id: UUID, gateway: str) -> str | None:
+    """Return what a gateway calls the account; None where it does not know it (any more)."""
+    return await store.customer(conn, account_id, gateway)
+
+
 async def link_customer(
     conn: Connection, account_id: UUID, gateway: str, token: str, now: datetime
 ) -> bool:

@@ -238,6 +238,7 @@ NOT_AUDITED = {
     "mirrored_invoices", "mirrored_subscriptions", "number_series", "one_time_charges", "outbox",
     "outbox_done",
     "plan_migration_rows", "schema_migrations",
+    "stripe_meter_events", "stripe_meter_hours", "stripe_meter_reports", "stripe_meter_sync",
     "subscription_terms", "tax_number_checks", "usage_advance_marks", "usage_fees", "webhook_inbox",
     "webhook_catch_ups", "webhook_deliveries", "webhook_tries",
     "what_if_rows", "what_ifs",

@@ -20,7 +20,7 @@ from tallystick.lago_sync.answers import (
     read_batch,
     read_usage,
 )
-from tallystick.lago_sync.backoff import wait_after
+from tallystick.kernel.backoff import wait_after
 from tallystick.lago_sync.model import Outgoing
 from tallystick.lago_sync.sender import Verdict, verdict
 

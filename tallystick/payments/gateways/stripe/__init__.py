@@ -1,4 +1,4 @@
-from tallystick.payments.gateways.stripe.adapter import StripeGateway
+from tallystick.payments.gateways.stripe.adapter import StripeGateway, stripe_of
 from tallystick.payments.gateways.stripe.client import StripeSettings
 
-__all__ = ["StripeGateway", "StripeSettings"]
+__all__ = ["StripeGateway", "StripeSettings", "stripe_of"]

@@ -15,7 +15,7 @@ from tallystick.payments.facts import (
     Receipt,
     ReceiptPage,
 )
-from tallystick.payments.gateway import Gateway, no_answer, not_configured
+from tallystick.payments.gateway import Gateway, Gateways, no_answer, not_configured
 from tallystick.payments.gateways.stripe import (
     charges,
     checkout,
@@ -239,3 +239,11 @@ class StripeGateway(Gateway):
         return PageSecret(
             client_secret, self._settings.publishable_key, self._settings.js_url, reference
         )
+
+
+def stripe_of(gateways: Gateways) -> StripeGateway | None:
+    """Return Stripe itself, for what other gateways have nothing like; None without its key."""
+    if StripeGateway.name not in gateways.names():
+        return None
+    found = gateways.get(StripeGateway.name)
+    return found if isinstance(found, StripeGateway) else None
