@@ -1,10 +1,10 @@
 """Faults on demand: delays, cut connections, errors, and webhooks that stray."""
 
-from collections.abc import Callable
-from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 import msgspec
+
+from tallystick.simulators.armed_faults import ArmedFaults
 
 OnRequest = Literal["delay", "drop_before", "drop_reply", "status", "status_after"]
 OnWebhook = Literal["duplicate", "hold", "never"]
@@ -36,64 +36,11 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     status: Annotated[int, msgspec.Meta(ge=400, le=599)] = 500
     keep_answer: bool = True
 
-
-class Armed(msgspec.Struct, frozen=True):
-    """A fault with what is left of its counts."""
-
-    fault: Fault
-    skips_left: int
-    times_left: int | None
+    @property
+    def is_on_webhooks(self) -> bool:
+        """Whether it meets deliveries, and not requests."""
+        return self.action in WEBHOOK_ACTIONS
 
 
-class Faults:
-    """The faults that are armed, in the order they were asked for."""
-
-    def __init__(self) -> None:
-        self._armed: list[Armed] = []
-
-    def arm(self, fault: Fault) -> None:
-        """Wait for a match."""
-        self._armed.append(Armed(fault, fault.skip, fault.times))
-
-    def listed(self) -> list[Armed]:
-        """Return the armed faults, for people and tests."""
-        return list(self._armed)
-
-    def clear(self) -> None:
-        """Disarm all."""
-        self._armed.clear()
-
-    def on_request(self, method: str, path: str) -> Fault | None:
-        """Return the fault that meets this request, and count it."""
-        return self._take(
-            lambda fault: (
-                fault.action not in WEBHOOK_ACTIONS
-                and fnmatchcase(method, fault.method.upper())
-                and fnmatchcase(path, fault.path)
-            )
-        )
-
-    def on_webhook(self, event: str) -> Fault | None:
-        """Return the fault that meets the delivery of an event of this type, and count it."""
-        return self._take(
-            lambda fault: fault.action in WEBHOOK_ACTIONS and fnmatchcase(event, fault.event)
-        )
-
-    def _take(self, matches: Callable[[Fault], bool]) -> Fault | None:
-        for place, armed in enumerate(self._armed):
-            if not matches(armed.fault):
-                continue
-            if armed.skips_left:
-                self._armed[place] = msgspec.structs.replace(armed, skips_left=armed.skips_left - 1)
-                continue
-            self._count(place, armed)
-            return armed.fault
-        return None
-
-    def _count(self, place: int, armed: Armed) -> None:
-        if armed.times_left is None:
-            return
-        if armed.times_left == 1:
-            del self._armed[place]
-        else:
-            self._armed[place] = msgspec.structs.replace(armed, times_left=armed.times_left - 1)
+Faults = ArmedFaults[Fault]
+"""The faults that are armed, in the order they were asked for."""
