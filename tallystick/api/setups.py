@@ -1,15 +1,16 @@
 """Saving a card or a US bank account with Stripe's form, and proving the latter by deposits."""
 
+from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
-from litestar import post
+from litestar import get, post
 
 from tallystick.accounts.model import Account
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.kernel.errors import BadInput
-from tallystick.payments.requests import Microdeposits, PageSecret
+from tallystick.payments.requests import Microdeposits, PageSecret, WaitingSetup
 
 TAGS: Final = ["Payment methods"]
 WRITE: Final = {"permission": "billing:write", "gateway": True}
@@ -53,6 +54,26 @@ class MicrodepositAnswer(msgspec.Struct, frozen=True):
     setup_intent_id: str
     status: str
     payment_method_token: str | None
+
+
+class WaitingAnswer(msgspec.Struct, frozen=True):
+    """A bank account that waits for deposits: when they should have arrived, and what proves it.
+
+    `proof` is `amounts` (of two deposits) or `descriptor_code` (of one); null: not told, either
+    may be sent.
+    """
+
+    setup_intent_id: str
+    bank_name: str | None
+    last4: str | None
+    arrives_at: datetime | None
+    proof: str | None
+
+
+class WaitingList(msgspec.Struct, frozen=True):
+    """The bank accounts that wait."""
+
+    data: list[WaitingAnswer]
 
 
 @post("/setup-intent/card", opt=WRITE, tags=TAGS, summary="Begin to save a card")
@@ -104,10 +125,42 @@ async def verify_microdeposits(
     return MicrodepositAnswer(data.setup_intent_id, found.state.value, found.method_token)
 
 
+@get(
+    "/us-bank/waiting",
+    opt={"permission": "billing:read", "gateway": True},
+    tags=TAGS,
+    summary="US bank accounts that wait for deposits",
+)
+async def list_waiting_bank_accounts(services: Services, account: Account) -> WaitingList:
+    """List the bank accounts that `/us-bank/verify-microdeposits` is to prove, newest first.
+
+    Asked of Stripe each time, so that one is found again after the page was closed; nothing where
+    Stripe is not configured.
+    """
+    found = await services.card_setup.waiting_setups(account.account_id)
+    return WaitingList([_waiting(one) for one in found])
+
+
+def _waiting(one: WaitingSetup) -> WaitingAnswer:
+    bank = one.bank
+    return WaitingAnswer(
+        setup_intent_id=one.reference,
+        bank_name=bank.name if bank else None,
+        last4=bank.last4 if bank else None,
+        arrives_at=one.arrives_at,
+        proof=one.proof,
+    )
+
+
 def _answer(secret: PageSecret) -> SetupAnswer:
     return SetupAnswer(
         secret.reference, secret.client_secret, secret.publishable_key, secret.script_url
     )
 
 
-ACCOUNT_ROUTES: Final = (start_card_setup, start_bank_setup, verify_microdeposits)
+ACCOUNT_ROUTES: Final = (
+    start_card_setup,
+    start_bank_setup,
+    list_waiting_bank_accounts,
+    verify_microdeposits,
+)

@@ -33,6 +33,7 @@ from tallystick.payments.requests import (
     SetupResult,
     SubscribeRequest,
     TransactionPage,
+    WaitingSetup,
 )
 
 KNOWN: frozenset[str] = frozenset({"stripe", "ccbill", "paypal", "manual"})
@@ -69,6 +70,10 @@ class Gateway:
 
         Raises BadInput for a wrong proof, Conflict when no more can be given, NotFound.
         """
+        raise self.can_not("verify bank accounts")
+
+    async def list_waiting_setups(self, customer_token: str) -> tuple[WaitingSetup, ...]:
+        """List the bank accounts of this customer that `verify_setup` is to prove, newest first."""
         raise self.can_not("verify bank accounts")
 
     async def save_token(self, customer_token: str, token: str) -> MethodDescription:

@@ -98,6 +98,19 @@ class Microdeposits(msgspec.Struct, frozen=True):
     descriptor_code: str | None = None
 
 
+class WaitingSetup(msgspec.Struct, frozen=True):
+    """A bank account that is being saved and waits for what arrives on it.
+
+    `arrives_at` (UTC): when it should have; `proof`: `amounts` or `descriptor_code`; None: not
+    told.
+    """
+
+    reference: str
+    bank: Bank | None
+    arrives_at: datetime | None
+    proof: str | None
+
+
 class SetupState(StrEnum):
     """Where the saving of a method stands."""
 

@@ -25,6 +25,7 @@ from tallystick.payments.requests import (
     Microdeposits,
     PageSecret,
     SetupResult,
+    WaitingSetup,
 )
 
 
@@ -59,6 +60,22 @@ class CardSetup:
         gateway = self._gateways.get(gateway_name)
         customer = await self.ensure_customer(account_id, gateway_name)
         return await gateway.verify_setup(customer, reference, proof, f"verify:{new_id()}")
+
+    async def waiting_setups(
+        self, account_id: UUID, gateway_name: str = "stripe"
+    ) -> tuple[WaitingSetup, ...]:
+        """List the account's bank accounts that wait for `verify_setup`, newest first.
+
+        () where the gateway is not configured, or never heard of the account. Call it outside any
+        transaction. Raises Unavailable when the gateway does not answer.
+        """
+        if gateway_name not in self._gateways.names():
+            return ()
+        async with self._db.own_transaction(account_scope(account_id)) as conn:
+            customer = await store.customer(conn, account_id, gateway_name)
+        if customer is None:
+            return ()
+        return await self._gateways.get(gateway_name).list_waiting_setups(customer)
 
     async def ensure_customer(self, account_id: UUID, gateway_name: str) -> str:
         """Return the account's customer at the gateway, made on first need and once.

@@ -1,6 +1,7 @@
 """US bank accounts over HTTP: begun, proved by deposits, and shown; each refusal in words."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -109,3 +110,30 @@ async def test_an_account_billed_in_euro_has_no_us_bank(shop: "Shop", stripe: "S
     answer = await owner.post(f"{BILLING}/setup-intent/us-bank")
     problem = shop.refused(answer, 422, "currency_not_supported")
     assert "EUR" in problem["detail"]
+
+
+async def test_a_bank_account_that_waits_is_found_again_by_its_owner_alone(
+    shop: "Shop", stripe: "Stripe"
+) -> None:
+    tenant = await shop.tenant()
+    owner = shop.as_person(tenant.owner)
+    waiting = f"{BILLING}/us-bank/waiting"
+    assert (await owner.get(waiting)).json() == {"data": []}
+    await owner.post(f"{BILLING}/setup-intent/card", json={})
+    named = await typed_in(shop, stripe, tenant)
+    answer = await owner.get(waiting)
+    assert answer.status_code == 200, answer.text
+    (one,) = answer.json()["data"]
+    arrives = datetime.fromisoformat(one.pop("arrives_at"))
+    assert timedelta(days=1) < arrives - datetime.now(UTC) < timedelta(days=7)
+    assert one == {
+        "setup_intent_id": named,
+        "bank_name": "STRIPE TEST BANK",
+        "last4": "6789",
+        "proof": "descriptor_code",
+    }
+    other = shop.as_person((await shop.tenant()).owner)
+    assert (await other.get(waiting)).json() == {"data": []}
+    proof = {"setup_intent_id": named, "descriptor_code": "SM11AA"}
+    assert (await owner.post(VERIFY, json=proof)).status_code == 200
+    assert (await owner.get(waiting)).json() == {"data": []}

@@ -57,6 +57,10 @@ CALLS: Mapping[str, tuple[Says, Call]] = {
             "cus_none", "seti_none", Microdeposits((32, 45)), "verify:1"
         ),
     ),
+    "bank accounts that wait": (
+        lambda can: "us_bank_account" in can.setups,
+        lambda rig: rig.gateway.list_waiting_setups("cus_none"),
+    ),
     "token of a page": (
         lambda can: can.saves_tokens,
         lambda rig: rig.gateway.save_token("cus_none", "token_none"),

@@ -44,6 +44,7 @@ from tallystick.payments.requests import (
     Refund,
     SetupResult,
     TransactionPage,
+    WaitingSetup,
 )
 
 KEYS_KEPT: Final = timedelta(hours=23)
@@ -123,6 +124,10 @@ class StripeGateway(Gateway):
     ) -> SetupResult:
         """Verify microdeposits, whose right answer may be given again."""
         return await setups.verify(self._calls, customer_token, reference, proof, key)
+
+    async def list_waiting_setups(self, customer_token: str) -> tuple[WaitingSetup, ...]:
+        """List the setup intents that wait for microdeposits, of the newest hundred."""
+        return await setups.waiting(self._calls, customer_token)
 
     async def charge(self, charge: Charge) -> Outcome:
         """Make and confirm a PaymentIntent off session, in one call."""

@@ -4,15 +4,25 @@ https://docs.stripe.com/payments/ach-direct-debit/set-up-payment
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from tallystick.kernel.errors import NotFound
 from tallystick.payments.gateways.stripe import proofs, wire
 from tallystick.payments.gateways.stripe.charges import BANK
 from tallystick.payments.gateways.stripe.client import StripeCalls
 from tallystick.payments.gateways.stripe.outcomes import code_of
+from tallystick.payments.gateways.stripe.readers import describe
 from tallystick.payments.gateways.stripe.wire import id_of
-from tallystick.payments.requests import Microdeposits, SetupResult, SetupState
+from tallystick.payments.requests import (
+    Bank,
+    Microdeposits,
+    SetupResult,
+    SetupState,
+    WaitingSetup,
+)
 
 if TYPE_CHECKING:
     import stripe
@@ -25,6 +35,11 @@ STATES: Final[Mapping[str, SetupState]] = {
     "requires_payment_method": SetupState.FAILED,
     "canceled": SetupState.FAILED,
 }
+
+DEPOSITS: Final = "verify_with_microdeposits"
+PROOFS: Final[Mapping[str, str]] = {"amounts": "amounts", "descriptor_code": "descriptor_code"}
+"""Kinds of deposits that are known; another one that Stripe may name is not told on."""
+LISTED: Final = 100
 
 
 async def start(calls: StripeCalls, customer: str, key: str, method_type: str) -> wire.SetupIntent:
@@ -64,6 +79,43 @@ async def verify(
             wire.SetupIntent,
         )
     return result(intent)
+
+
+async def waiting(calls: StripeCalls, customer: str) -> tuple[WaitingSetup, ...]:
+    """List the bank accounts of a customer that wait for deposits; its newest hundred intents.
+
+    Stripe ends what is not proved within ten days, so older ones do not wait.
+    """
+    try:
+        page = await calls.fetch(
+            lambda client: client.v1.setup_intents.list_async(
+                {
+                    "customer": customer,
+                    "limit": LISTED,
+                    "expand": ["data.payment_method"],
+                }
+            ),
+            wire.Page[wire.SetupIntent],
+        )
+    except NotFound:  # the customer was deleted there
+        return ()
+    return tuple(found for intent in page.data if (found := _waiting(intent)) is not None)
+
+
+def _waiting(intent: wire.SetupIntent) -> WaitingSetup | None:
+    step = intent.next_action
+    if intent.status != "requires_action" or step is None or step.type != DEPOSITS:
+        return None
+    sent = step.verify_with_microdeposits or wire.Deposits()
+    arrives = datetime.fromtimestamp(sent.arrival_date, UTC) if sent.arrival_date else None
+    return WaitingSetup(intent.id, _bank(intent), arrives, PROOFS.get(sent.microdeposit_type or ""))
+
+
+def _bank(intent: wire.SetupIntent) -> Bank | None:
+    """Return what may be shown of the account; None where Stripe named the method alone."""
+    if not isinstance(intent.payment_method, dict):
+        return None
+    return describe(msgspec.convert(intent.payment_method, wire.PaymentMethod)).bank
 
 
 def result(intent: wire.SetupIntent) -> SetupResult:

@@ -59,6 +59,20 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     has_more: bool = False
 
 
+class Deposits(msgspec.Struct, frozen=True):
+    """What was sent to a bank account, and when it arrives, in seconds."""
+
+    arrival_date: int | None = None
+    microdeposit_type: str | None = None
+
+
+class NextAction(msgspec.Struct, frozen=True):
+    """What the payer is to do."""
+
+    type: str
+    verify_with_microdeposits: Deposits | None = None
+
+
 class SetupIntent(msgspec.Struct, frozen=True):
     """The saving of a method."""
 
@@ -68,6 +82,7 @@ class SetupIntent(msgspec.Struct, frozen=True):
     payment_method: Expandable = None
     client_secret: str | None = None
     last_setup_error: LastError | None = None
+    next_action: NextAction | None = None
 
 
 class Mandate(msgspec.Struct, frozen=True):
