@@ -1,5 +1,5 @@
 // The control panel: asks the API for everything that it shows, and again after each change.
-import {ask, somebodyAsks} from "./panel_api.js";
+import {ask, Problem, somebodyAsks} from "./panel_api.js";
 import {blame, calm, changed, whenChanged, work} from "./panel_page.js";
 import * as account from "./panel_account.js";
 import * as ccbill from "./panel_ccbill.js";
@@ -13,7 +13,9 @@ const refresh = document.getElementById("refresh");
 const top = document.getElementById("refresh-place");
 const behindCaller = [document.getElementById("billing"), document.getElementById("records"),
   ...document.querySelectorAll(".with-caller")];
-const QUIET = new Set([401, 403]);
+const forNobody = document.querySelectorAll(".caller-needed");
+const REFUSED = new Set([400, 401, 403, 404]);
+const WHICH = "This sign-in belongs to no account, or to several: name one under Set tokens.";
 
 // Each part of the page, what it shows, and who draws it; one that fails leaves the others alone.
 const PARTS = [
@@ -39,23 +41,32 @@ async function part([id, path, draw]) {
 
 function show(isKnown) {
   behindCaller.forEach((one) => { one.hidden = !isKnown; });
+  forNobody.forEach((one) => { one.hidden = isKnown; });
   top.hidden = !somebodyAsks();
 }
 
 async function look() {
   show(!behindCaller[0].hidden && somebodyAsks());
   if (!somebodyAsks()) return;
-  let config;
-  try {
-    config = await ask("/config");
-  } catch (error) {
-    if (QUIET.has(error.status)) show(false);
-    throw error;
-  }
+  const config = await known();
   await Promise.all(PARTS.map(part));
-  await Promise.all([pay.drawChoices(config), setups.draw(config), ccbill.draw(config),
-    lists.drawOtherWays()]);
+  setups.draw(config);
+  ccbill.draw(config);
+  const rest = await Promise.allSettled([pay.drawChoices(config), lists.drawOtherWays()]);
   show(true);
+  const failed = rest.find((one) => one.status === "rejected");
+  if (failed) throw failed.reason;
+}
+
+// What this place is set up for, if whoever asks may see an account.
+async function known() {
+  try {
+    const [config] = await Promise.all([ask("/config"), ask("/settings")]);
+    return config;
+  } catch (error) {
+    if (REFUSED.has(error.status)) show(false);
+    throw error.code === "account_required" ? new Problem(WHICH) : error;
+  }
 }
 
 // One look after the other: what changes while one is under way is in the next.

@@ -23,15 +23,20 @@ export function keepTokens(given) {
 }
 
 export function somebodyAsks() {
-  return Boolean(csrf || tokens());
+  return isSignedIn || Boolean(tokens());
 }
 
+// Whoever is signed in may do without a token, and name an account alone.
+export const isSignedIn = Boolean(csrf);
+
 function caller() {
-  const given = tokens();
-  if (!given) return {credentials: "same-origin", headers: {"X-CSRF-Token": csrf}};
-  const headers = {"Authorization": `Bearer ${given.access_token}`};
+  const given = tokens() || {};
+  const named = given.account ? {"X-Account-Id": given.account} : {};
+  if (!given.access_token) {
+    return {credentials: "same-origin", headers: {"X-CSRF-Token": csrf, ...named}};
+  }
+  const headers = {"Authorization": `Bearer ${given.access_token}`, ...named};
   if (given.session_id) headers["X-SESSION-ID"] = given.session_id;
-  if (given.account) headers["X-Account-Id"] = given.account;
   return {credentials: "omit", headers};
 }
 

@@ -1,5 +1,5 @@
 // Who asks: tokens set by hand for this tab, or the session of who is signed in.
-import {keepTokens, Problem, somebodyAsks, tokens} from "./panel_api.js";
+import {isSignedIn, keepTokens, Problem, tokens} from "./panel_api.js";
 import {onSubmit} from "./panel_page.js";
 
 const open = document.getElementById("tokens-open");
@@ -28,10 +28,9 @@ function draw() {
   const given = tokens();
   clear.hidden = !given;
   open.textContent = given ? "Change tokens" : "Set tokens";
-  state.textContent = given
-    ? `With the access token of this tab${given.account ? `, for ${given.account}` : ""}.${ends(given.access_token)}`
-    : signedIn;
-  for (const note of document.querySelectorAll(".caller-needed")) note.hidden = somebodyAsks();
+  const whose = given?.account ? ` For ${given.account}.` : "";
+  state.textContent = given?.access_token
+    ? `With the access token of this tab.${whose}${ends(given.access_token)}` : signedIn + whose;
 }
 
 export function start(look) {
@@ -42,7 +41,7 @@ export function start(look) {
     if (!form.hidden) form.querySelector("input").focus();
   });
   onSubmit(form, "Asking …", async (given) => {
-    if (!given.access_token) {
+    if (!given.access_token && !(isSignedIn && given.account)) {
       throw new Problem("", {errors: [{field: "access_token", message: "is needed"}]});
     }
     keepTokens(given);

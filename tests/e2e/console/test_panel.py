@@ -1,12 +1,16 @@
 """The control panel at `/`: open to anybody, and for whoever has a token or a session."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playwright.async_api import Request, Route
 
 from tallystick.accounts import keys
+from tallystick.console.panel_pages import gateway_views
+from tallystick.console.rendering import render
 from tallystick.kernel.db import WRITER
+from tallystick.settings import Settings
 
 from . import panel
 from .panel import part
@@ -32,6 +36,48 @@ async def test_anybody_may_look_at_the_panel_and_is_shown_nothing_of_anybody(
     assert not await page.get_by_role("button", name="Refresh billing").is_visible()
     assert not [url for url in asked if "/api/" in url or visitor.product.address not in url]
     await panel.need_readable(visitor, "nobody")
+
+
+async def test_what_is_not_configured_says_how_to(visit: "Visit") -> None:
+    stripe, ccbill = gateway_views(Settings(home=Path("/")))
+    facts = {
+        "stripe": stripe,
+        "ccbill": ccbill,
+        "exponents": "{}",
+        "public_url": "https://b.example",
+    }
+    frame = {"viewer": None, "here": "/", "path": "/", "notice": ""}
+    html = render("panel.html", {**frame, **facts})
+    visitor = await visit()
+    await visitor.page.route(
+        f"{visitor.product.address}/",
+        lambda route: route.fulfill(body=html, content_type="text/html"),
+    )
+    await visitor.goto("/")
+    for name in ("Stripe", "CCBill"):
+        assert await visitor.page.get_by_text(f"{name} is not configured here.").is_visible()
+    assert await visitor.page.get_by_role("link", name="settings").count() == 2
+    await panel.need_readable(visitor, "not-configured")
+
+
+async def test_staff_name_the_account_that_they_look_at(product: "Product", visit: "Visit") -> None:
+    customer = await product.customer(None)
+    visitor = await visit()
+    visitor.expects(400, 404)
+    await visitor.enter(await product.staff())
+    await visitor.goto("/")
+    page, caller = visitor.page, part(visitor.page, "Who asks")
+    await page.get_by_role("alert").filter(has_text="name one under Set tokens").wait_for()
+    assert await page.get_by_text("Set tokens or sign in to save a card.").is_visible()
+    await caller.get_by_role("button", name="Set tokens").click()
+    await caller.get_by_label("Account").fill("nobody-has-this")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("alert").filter(has_text="There is no such").wait_for()
+    await caller.get_by_role("button", name="Change tokens").click()
+    await caller.get_by_label("Account").fill(customer.subject)
+    await page.keyboard.press("Enter")
+    await caller.get_by_text(f"For {customer.subject}.").wait_for()
+    await part(page, "Balance").get_by_text("Owed").wait_for()
 
 
 async def test_without_scripts_a_sentence_says_what_is_missing(visit: "Visit") -> None:
