@@ -94,10 +94,11 @@ async def test_the_config_of_a_page_has_no_secret(shop: "Shop") -> None:
     assert answer.json() == {
         "gateways": ["manual"],
         "stripe": None,
+        "ccbill": None,
         "default_currency": "usd",
         "default_monthly_price": None,
         "default_monthly_price_cents": None,
-        "features": {"billing": True, "stripe": False},
+        "features": {"billing": True, "stripe": False, "ccbill": False},
     }
 
 
