@@ -51,6 +51,8 @@ class ScheduleNews:
                     return await _unknown(conn, gateway, reference, fact)
                 on = await self._begun(conn, found)
                 now = await account_now(conn, on.account_id, self._clock())
+                if isinstance(fact, RenewalFailed) and await _is_overtaken(conn, on, fact):
+                    return Skipped("overtaken")
                 problem = await self._follow(conn, on, fact, now)
                 return Handled(on.account_id) if problem is None else Parked(problem)
         except (Conflict, BadInput) as error:
@@ -99,7 +101,7 @@ class ScheduleNews:
         event = f"failed:{fact.subscription_reference}:{fact.renewed_at:%Y-%m-%dT%H:%M:%S}"
         news = _news(on, event, period)
         await failed_at_gateway(conn, news, fact.code, seller=self._seller, now=now)
-        await _look_ahead(conn, on, None, fact.retry_at)
+        await _look_ahead(conn, on, None, await _retry_at(conn, on, fact))
 
     async def _ended(
         self, conn: Connection, on: Subscription, fact: SubscriptionEnded, now: datetime
@@ -140,17 +142,41 @@ async def _unknown(conn: Connection, gateway: str, reference: str, fact: Fact) -
     return Parked("subscription_unknown", reference)
 
 
+async def _is_overtaken(conn: Connection, on: Subscription, fact: RenewalFailed) -> bool:
+    """Tell whether later news made this failure nothing: it was paid after all, or all has ended.
+
+    A renewal of 20 December that failed then and was paid on the 23rd is paid until January, so a
+    failure that names a day in the first half of that time is of what is paid.
+    """
+    if on.status is Status.CANCELED:
+        return True
+    last = await renewal_store.last(conn, on.account_id, on.subscription_id)
+    is_paid = last is not None and last.kind == "renewed"
+    return is_paid and fact.renewed_at < on.period_start + (on.period_end - on.period_start) / 2
+
+
+async def _retry_at(conn: Connection, on: Subscription, fact: RenewalFailed) -> datetime | None:
+    """Return when the gateway tries again: of failures in any order, the later date."""
+    kept = await schedule_store.find(conn, on.account_id, on.subscription_id)
+    if kept is None or kept.retry_at is None or fact.retry_at is None:
+        return fact.retry_at
+    return max(kept.retry_at, fact.retry_at)
+
+
 async def _period(
     conn: Connection, on: Subscription, start: datetime, end: datetime | None
 ) -> Period:
     """Return which period the news are of.
 
     While a renewal has failed, all news are of the period that it was for: a gateway that takes the
-    money three days later pays for those days too, so it stays one invoice.
+    money three days later pays for those days too, so it stays one invoice. The first failure may
+    also be told after the second one: what is up to half a period older is of the same one.
     """
     last = await renewal_store.last(conn, on.account_id, on.subscription_id)
-    if last is not None and last.kind == "failed" and start >= last.period_start:
-        return Period(last.period_start, last.period_end)
+    if last is not None and last.kind == "failed":
+        half = (last.period_end - last.period_start) / 2
+        if start >= last.period_start - half:
+            return Period(last.period_start, last.period_end)
     if end is not None and end > start:
         return Period(start, end)
     kept = await schedule_store.find(conn, on.account_id, on.subscription_id)

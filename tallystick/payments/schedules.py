@@ -57,7 +57,8 @@ async def wish(
         account_id=on.account_id,
         subscription_id=on.subscription_id,
         gateway=msgspec.convert(gateway, ScheduleOwner),
-        initial_days=round((on.period_end - on.period_start) / DAY),
+        # 29 days and 2 hours are 30: rounded down, the next month would be charged before its time.
+        initial_days=-((on.period_start - on.period_end) // DAY),
         currency=first.currency,
         recurring_minor=first.total.minor,
         period_days=MONTH_DAYS,
