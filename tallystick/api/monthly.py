@@ -76,8 +76,9 @@ async def subscribe_monthly(
 ) -> SubscribedAnswer:
     """Begin a subscription by the month and charge its first invoice.
 
-    A refused charge is 402 `payment_declined`: the subscription stays `incomplete`, and the next
-    request, maybe with another method, charges the same invoice.
+    What the gateway is known not to charge (`amount_too_small`, `amount_too_large`) is 422 and
+    changes nothing. A refused charge is 402 `payment_declined`: the subscription stays
+    `incomplete`, and the next request, maybe with another method, charges the same invoice.
     """
     asked = data or SubscribeMonthly()
     key = f"subscribe:{request.headers.get('idempotency-key') or new_id()}"
@@ -106,6 +107,9 @@ async def _begin(
             conn, account, plan, now=now, seller=services.seller, has_method=methods.has_method
         )
         if begun.invoice is not None and not begun.invoice.due.is_zero():
+            # What the gateway will surely refuse undoes all of it.
+            proof = authentication_of(asked.threeds)
+            collect.need_taken(services.gateways, method, begun.invoice.due, proof)
             if services.gateways.get(method.gateway).capabilities.owns_schedule:
                 sold = await plan_of(conn, begun.on)
                 await schedules.wish(

@@ -1,5 +1,6 @@
 """Autopay: an invoice that was finalized, or a method that was saved, makes a payment wish."""
 
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -20,6 +21,9 @@ from tallystick.payments.gateway import Gateways
 from tallystick.payments.model import Payment, PaymentMethod
 from tallystick.payments.wishes import wish
 from tallystick.subscriptions import service as subscriptions
+
+NEVER: Final = frozenset({"amount_too_small", "amount_too_large", "currency_not_supported"})
+"""Declines that another try of the same invoice with the same method can not change."""
 
 
 class Autopay:
@@ -53,11 +57,12 @@ class Autopay:
     async def on_payment_failed(self, event: Event) -> None:
         """Go on to the next method, if the account allows that and the one tried is out for good.
 
-        Each method is tried once for an invoice. What a person asked for is left to that person,
-        and what may succeed later with the same method (a soft decline) is not taken to others.
+        Each method is tried once for an invoice, and none whose gateway does not take the amount.
+        What a person asked for is left to that person, and what may succeed later with the same
+        method (a soft decline) is not taken to others.
         """
         told = msgspec.json.decode(event.payload, type=PaymentFailed)
-        if not told.hard or told.invoice_id is None:
+        if not (told.hard or told.code in NEVER) or told.invoice_id is None:
             return
         async with self._db.transaction(account_scope(event.account_id)) as conn:
             account = await accounts.get_account(conn, event.account_id)
@@ -66,9 +71,10 @@ class Autopay:
                 return
             tried = await store.methods_refused(conn, event.account_id, told.invoice_id)
             left = await self._chargeable(conn, account)
-            method = next((one for one in left if one.payment_method_id not in tried), None)
+            invoice = await invoices.get_invoice(conn, event.account_id, told.invoice_id)
+            untried = (one for one in left if one.payment_method_id not in tried)
+            method = next((one for one in untried if self._takes(one, invoice)), None)
             if method is not None:
-                invoice = await invoices.get_invoice(conn, event.account_id, told.invoice_id)
                 key = f"invoice:{told.invoice_id}:fallback:{method.payment_method_id}"
                 await self._wish(conn, invoice, method, key)
 
@@ -111,6 +117,12 @@ class Autopay:
             return False
         return self._gateways.get(method.gateway).capabilities.charges_saved_methods
 
+    def _takes(self, method: PaymentMethod, invoice: Invoice) -> bool:
+        """Tell whether the method's gateway charges what is due, as is known without a call."""
+        gateway = self._gateways.get(method.gateway)
+        in_currency = gateway.capabilities.charges_in(method.type, invoice.currency)
+        return in_currency and gateway.refusal(invoice.due) is None
+
     async def _open_invoices(self, conn: Connection, account_id: UUID) -> tuple[Invoice, ...]:
         newest = PageRequest(limit=LIMIT_MAX)
         return (await invoices.list_invoices(conn, account_id, Status.OPEN, newest)).items
@@ -120,11 +132,15 @@ class Autopay:
     ) -> None:
         if invoice.status is not Status.OPEN or invoice.due.is_zero():
             return
+        whose, named = invoice.account_id, invoice.invoice_id
+        if not self._takes(method, invoice) and await store.declined(conn, whose, [named]):
+            # It was tried and told of once; each new method or page would only repeat that.
+            return
         if await _is_collected_elsewhere(conn, invoice):
             return
-        if await once_store.is_of(conn, invoice.account_id, invoice.invoice_id):
+        if await once_store.is_of(conn, whose, named):
             return
-        now = await account_now(conn, invoice.account_id, self._clock())
+        now = await account_now(conn, whose, self._clock())
         payment = wish([invoice], method, key, created_at=now, next_attempt_at=now)
         await store.insert(conn, payment)
 

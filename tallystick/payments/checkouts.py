@@ -17,15 +17,14 @@ from tallystick.invoices import service as invoices
 from tallystick.invoices.model import Invoice
 from tallystick.kernel.clock import Clock, account_now
 from tallystick.kernel.db import Connection, Database, account_scope
-from tallystick.kernel.errors import BadInput, Conflict
+from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import new_id, unknown
 from tallystick.money.amount import Money
 from tallystick.payments import attempt_store, checkout_store, store
 from tallystick.payments.attempts import first_state
 from tallystick.payments.checkout_pages import CheckoutPages
 from tallystick.payments.collect import Collector
-from tallystick.payments.declines import words
-from tallystick.payments.gateway import Gateway, Gateways
+from tallystick.payments.gateway import Gateways
 from tallystick.payments.lifecycle import next_look
 from tallystick.payments.model import (
     AttemptOutcome,
@@ -38,7 +37,7 @@ from tallystick.payments.model import (
 from tallystick.payments.requests import CheckoutPage
 from tallystick.payments.setup import CardSetup
 from tallystick.payments.shares import parts_of, total_of
-from tallystick.payments.wishes import in_progress, need_payable, need_within_limits
+from tallystick.payments.wishes import in_progress, need_chargeable, need_payable
 
 LIFE: Final = timedelta(hours=2)
 """How long a page is open: autopay waits for it. Stripe takes half an hour to a day."""
@@ -120,7 +119,7 @@ class Checkouts:
             made = _checkout(account_id, wanted, request_key, gateway, wall)
             payment = await self._payment(conn, made, wanted)
             if payment is not None:
-                _need_chargeable(self._gateways.get(gateway), payment.amount)
+                need_chargeable(self._gateways.get(gateway), payment.amount)
                 made = await _with_attempt(conn, made, payment, wall)
             if not await checkout_store.insert(conn, made):
                 raise in_progress()
@@ -201,14 +200,6 @@ async def _with_attempt(
         payment_id=payment.payment_id,
         payment_attempt_id=attempt.payment_attempt_id,
     )
-
-
-def _need_chargeable(gateway: Gateway, amount: Money) -> None:
-    """Raise BadInput for an amount that the gateway does not take; the transaction is undone."""
-    need_within_limits(gateway.capabilities, amount)
-    code = gateway.refusal(amount)
-    if code is not None:
-        raise BadInput.field("amount_cents", code, words(code))
 
 
 async def _need_unchanged(conn: Connection, account_id: UUID, asking: Sequence[Invoice]) -> None:

@@ -19,6 +19,7 @@ from tallystick.invoices.model import Invoice
 from tallystick.kernel.clock import Clock, account_now
 from tallystick.kernel.db import WRITER, Connection, Database, account_scope
 from tallystick.kernel.errors import BadInput, Conflict
+from tallystick.money.amount import Money
 from tallystick.payments import attempt_store, attempts, booking, methods, service, store
 from tallystick.payments.attempts import Attempts, Started
 from tallystick.payments.gateway import Gateways
@@ -38,9 +39,9 @@ from tallystick.payments.store import balance_key
 from tallystick.payments.wishes import (
     in_progress,
     need_authentication_taken,
+    need_chargeable,
     need_currency,
     need_payable,
-    need_within_limits,
     part_of,
     wish,
 )
@@ -102,13 +103,14 @@ class Collector:
             known = await store.find_by_key(conn, account_id, key)
         if known is not None:
             return await self._view(account_id, known.payment_id)
-        await self.make_room(account_id, [invoice_id])
         asked = Asked(
             key=key,
             invoice_id=invoice_id,
             amount_minor=amount_minor,
             authentication=authentication,
         )
+        await self._check(account_id, asked, method_id)
+        await self.make_room(account_id, [invoice_id])
         return await self._pay(account_id, asked, method_id)
 
     async def pay_balance(
@@ -132,11 +134,13 @@ class Collector:
         left = {one.currency for one in open_ if currency in {None, one.currency}} - done.keys()
         if not done and not left:
             raise Conflict("nothing_to_pay", "Nothing is due on this account.")
-        await self.make_room(account_id, [one.invoice_id for one in open_ if one.currency in left])
         paid = [await self._view(account_id, payment_id) for payment_id in done.values()]
         for one in sorted(left):
             asked = Asked(key=balance_key(one, request_key), currency=one)
             try:
+                await self._check(account_id, asked, method_id)
+                of_it = [invoice.invoice_id for invoice in open_ if invoice.currency == one]
+                await self.make_room(account_id, of_it)
                 paid.append(await self._pay(account_id, asked, method_id))
             except (Conflict, BadInput):
                 # What can not be paid in one currency must not hide what was in another.
@@ -231,6 +235,12 @@ class Collector:
             await self._tries.run(started, asked.authentication)
         return await self._view(account_id, payment_id)
 
+    async def _check(self, account_id: UUID, asked: Asked, method_id: UUID | None) -> None:
+        """Raise what `_wish` would, before another payment is put away for this one."""
+        async with self._db.own_transaction(account_scope(account_id)) as conn:
+            asking = await _asking(conn, account_id, asked, makes_room=True)
+            await self._wished(conn, asking, asked, method_id)
+
     async def _view(self, account_id: UUID, payment_id: UUID) -> PaymentView:
         async with self._db.own_transaction(account_scope(account_id)) as conn:
             return await service.get_payment(conn, account_id, payment_id)
@@ -241,14 +251,7 @@ class Collector:
         wall = self._clock()
         async with self._db.own_transaction(account_scope(account_id)) as conn:
             asking = await _asking(conn, account_id, asked)
-            method = await chargeable_method(conn, self._gateways, account_id, method_id)
-            at = await account_now(conn, account_id, wall)
-            parts = asked.parts(asking)
-            payment = wish(asking, method, asked.key, created_at=at, parts=parts)
-            capabilities = self._gateways.get(method.gateway).capabilities
-            need_currency(capabilities, method, payment.currency)
-            need_within_limits(capabilities, payment.amount)
-            need_authentication_taken(capabilities, asked.authentication)
+            payment = await self._wished(conn, asking, asked, method_id)
             if await store.insert(conn, payment):
                 await _need_unchanged(conn, payment, asking)
                 return payment.payment_id, await attempts.begin(conn, payment, wall)
@@ -256,6 +259,21 @@ class Collector:
         if twin is None:
             raise in_progress()
         return twin.payment_id, None
+
+    async def _wished(
+        self,
+        conn: Connection,
+        asking: Sequence[Invoice],
+        asked: Asked,
+        method_id: UUID | None,
+    ) -> Payment:
+        """Return the wish, if its gateway takes it; nothing is written."""
+        account_id = asking[0].account_id
+        method = await chargeable_method(conn, self._gateways, account_id, method_id)
+        at = await account_now(conn, account_id, self._clock())
+        payment = wish(asking, method, asked.key, created_at=at, parts=asked.parts(asking))
+        need_taken(self._gateways, method, payment.amount, asked.authentication)
+        return payment
 
 
 async def chargeable_method(
@@ -278,6 +296,19 @@ async def chargeable_method(
     return method
 
 
+def need_taken(
+    gateways: Gateways,
+    method: PaymentMethod,
+    amount: Money,
+    authentication: Authentication | None,
+) -> None:
+    """Raise BadInput for what the method's gateway is known not to take; before any write."""
+    gateway = gateways.get(method.gateway)
+    need_currency(gateway.capabilities, method, amount.currency)
+    need_chargeable(gateway, amount)
+    need_authentication_taken(gateway.capabilities, authentication)
+
+
 async def wish_soon(
     conn: Connection, invoice: Invoice, method: PaymentMethod, request_key: str, now: datetime
 ) -> None:
@@ -290,15 +321,21 @@ async def wish_soon(
     await store.insert(conn, payment)
 
 
-async def _asking(conn: Connection, account_id: UUID, asked: Asked) -> Sequence[Invoice]:
-    """Return the invoices that are to be paid, as they are now."""
+async def _asking(
+    conn: Connection, account_id: UUID, asked: Asked, *, makes_room: bool = False
+) -> Sequence[Invoice]:
+    """Return the invoices that are to be paid, as they are now.
+
+    `makes_room`: also those whose payment is to be put away before.
+    """
     if asked.invoice_id is not None:
         invoice = await invoices.get_invoice(conn, account_id, asked.invoice_id)
         need_payable(invoice)
         return [invoice]
     open_ = await invoices.open_invoices(conn, account_id, INVOICES_MAX)
     due = [one for one in open_ if one.currency == asked.currency]
-    taken = await store.live_invoices(conn, account_id, [one.invoice_id for one in due])
+    taken_by = store.stuck_invoices if makes_room else store.live_invoices
+    taken = await taken_by(conn, account_id, [one.invoice_id for one in due])
     free = [one for one in due if one.invoice_id not in taken]
     if due and not free:
         raise in_progress()

@@ -30,7 +30,7 @@ from tallystick.payments.model import Payment, PaymentMethod, PaymentStatus
 from tallystick.payments.once_store import OneTimeCharge
 from tallystick.payments.requests import Authentication
 from tallystick.payments.service import PaymentView
-from tallystick.payments.wishes import need_authentication_taken, need_within_limits, wish
+from tallystick.payments.wishes import need_authentication_taken, need_chargeable, wish
 from tallystick.taxes import service as taxes
 
 log = structlog.get_logger()
@@ -129,8 +129,7 @@ class OneTimeCharges:
         self, conn: Connection, invoice: Invoice, method: PaymentMethod, key: str
     ) -> Payment:
         payment = wish([invoice], method, f"once:{key}", created_at=invoice.created_at)
-        capabilities = self._gateways.get(method.gateway).capabilities
-        need_within_limits(capabilities, payment.amount)
+        need_chargeable(self._gateways.get(method.gateway), payment.amount)
         if not await store.insert(conn, payment):
             raise _in_progress()
         return payment

@@ -55,6 +55,14 @@ LIVE_INVOICES: Final = """
 SELECT invoice_id FROM payment_invoices
 WHERE account_id = $1 AND invoice_id = ANY ($2::uuid[]) AND live
 """
+# A payment that was not tried yet, or waits for its payer, is put away for another one.
+STUCK_INVOICES: Final = """
+SELECT invoice_id FROM payment_invoices i JOIN payments p USING (account_id, payment_id)
+WHERE i.account_id = $1 AND i.invoice_id = ANY ($2::uuid[]) AND i.live AND p.status <> 'pending'
+    AND NOT EXISTS (
+        SELECT FROM payment_attempts a WHERE a.account_id = i.account_id
+            AND a.payment_id = i.payment_id AND a.outcome = 'needs_action')
+"""
 # `balance:USD:` has twelve letters, and the caller's key is the rest.
 OF_BALANCE_KEY: Final = f"""
 {_WHOLE}
@@ -183,6 +191,14 @@ async def live_invoices(
 ) -> frozenset[UUID]:
     """Return those of these invoices of which a payment may still bring money."""
     rows = await conn.fetch(LIVE_INVOICES, account_id, list(invoice_ids))
+    return frozenset(row["invoice_id"] for row in rows)
+
+
+async def stuck_invoices(
+    conn: Connection, account_id: UUID, invoice_ids: Sequence[UUID]
+) -> frozenset[UUID]:
+    """Return those of these invoices whose live payment can not be put away for another one."""
+    rows = await conn.fetch(STUCK_INVOICES, account_id, list(invoice_ids))
     return frozenset(row["invoice_id"] for row in rows)
 
 

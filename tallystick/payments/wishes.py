@@ -8,6 +8,8 @@ from tallystick.invoices.model import Invoice, Status
 from tallystick.kernel.errors import BadInput, Conflict
 from tallystick.kernel.ids import new_id, unknown
 from tallystick.money.amount import Money
+from tallystick.payments.declines import words
+from tallystick.payments.gateway import Gateway
 from tallystick.payments.model import Part, Payment, PaymentMethod, PaymentStatus
 from tallystick.payments.requests import Authentication, Capabilities
 from tallystick.payments.shares import parts_of, total_of
@@ -77,6 +79,14 @@ def need_within_limits(capabilities: Capabilities, amount: Money) -> None:
         f"{limits[1]} minor units of {amount.currency} at once"
     )
     raise BadInput.field("amount_cents", code, message)
+
+
+def need_chargeable(gateway: Gateway, amount: Money) -> None:
+    """Raise BadInput for an amount that the gateway does not charge, as is known without a call."""
+    need_within_limits(gateway.capabilities, amount)
+    code = gateway.refusal(amount)
+    if code is not None:
+        raise BadInput.field("amount_cents", code, words(code))
 
 
 def need_currency(capabilities: Capabilities, method: PaymentMethod, currency: str) -> None:

@@ -187,6 +187,22 @@ async def test_charge_once_within_the_limits_and_a_clear_422_outside(
     )  # fmt: skip
 
 
+async def test_a_monthly_price_outside_the_limits_begins_nothing(shop: "Shop", sim: Sim) -> None:
+    tenant = await shop.tenant()
+    saved = await save_card(shop, sim, tenant)
+    await save_card(shop, sim, tenant, make_default=True)
+    await shop.work()
+    staff, before = shop.as_person(shop.admin, tenant.id), await shop.counts()
+    for cents, code in ((294, "amount_too_small"), (10_001, "amount_too_large")):
+        body = {"price_cents": cents, "payment_method_id": saved["id"]}
+        answer = await staff.post(f"{BILLING}/subscribe-monthly", json=body)
+        problem = shop.refused(answer, 422, "validation_failed")
+        assert shop.fields(problem) == [("amount_cents", code)]
+    assert await shop.counts() == before
+    methods = (await staff.get(f"{BILLING}/payment-methods")).json()["payment_methods"]
+    assert [one["is_default"] for one in methods if one["id"] == saved["id"]] == [False]
+
+
 async def test_a_monthly_subscription_is_rebilled_by_ccbill_and_cancelled_there(
     shop: "Shop", sim: Sim, live: str
 ) -> None:

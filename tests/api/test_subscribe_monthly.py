@@ -105,6 +105,21 @@ async def test_without_a_method_nothing_is_begun(shop: "Shop") -> None:
     shop.refused(await ask(euro), 409, "monthly_price_missing")
 
 
+async def test_what_stripe_does_not_take_begins_nothing(shop: "Shop", gateway: "Stripe") -> None:
+    tenant = await shop.tenant()
+    await save_card(shop, gateway, tenant)
+    staff = shop.as_person(shop.admin, tenant.id)
+    await shop.work()
+    before = await shop.counts()
+    small = shop.refused(await ask(staff, {"price_cents": 49}), 422, "validation_failed")
+    assert shop.fields(small) == [("amount_cents", "amount_too_small")]
+    proof = {"threedsStatus": "Y", "threedsEci": "05"}
+    told = shop.refused(await ask(staff, {"threeds": proof}), 422, "validation_failed")
+    assert shop.fields(told) == [("threeds", "authentication_not_taken")]
+    assert await shop.counts() == before
+    assert await listed(staff) == []
+
+
 async def test_a_price_of_ones_own_is_for_staff_and_made_once(
     shop: "Shop", gateway: "Stripe"
 ) -> None:

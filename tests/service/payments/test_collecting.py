@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tallystick.accounts import service as accounts
 from tallystick.invoices.model import Status
 from tallystick.kernel import test_clocks
 from tallystick.kernel.db import WRITER
-from tallystick.kernel.errors import Conflict, NotFound, Unavailable
+from tallystick.kernel.errors import BadInput, Conflict, NotFound, Unavailable
 from tallystick.kernel.ids import new_id
 from tallystick.payments import methods
 from tallystick.payments.gateway import Gateways
@@ -217,6 +218,35 @@ async def test_an_amount_below_stripes_least_fails_without_a_call(world: "World"
     payment = await world.payment(account)
     assert (payment.status, payment.failure_code) == (PaymentStatus.FAILED, "amount_too_small")
     assert await world.look("payment_intents") == []
+
+
+async def test_what_stripe_never_charges_is_tried_once_whatever_is_saved(world: "World") -> None:
+    account = await world.account()
+    async with world.db.transaction(WRITER) as conn:
+        await accounts.set_autopay(conn, account, enabled=True, fallback=True)
+    await world.save_card(account)
+    await world.invoice(account, 49)
+    await world.settle_down()
+    second = await world.save_card(account, "pm_card_mastercard")
+    async with world.db.transaction(WRITER) as conn:
+        await methods.set_default(conn, account, second.payment_method_id)
+    await world.settle_down()
+    assert [one.failure_code for one in await world.payments(account)] == ["amount_too_small"]
+
+
+async def test_an_amount_that_is_refused_puts_no_other_payment_away(world: "World") -> None:
+    account = await world.account()
+    await world.save_card(account)
+    invoice = await world.invoice(account)
+    await world.teller.run_due(world.clock())
+    (waits,) = await world.payments(account)
+    assert waits.status is PaymentStatus.PENDING
+    for minor in (4901, 49):
+        with pytest.raises(BadInput):
+            await world.collector.pay_invoice(
+                account, invoice, request_key=f"pay:{minor}", amount_minor=minor
+            )
+    assert await world.payments(account) == [waits]
 
 
 async def test_yen_are_charged_as_whole_yen(world: "World") -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import Database
 from tallystick.kernel.errors import NotFound
+from tallystick.money.amount import Money
 from tallystick.payments.breaker import Breaker
 from tallystick.payments.facts import Back, Delivery, GatewayEvent, Receipt
 from tallystick.payments.gateway import Gateway, token_not_found
@@ -93,6 +94,10 @@ class CcbillGateway(Gateway):
         """Return what CCBill tells of a token: that it is there."""
         await self._calls.token(token)
         return MethodDescription(token, None, "card")
+
+    def refusal(self, amount: Money) -> str | None:
+        """Say whether it is outside the agreed limits, or in a currency that CCBill lacks."""
+        return refusal(amount, self._limits)
 
     async def charge(self, charge: Charge) -> Outcome:
         """Charge once, without a schedule: a sale that does not renew."""
