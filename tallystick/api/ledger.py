@@ -59,9 +59,10 @@ class CurrencyBalance(msgspec.Struct, frozen=True, kw_only=True):
     """What stands in one currency; amounts in other currencies are never converted into it.
 
     - `owed_settled`: everything charged that is final: issued invoices and charges, less what was
-      credited or reversed.
+      reversed, or credited before it was paid.
     - `owed_pending`: what is on draft invoices, and owed once they are issued.
-    - `payments_settled`: money received or taken from prepaid, less what went back to the payer.
+    - `payments_settled`: money received or taken from prepaid, less what a bank took back. What is
+      credited after it was paid, refunds too, changes neither of the two: both were settled.
     - `payments_pending`: payments under way, not received yet.
     - `due_settled`: `owed_settled` - `payments_settled`: to be paid now; negative: overpaid.
     - `due_if_all_settles`: `due_settled` + `owed_pending` - `payments_pending`.

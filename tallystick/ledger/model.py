@@ -116,9 +116,9 @@ class PostedEntry(msgspec.Struct, frozen=True):
 class ReceivableSums(msgspec.Struct, frozen=True):
     """What came onto the receivable in one currency; `owed` - `paid` is its balance.
 
-    `paid`: what entries that also touch a gateway's clearing, prepaid money or customer credit took
-    off it, less what such entries (a chargeback) put back. `owed`: everything else, invoices first
-    of all.
+    `paid`: what entries that also touch a gateway's clearing, prepaid money, customer credit or
+    charge backs took off it, less what such entries (a lost dispute) put back. `owed`: everything
+    else, invoices first of all.
     """
 
     unit: str

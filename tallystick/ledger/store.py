@@ -42,7 +42,7 @@ SELECT unit, coalesce(sum(amount) FILTER (WHERE NOT is_payment), 0)::bigint AS o
 FROM (SELECT p.unit, p.amount, EXISTS (
              SELECT FROM ledger_postings AS q
              WHERE q.account_id = p.account_id AND q.ledger_entry_id = p.ledger_entry_id
-                   AND (q.ledger_account IN ('prepaid', 'customer_credit')
+                   AND (q.ledger_account IN ('prepaid', 'customer_credit', 'chargebacks')
                         OR q.ledger_account LIKE 'clearing:%')
              ) AS is_payment
       FROM ledger_postings AS p

@@ -12,6 +12,7 @@ from tallystick.kernel import ids
 from tallystick.kernel.db import WRITER
 from tallystick.ledger import service
 from tallystick.ledger.model import (
+    CHARGEBACKS,
     CREDIT,
     CREDITS,
     CREDITS_ISSUED,
@@ -105,6 +106,19 @@ async def test_a_charge_back_is_owed_again_and_prepaid_money_pays(shop: Shop) ->
     used = (Posting(PREPAID, "USD", 400), Posting(RECEIVABLE, "USD", -400))
     await book(shop, tenant, "used", *used)
     assert cents(await balance(shop, tenant)) == (total, 0, 400, 0, total - 400, total - 400, 600)
+
+
+async def test_what_a_lost_dispute_took_back_is_no_payment_any_more(shop: Shop) -> None:
+    tenant, invoice = await shop.billed()
+    total = invoice["total_cents"]
+    paid = (Posting(clearing("stripe"), "USD", total), Posting(RECEIVABLE, "USD", -total))
+    await book(shop, tenant, "paid", *paid)
+    opened = (Posting(CHARGEBACKS, "USD", total), Posting(clearing("stripe"), "USD", -total))
+    await book(shop, tenant, "opened", *opened)
+    assert cents(await balance(shop, tenant)) == (total, 0, total, 0, 0, 0, 0)
+    lost = (Posting(RECEIVABLE, "USD", total), Posting(CHARGEBACKS, "USD", -total))
+    await book(shop, tenant, "lost", *lost)
+    assert cents(await balance(shop, tenant)) == (total, 0, 0, 0, total, total, 0)
 
 
 async def test_each_currency_stands_for_itself(shop: Shop) -> None:
