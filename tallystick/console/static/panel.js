@@ -82,4 +82,5 @@ function lookAgain() {
 refresh.addEventListener("click", lookAgain);
 whenChanged(lookAgain);
 tokens.start(lookAgain);
-changed().then(() => setups.returned());
+setups.returned();
+changed();

@@ -4,7 +4,7 @@ import {changed, date, make, money, work, words} from "./panel_page.js";
 import {confirmPayment, outcome} from "./panel_pay.js";
 
 const STATUS = {
-  pending: ["Under way", "open"],
+  pending: ["Planned", ""],
   pending_approval: ["Waits for approval", "open"],
   processing: ["Under way", "open"],
   succeeded: ["Paid", "paid"],

@@ -28,7 +28,10 @@ async function openCard() {
   box.hidden = false;
   card.querySelector(".open").hidden = true;
   form = {stripe, ...mountFields(stripe, told.client_secret, box.querySelector(".mount"))};
-  await form.ready;
+  await form.ready.catch((error) => {
+    closeCard();
+    throw error;
+  });
 }
 
 function closeCard() {

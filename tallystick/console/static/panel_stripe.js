@@ -2,6 +2,7 @@
 import {script} from "./panel_page.js";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const NOT_LOADED = "The card form could not be loaded; try again later.";
 
 function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -34,11 +35,12 @@ export function mountFields(stripe, clientSecret, node) {
   const elements = stripe.elements({clientSecret, appearance: appearance()});
   const fields = elements.create("payment");
   dark.addEventListener("change", () => elements.update({appearance: appearance()}));
-  const ready = new Promise((done) => {
+  const ready = new Promise((done, failed) => {
     fields.on("ready", () => {
       if (fields.focus) fields.focus();
       done();
     });
+    fields.on("loaderror", (event) => failed(new Error(event.error?.message || NOT_LOADED)));
   });
   fields.mount(node);
   return {elements, fields, ready};
