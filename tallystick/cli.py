@@ -15,6 +15,7 @@ from tallystick.cli_imports import imports
 from tallystick.cli_parts import say, settings_with
 from tallystick.cli_payments import payment_commands
 from tallystick.cli_plans import plan_commands
+from tallystick.cli_stripe_meters import stripe_meter_commands
 from tallystick.cli_taxes import tax_commands
 from tallystick.cli_webhooks import webhook_commands
 
@@ -30,6 +31,7 @@ cli.add_typer(export_commands, name="export")
 
 lago_commands = typer.Typer(no_args_is_help=True, help="Usage that is sent to a Lago server.")
 cli.add_typer(lago_commands, name="lago")
+cli.add_typer(stripe_meter_commands, name="stripe-meters")
 
 cli.add_typer(imports, name="import")
 archives = typer.Typer(no_args_is_help=True, help="Move what is old into files.")

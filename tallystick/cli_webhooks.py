@@ -1,12 +1,11 @@
 """The commands of webhooks."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import typer
 
-from tallystick.cli_parts import say, settings_with
+from tallystick.cli_parts import instant_of, say, settings_with
 
 webhook_commands: Final = typer.Typer(no_args_is_help=True, help="Webhooks of gateways.")
 
@@ -35,14 +34,6 @@ def catch_up(
     from tallystick.webhook_commands import catch_up_with
 
     settings = settings_with({})
-    start = None if since is None else _instant(since)
+    start = None if since is None else instant_of(since)
     with database(settings, progress=say) as dsn:
         asyncio.run(catch_up_with(settings, dsn, gateway, start, show=say))
-
-
-def _instant(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter("must be like 2026-11-20 or 2026-11-20T08:00:00Z") from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

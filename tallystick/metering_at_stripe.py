@@ -1,28 +1,17 @@
 """Usage at Stripe's meters, wired: what the worker sends, and what it is told of it."""
 
-from datetime import timedelta
 from uuid import UUID
 
-from tallystick.api.services import Services
+from tallystick.api.services import Services, meter_rules
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.due import WallKind
 from tallystick.payments.events import GatewayCustomerLinked
 from tallystick.payments.gateways.stripe import stripe_of
 from tallystick.payments.news import News
-from tallystick.settings import Settings
 from tallystick.stripe_meters import service
-from tallystick.stripe_meters.model import SendRules
 from tallystick.stripe_meters.news import UsageNews
 from tallystick.stripe_meters.outcomes import GATEWAY
 from tallystick.stripe_meters.sender import Sender
-
-
-def rules_of(settings: Settings) -> SendRules:
-    """Return how patiently and how fast usage is sent."""
-    return SendRules(
-        lag=timedelta(minutes=settings.stripe_meter_lag_minutes),
-        calls_per_second=settings.stripe_meter_calls_per_second,
-    )
 
 
 def meter_kinds(services: Services) -> tuple[WallKind, ...]:
@@ -30,7 +19,7 @@ def meter_kinds(services: Services) -> tuple[WallKind, ...]:
     stripe = stripe_of(services.gateways)
     if stripe is None:
         return ()
-    rules = rules_of(services.settings)
+    rules = meter_rules(services.settings)
     return (Sender(services.db, stripe.meters, services.clock, rules).kind(),)
 
 

@@ -75,6 +75,27 @@ class Metrics:
             self._waiting.labels(one.gateway, one.state).set(one.count)
             self._oldest.labels(one.gateway, one.state).set(one.oldest_seconds)
 
+        self._meter_events = Gauge(
+            "tallystick_stripe_meter_events",
+            "Usage for Stripe's meters that is not done, by status",
+            ("status",),
+            registry=self.registry,
+        )
+        self._meter_events_oldest = Gauge(
+            "tallystick_stripe_meter_events_oldest_seconds",
+            "How long the oldest of it stands so",
+            ("status",),
+            registry=self.registry,
+        )
+
+    def tell_meter_events(self, waiting: Iterable[tuple[str, int, float]]) -> None:
+        """Tell of the usage that is not done at Stripe: status, how many, age of the oldest."""
+        self._meter_events.clear()
+        self._meter_events_oldest.clear()
+        for status, count, oldest_seconds in waiting:
+            self._meter_events.labels(status).set(count)
+            self._meter_events_oldest.labels(status).set(oldest_seconds)
+
     def watch_counters(self, is_up: Callable[[], bool], failure_count: Callable[[], int]) -> None:
         """Tell of the counters on Redis."""
         up = Gauge(

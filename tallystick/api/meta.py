@@ -15,7 +15,7 @@ from prometheus_client import generate_latest
 from tallystick import __version__
 from tallystick.api.edge import Metrics
 from tallystick.api.services import Services
-from tallystick.api.webhook_figures import waiting_webhooks
+from tallystick.api.webhook_figures import waiting_meter_events, waiting_webhooks
 from tallystick.kernel.db import WRITER
 from tallystick.kernel.errors import NotFound, Unavailable
 from tallystick.kernel.migrate import read_migrations
@@ -121,6 +121,7 @@ async def read_readiness(services: Services) -> Readiness:
 async def read_metrics(metrics: Metrics, services: Services) -> Response[bytes]:
     """Return this process's numbers, and what waits in the database, in Prometheus' text format."""
     metrics.tell_webhooks(await waiting_webhooks(services))
+    metrics.tell_meter_events(await waiting_meter_events(services))
     return Response(generate_latest(metrics.registry), media_type="text/plain; version=0.0.4")
 
 

@@ -1,6 +1,7 @@
 """What the routes work with; `app.py` makes it, once for each process."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ from tallystick.payments.refunds import Refunds
 from tallystick.payments.setup import CardSetup
 from tallystick.payments.sweep import Sweep
 from tallystick.settings import Settings
+from tallystick.stripe_meters.model import SendRules
 from tallystick.subscriptions.access_lookup import AccessLookup
 from tallystick.subscriptions.limit_lookup import LimitLookup
 from tallystick.webhooks.catch_up import CatchUp
@@ -75,6 +77,14 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     endpoint_rules: EndpointRules
     post: Post
     lago: LagoApi | None = None
+
+
+def meter_rules(settings: Settings) -> SendRules:
+    """Return how patiently and how fast usage is sent to Stripe's meters."""
+    return SendRules(
+        lag=timedelta(minutes=settings.stripe_meter_lag_minutes),
+        calls_per_second=settings.stripe_meter_calls_per_second,
+    )
 
 
 def page_origins(settings: Settings) -> tuple[str, ...]:

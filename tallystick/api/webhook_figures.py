@@ -1,4 +1,4 @@
-"""What `/metrics` tells of webhooks, in both directions."""
+"""What `/metrics` tells of webhooks, in both directions, and of usage on its way to Stripe."""
 
 from datetime import datetime
 from typing import Final
@@ -10,6 +10,7 @@ from tallystick.api.services import Services
 from tallystick.kernel.db import STAFF
 from tallystick.kernel.errors import Unavailable
 from tallystick.outgoing_webhooks import deliveries
+from tallystick.stripe_meters import service as stripe_meters
 from tallystick.webhooks import desk
 
 OUT: Final = "out"
@@ -31,6 +32,17 @@ async def waiting_webhooks(services: Services) -> tuple[Waiting, ...]:
     if oldest_at is not None:
         told.append(Waiting(OUT, "waiting", count, _age(oldest_at, now)))
     return tuple(told)
+
+
+async def waiting_meter_events(services: Services) -> tuple[tuple[str, int, float], ...]:
+    """Return the usage that is not done at Stripe; nothing while the database is away."""
+    try:
+        async with services.db.transaction(STAFF) as conn:
+            waiting = await stripe_meters.backlog(conn)
+    except (Unavailable, asyncpg.PostgresError, OSError):
+        return ()
+    now = services.clock()
+    return tuple((one.status, one.count, _age(one.oldest_at, now)) for one in waiting)
 
 
 def _age(at: datetime, now: datetime) -> float:

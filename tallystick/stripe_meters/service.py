@@ -1,7 +1,7 @@
 """Which meters go to Stripe, how sending goes, and what people decide about events."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from tallystick.catalog import service as catalog
 from tallystick.catalog.model import Meter
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import WRITER, Connection, Database
-from tallystick.kernel.errors import BadInput, Conflict
+from tallystick.kernel.errors import Conflict
 from tallystick.kernel.ids import unknown
 from tallystick.kernel.paging import Page, PageRequest
 from tallystick.metering import walk
@@ -20,10 +20,10 @@ from tallystick.metering.used_hours import horizon
 from tallystick.payments.metered import GatewayMeter
 from tallystick.stripe_meters import events_store, looking, store
 from tallystick.stripe_meters.model import (
-    HOUR,
     PAST_MAX,
     Decision,
     EventStatus,
+    Formula,
     SendRules,
     StripeMeter,
     SyncState,
@@ -59,27 +59,27 @@ class Configuration:
     ) -> StripeMeter:
         """Let a meter's hours go to the meter at Stripe whose events have this name.
 
-        Hours from `sends_from` on (None: the running hour, or what it was) are sent, those of the
-        last 35 days that have usage already too. Another name is another meter at Stripe: there
-        the hours from `sends_from` on are told again. Raises NotFound `meter_not_found`, BadInput,
-        Conflict `needs_usage_in_postgresql`, `stripe_meter_taken`, Unavailable.
+        Hours from the one of `sends_from` on (None: the running hour, or what it was) are sent,
+        those of the last 35 days that have usage already too. Another name is another meter at
+        Stripe: there they are told again. Raises NotFound `meter_not_found`, Conflict
+        `stripe_meter_unsuitable`, `stripe_meter_missing`, `stripe_meter_differs`,
+        `stripe_meter_taken`, `needs_usage_in_postgresql`, Unavailable.
         """
         now = self._clock()
         async with self._db.transaction(WRITER) as conn:
             meter = await catalog.get_meter(conn, code)
-        formula = formula_of(meter)
-        if formula is None:
-            known = ", ".join(FORMULAS)
-            message = f"only {known} that are not recurring can be added up by hours"
-            raise BadInput.field("meter", "meter_not_additive", message)
-        start = _checked_start(sends_from, now)
+        formula = _need_formula(meter)
         there = await self._finder.find(event_name)
         if there is None:
-            message = "Stripe has no active meter whose events have this name"
-            raise BadInput.field("event_name", "stripe_meter_missing", message)
+            raise Conflict(
+                "stripe_meter_missing", "Stripe has no active meter whose events have this name."
+            )
         if there.formula != formula:
-            message = f"that meter has the formula {there.formula}; {formula} is needed"
-            raise BadInput.field("event_name", "stripe_meter_formula", message)
+            raise Conflict(
+                "stripe_meter_differs",
+                f"That meter at Stripe has the formula {there.formula}; this one needs {formula}.",
+            )
+        start = None if sends_from is None else max(sends_from, now - PAST_MAX)
         async with self._db.transaction(WRITER) as conn:
             return await self._save(conn, meter, there, start, now)
 
@@ -102,7 +102,7 @@ class Configuration:
             formula=FORMULAS[meter.aggregation],
             customer_key=there.customer_key,
             value_key=there.value_key,
-            sends_from=start or (before.sends_from if before else _hour_of(now)),
+            sends_from=_hour_of(start or (before.sends_from if before else now)),
             created_at=before.created_at if before else now,
         )
         if not await store.meters(conn):
@@ -112,13 +112,21 @@ class Configuration:
         await looking.note_all(conn, meter, saved, now, self._rules)
         return saved
 
-    async def remove_meter(self, code: str) -> None:
-        """Send nothing more of a meter; what Stripe has stays. Raises NotFound."""
-        async with self._db.transaction(WRITER) as conn:
-            meter = await catalog.get_meter(conn, code)
-            await store.lock_sync(conn)
-            if not await store.drop_meter(conn, meter.meter_id):
-                raise unknown("stripe_meter")
+
+async def remove_meter(conn: Connection, code: str) -> None:
+    """Send nothing more of a meter; what Stripe has stays. The writer's scope.
+
+    Raises NotFound `meter_not_found`, `stripe_meter_not_found`.
+    """
+    meter = await catalog.get_meter(conn, code)
+    await store.lock_sync(conn)
+    if not await store.drop_meter(conn, meter.meter_id):
+        raise unknown("stripe_meter")
+
+
+async def codes(conn: Connection) -> dict[UUID, str]:
+    """Return what all meters are called here."""
+    return {meter.meter_id: meter.code for meter in await catalog.list_meters(conn)}
 
 
 async def list_meters(conn: Connection) -> tuple[tuple[Meter, StripeMeter], ...]:
@@ -197,16 +205,16 @@ async def hours_changed(
     await looking.note_hours(conn, meters, hours, now, SendRules())
 
 
-def _checked_start(at: datetime | None, now: datetime) -> datetime | None:
-    if at is None:
-        return None
-    if at != _hour_of(at):
-        raise BadInput.field("sends_from", "not_a_whole_hour", "must be a whole hour (UTC)")
-    if not now - PAST_MAX <= at <= now + HOUR:
-        message = "must be within the last 35 days; Stripe takes nothing older"
-        raise BadInput.field("sends_from", "out_of_range", message)
-    return at
+def _need_formula(meter: Meter) -> Formula:
+    formula = formula_of(meter)
+    if formula is None:
+        how = f"recurring {meter.aggregation}" if meter.recurring else meter.aggregation
+        raise Conflict(
+            "stripe_meter_unsuitable",
+            f"Hours of a {how} meter can not be added up; only those of {', '.join(FORMULAS)} can.",
+        )
+    return formula
 
 
 def _hour_of(at: datetime) -> datetime:
-    return at.replace(minute=0, second=0, microsecond=0)
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

@@ -1,11 +1,12 @@
 """What was sent and what Stripe counted, side by side; nothing here judges."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Protocol
 from uuid import UUID
 
+from tallystick.accounts import service as accounts
 from tallystick.catalog import service as catalog
 from tallystick.kernel.db import STAFF, Database
 from tallystick.kernel.errors import BadInput, NotFound
@@ -56,11 +57,12 @@ async def read_sides(
 
     Stripe counts a little later than it answers: a difference of the last hours says nothing.
     Raises BadInput for a span that is not of whole hours or longer than 62 days, NotFound
-    `meter_not_found`, `stripe_meter_not_found`, `gateway_customer_not_found`, Unavailable.
+    `account_not_found`, `meter_not_found`, `stripe_meter_not_found`, `gateway_customer_not_found`,
+    Unavailable.
     """
-    start, end = span
-    _check(start, end)
+    start, end = (edge.astimezone(UTC) for edge in span)
     async with db.transaction(STAFF) as conn:
+        await accounts.get_account(conn, account_id)
         meter = await catalog.get_meter(conn, code)
         there = await store.find_meter(conn, meter.meter_id)
         if there is None:
@@ -68,6 +70,7 @@ async def read_sides(
         customer = await linking.customer_at(conn, account_id, GATEWAY)
         if customer is None:
             raise NotFound("gateway_customer_not_found", "The account has no customer at Stripe.")
+        _check(start, end)
         events = await events_store.of_span(conn, account_id, meter.meter_id, start, end)
     theirs = await reader.summaries(there.reference, customer, start, end)
     ours = [event for event in events if event.reference == there.reference]
@@ -109,7 +112,7 @@ def _says(event: ToldEvent) -> bool:
 
 def _check(start: datetime, end: datetime) -> None:
     for name, at in (("from", start), ("to", end)):
-        if at.minute or at.second or at.microsecond or at.utcoffset() != timedelta():
+        if at.minute or at.second or at.microsecond:
             message = "must be a whole hour in UTC, such as 2026-11-21T09:00:00Z"
             raise BadInput.field(name, "not_a_whole_hour", message)
     if end <= start:
