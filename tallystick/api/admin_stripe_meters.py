@@ -60,7 +60,7 @@ class SetStripeMeter(Body, frozen=True, kw_only=True):
     reason: fields.Reason
 
 
-class MeterAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class StripeMeterAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A meter and the one at Stripe that it goes to."""
 
     meter: str
@@ -70,7 +70,7 @@ class MeterAnswer(msgspec.Struct, frozen=True, kw_only=True):
     sends_from: datetime
 
 
-class WaitingAnswer(msgspec.Struct, frozen=True):
+class StripeMeterWaiting(msgspec.Struct, frozen=True):
     """How many events stand so, and since when the oldest does."""
 
     status: str
@@ -78,7 +78,7 @@ class WaitingAnswer(msgspec.Struct, frozen=True):
     oldest: datetime
 
 
-class StateAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class StripeMetersState(msgspec.Struct, frozen=True, kw_only=True):
     """Which meters go to Stripe, and how sending goes.
 
     `hours_waiting` have new usage and are looked at when they have settled. After a failure,
@@ -87,8 +87,8 @@ class StateAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     configured: bool
-    meters: list[MeterAnswer]
-    waiting: list[WaitingAnswer]
+    meters: list[StripeMeterAnswer]
+    waiting: list[StripeMeterWaiting]
     hours_waiting: int
     unnamed: int
     last_sent_at: datetime | None
@@ -98,7 +98,7 @@ class StateAnswer(msgspec.Struct, frozen=True, kw_only=True):
     next_try_at: datetime | None
 
 
-class ToldAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class StripeMeterEvent(msgspec.Struct, frozen=True, kw_only=True):
     """What Stripe is told of an hour; `id` is the event's identifier there.
 
     A negative `value` is what it has too much. `reason`: Stripe's code, or why it is held.
@@ -120,22 +120,22 @@ class ToldAnswer(msgspec.Struct, frozen=True, kw_only=True):
     try_count: int
 
 
-class ToldList(msgspec.Struct, frozen=True):
+class StripeMeterEventList(msgspec.Struct, frozen=True):
     """A part of what Stripe was told or is to be, newest first."""
 
-    events: list[ToldAnswer]
+    events: list[StripeMeterEvent]
     pagination: Pagination
     total: int
 
 
-class DecideEvent(Body, frozen=True, kw_only=True):
+class DecideMeterEvent(Body, frozen=True, kw_only=True):
     """What a person found out: Stripe counts it, it does not, or it was dealt with otherwise."""
 
     decision: Decision
     reason: fields.Reason
 
 
-class HourAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class StripeMeterHour(msgspec.Struct, frozen=True, kw_only=True):
     """An hour as it was sent and as Stripe counted it; `stripe` null: it has nothing there.
 
     `open` events are on their way, were refused or wait for a person.
@@ -148,7 +148,7 @@ class HourAnswer(msgspec.Struct, frozen=True, kw_only=True):
     stripe: str | None
 
 
-class SummaryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class StripeMeterSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What was sent and what Stripe counted in [from, to), by hours that have either."""
 
     account: str
@@ -158,20 +158,20 @@ class SummaryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     formula: str
     from_: datetime = msgspec.field(name="from")
     to: datetime
-    hours: list[HourAnswer]
+    hours: list[StripeMeterHour]
 
 
 @get(BASE, opt=READ, tags=TAGS, summary="Which meters go to Stripe, and how it goes")
-async def read_state(services: Services) -> StateAnswer:
+async def read_state(services: Services) -> StripeMetersState:
     """Return the meters that go to Stripe, what is not done, and the last error."""
     async with services.db.transaction(STAFF) as conn:
         meters = await service.list_meters(conn)
         state = await service.sync_state(conn, services.clock())
     sync = state.sync
-    return StateAnswer(
+    return StripeMetersState(
         configured=stripe_of(services.gateways) is not None,
         meters=[_meter(meter.code, there) for meter, there in meters],
-        waiting=[WaitingAnswer(one.status, one.count, one.oldest_at) for one in state.waiting],
+        waiting=[StripeMeterWaiting(one.status, one.count, one.oldest_at) for one in state.waiting],
         hours_waiting=state.hours_count,
         unnamed=state.unnamed_count,
         last_sent_at=sync.last_sent_at,
@@ -188,7 +188,7 @@ async def read_state(services: Services) -> StateAnswer:
     tags=TAGS,
     summary="Send a meter to Stripe",
 )
-async def set_meter(meter_code: str, data: SetStripeMeter, services: Services) -> MeterAnswer:
+async def set_meter(meter_code: str, data: SetStripeMeter, services: Services) -> StripeMeterAnswer:
     """Say which meter at Stripe gets a meter's hours; Stripe is asked whether it has it."""
     if data.sends_from is not None:
         fields.check_instant("sends_from", data.sends_from)
@@ -220,7 +220,7 @@ async def list_events(
     *,
     status: StatusQuery = None,
     account_id: AccountQuery = None,
-) -> ToldList:
+) -> StripeMeterEventList:
     """List events, newest first, with what became of each."""
     wanted = EventStatus(status) if status else None
     whose = ids.parse("account", account_id) if account_id else None
@@ -228,7 +228,7 @@ async def list_events(
         found = await service.list_events(conn, paging, wanted, whose)
         codes = await service.codes(conn)
     answers = [_told(event, codes[event.meter_id]) for event in found.items]
-    return ToldList(answers, pagination(found), found.total)
+    return StripeMeterEventList(answers, pagination(found), found.total)
 
 
 @post(
@@ -239,8 +239,8 @@ async def list_events(
     summary="Decide about an event",
 )
 async def decide_event(
-    stripe_meter_event_id: str, data: DecideEvent, services: Services
-) -> ToldAnswer:
+    stripe_meter_event_id: str, data: DecideMeterEvent, services: Services
+) -> StripeMeterEvent:
     """Say what became of an event that Stripe refused or that is held; kept in the audit.
 
     `counted`: Stripe has it. `not_counted`: what its hour lacks is sent in a new event.
@@ -257,7 +257,7 @@ async def decide_event(
 @get(f"{BASE}/summaries", opt=READ, tags=TAGS, summary="What was sent, and what Stripe counted")
 async def read_summaries(
     services: Services, account_id: OfAccount, meter: MeterQuery, since: From, until: To
-) -> SummaryAnswer:
+) -> StripeMeterSummary:
     """Return an account's usage of a meter by whole hours, as sent and as Stripe counted it.
 
     Stripe counts a little later than it answers, so the last hours may differ; at most 62 days.
@@ -268,9 +268,9 @@ async def read_summaries(
     return summary_answer(account_id, meter, found)
 
 
-def summary_answer(account: str, meter: str, found: Sides) -> SummaryAnswer:
+def summary_answer(account: str, meter: str, found: Sides) -> StripeMeterSummary:
     """Show both sides."""
-    return SummaryAnswer(
+    return StripeMeterSummary(
         account=account,
         customer=found.customer,
         meter=meter,
@@ -289,8 +289,8 @@ def _stripe(services: Services) -> StripeMeters:
     return stripe.meters
 
 
-def _meter(code: str, there: StripeMeter) -> MeterAnswer:
-    return MeterAnswer(
+def _meter(code: str, there: StripeMeter) -> StripeMeterAnswer:
+    return StripeMeterAnswer(
         meter=code,
         event_name=there.event_name,
         stripe_meter=there.reference,
@@ -299,8 +299,8 @@ def _meter(code: str, there: StripeMeter) -> MeterAnswer:
     )
 
 
-def _told(event: ToldEvent, meter: str) -> ToldAnswer:
-    return ToldAnswer(
+def _told(event: ToldEvent, meter: str) -> StripeMeterEvent:
+    return StripeMeterEvent(
         id=identifier(event),
         account=ids.show("account", event.account_id),
         meter=meter,
@@ -318,8 +318,8 @@ def _told(event: ToldEvent, meter: str) -> ToldAnswer:
     )
 
 
-def _hour(one: HourSide) -> HourAnswer:
-    return HourAnswer(
+def _hour(one: HourSide) -> StripeMeterHour:
+    return StripeMeterHour(
         hour=one.hour,
         sent=plain(one.sent),
         sent_events=one.sent_count,

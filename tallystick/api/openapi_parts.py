@@ -172,6 +172,7 @@ PARAMETERS: Final[Json] = {
     "refund_id": typeid("refund"),
     "payment_id": typeid("payment"),
     "checkout_id": typeid("checkout"),
+    "stripe_meter_event_id": typeid("stripe_meter_event"),
     "webhook_endpoint_id": typeid("webhook_endpoint"),
     "webhook_delivery_id": typeid("webhook_delivery"),
     "config_code": {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"},
