@@ -16,6 +16,7 @@ const FIGURES = [
 ];
 
 export let currency = "usd";
+export let chosen = {id: null, token: null};
 
 function ofCurrency(one) {
   const facts = FIGURES.map(([name, key, about]) => make("div", {class: key === "due_settled" ? "due" : ""},
@@ -36,6 +37,7 @@ export function drawBalance(told) {
 export function drawSettings(told) {
   autopay.checked = told.autopay;
   fallback.checked = told.payment_fallback;
+  chosen = {id: told.default_payment_method_id, token: told.default_payment_method_token};
 }
 
 function onSwitch(input, body, on, off) {

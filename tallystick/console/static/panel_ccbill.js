@@ -1,5 +1,6 @@
 // A card through CCBill: its script takes the fields to CCBill, we get a token of them.
 import {act, ask, Problem} from "./panel_api.js";
+import {chosen} from "./panel_account.js";
 import {changed, methodName, onSubmit, script} from "./panel_page.js";
 
 const form = document.getElementById("ccbill-form");
@@ -90,10 +91,11 @@ const bank = document.getElementById("bank-frame");
 // The bank's page comes into a frame: whoever pays by keyboard is led into it.
 const watcher = new MutationObserver(() => bank.querySelector("iframe")?.focus());
 
-// Lets the bank ask (3-D Secure), where it wants to, before the first charge of a card that was
-// saved in this tab; what it said goes with that charge and is kept nowhere. Null: nothing to ask.
+// Lets the bank ask (3-D Secure), where it wants to, before a charge of a card whose token this
+// page knows: the default one, and those saved on it. What it said goes with that charge and is
+// kept nowhere. Null: nothing to ask.
 export async function authenticated(method, charge) {
-  const token = tokens.get(method.id);
+  const token = tokens.get(method.id) || (chosen.id === method.id ? chosen.token : null);
   if (!token || !(charge.currency in NUMBERS)) return null;
   const amount = charge.currency === "jpy"
     ? String(charge.amount_cents) : (charge.amount_cents / 100).toFixed(2);

@@ -120,6 +120,8 @@ async def test_the_bank_asks_in_a_frame_before_the_charge(
     await panel.fill_ccbill_card(page, ASKS)
     await page.keyboard.press("Enter")
     await page.get_by_text("Visa ending in 3155 was saved.").wait_for()
+    await page.reload()
+    await page.get_by_text("As of").wait_for()
     await panel.charge_once(page, "20")
     bank = page.frame_locator("#bank-frame iframe")
     button = bank.locator(f"button[value={answer}]")
