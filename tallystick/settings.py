@@ -175,7 +175,7 @@ _VARIABLES: Final = (
              "smtp://user:password@host:587, smtps://… or file:///folder; absent: no mail is sent"),
     Variable("TALLYSTICK_MAIL_FROM", "mail_from", read_address, "the address mail comes from"),
     Variable("TALLYSTICK_MAIL_INVOICES", "mail_invoices", read_bool,
-             "false: invoices are mailed at somebody's request only"),
+             "false: only invoices are mailed, at somebody's request"),
     Variable("TALLYSTICK_JWT_SECRET", "jwt_secret", str, "HS256 secret, 32 bytes or more"),
     Variable("TALLYSTICK_JWT_JWKS_URL", "jwt_jwks_url", read_url, "keys of RS256/ES256 tokens"),
     Variable("TALLYSTICK_JWT_ISSUER", "jwt_issuer", str, "required issuer of tokens"),

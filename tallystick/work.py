@@ -53,6 +53,8 @@ from tallystick.payments.events import (
     GATEWAY_SCHEDULE_UNWANTED,
     PAYMENT_ACTION_NEEDED,
     PAYMENT_FAILED,
+    PAYMENT_METHOD_EXPIRED,
+    PAYMENT_METHOD_EXPIRING,
     PAYMENT_METHOD_REMOVED,
     PAYMENT_METHOD_SAVED,
     GatewayCustomerLinked,
@@ -231,8 +233,14 @@ def event_handlers(services: Services) -> Mapping[str, Handler]:
         if services.settings.mail_configured and services.settings.mail_invoices:
             await mails.on_action_needed(event)
 
+    async def on_card_expires(event: Event) -> None:
+        if services.settings.mail_configured and services.settings.mail_invoices:
+            await mails.on_card_expires(event)
+
     return {
         INVOICE_FINALIZED: on_invoice_finalized,
+        PAYMENT_METHOD_EXPIRING: on_card_expires,
+        PAYMENT_METHOD_EXPIRED: on_card_expires,
         PAYMENT_ACTION_NEEDED: on_action_needed,
         CHECKOUT_EXPIRED: autopay.on_checkout_expired,
         PAYMENT_FAILED: on_payment_failed,

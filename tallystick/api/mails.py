@@ -40,11 +40,15 @@ class MailBody(Body, frozen=True):
 
 
 class MailAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A mail with an invoice; `error` is a server's code or ours, of the last try that failed."""
+    """A mail with an invoice, or (`payment_method`) about a card that expires.
+
+    `error` is a server's code or ours, of the last try that failed.
+    """
 
     id: str
     account: str
-    invoice: str
+    invoice: str | None
+    payment_method: str | None
     to: list[str]
     status: str
     tries: int
@@ -126,11 +130,13 @@ async def _send(
 
 
 def _answer(mail: Mail) -> MailAnswer:
+    method = mail.payment_method_id
     is_waiting = mail.status in (MailStatus.WAITING, MailStatus.SENDING)
     return MailAnswer(
         id=ids.show("mail", mail.mail_id),
         account=ids.show("account", mail.account_id),
-        invoice=ids.show("invoice", mail.invoice_id),
+        invoice=ids.show("invoice", mail.invoice_id) if mail.invoice_id else None,
+        payment_method=ids.show("payment_method", method) if method else None,
         to=list(mail.addresses),
         status=mail.status.value,
         tries=mail.try_count,

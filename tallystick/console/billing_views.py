@@ -147,7 +147,7 @@ def _mail(one: Mail, account: Account) -> MailRow:
     formats = formats_of(account)
     return MailRow(
         of=of_account(account),
-        invoice=ids.show("invoice", one.invoice_id),
+        invoice=ids.show("invoice", one.invoice_id) if one.invoice_id else "",
         to=", ".join(one.addresses),
         status=one.status.value,
         note=" ".join(_mail_notes(one)),

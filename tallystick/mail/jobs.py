@@ -6,18 +6,21 @@ the same Message-ID: rather twice, which mail programs can tell, than not at all
 
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 import structlog
 
+from tallystick.accounts import service as accounts
 from tallystick.invoices.files import invoice_file, issued_document
 from tallystick.kernel.db import WRITER, Database, account_scope
 from tallystick.kernel.due import WallKind
-from tallystick.kernel.errors import TallystickError
+from tallystick.kernel.errors import NotFound, TallystickError
 from tallystick.kernel.ids import show
 from tallystick.mail import store
-from tallystick.mail.message import letter, message
+from tallystick.mail.message import card_letter, letter, message
 from tallystick.mail.model import Mail, MailStatus, Sender
 from tallystick.mail.transport import MailDelayed, MailRefused, Transport
+from tallystick.payments import methods
 
 log = structlog.get_logger()
 
@@ -28,7 +31,7 @@ WAITS: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 4
 
 
 class Mailer:
-    """Sends mails with invoices; `public_url` is where customers read them."""
+    """Sends mails; `public_url` is where customers read their invoices and change their cards."""
 
     def __init__(self, db: Database, transport: Transport, sender: Sender, public_url: str) -> None:
         self._db = db
@@ -81,10 +84,29 @@ class Mailer:
         )
 
     async def _message(self, mail: Mail) -> bytes:
+        if mail.payment_method_id is not None:
+            return await self._about_card(mail, mail.payment_method_id)
+        assert mail.invoice_id is not None  # noqa: S101 - the table has one of the two
+        return await self._with_invoice(mail, mail.invoice_id)
+
+    async def _about_card(self, mail: Mail, payment_method_id: UUID) -> bytes:
         async with self._db.transaction(account_scope(mail.account_id)) as conn:
-            invoice, document = await issued_document(conn, mail.account_id, mail.invoice_id)
-        pdf = await invoice_file(self._db, mail.account_id, mail.invoice_id)
-        link = f"{self._public_url}/billing/invoices/{show('invoice', mail.invoice_id)}"
+            account = await accounts.get_account(conn, mail.account_id)
+            try:
+                method = await methods.get_method(conn, mail.account_id, payment_method_id)
+            except NotFound as error:
+                raise MailRefused(error.code) from error
+        if method.card is None:
+            raise MailRefused("payment_method_not_found")
+        link = f"{self._public_url}/billing/payment-methods"
+        content = card_letter(method.card, account.locale, self._sender.name, link)
+        return message(mail.mail_id, self._sender, mail.addresses, content, at=mail.created_at)
+
+    async def _with_invoice(self, mail: Mail, invoice_id: UUID) -> bytes:
+        async with self._db.transaction(account_scope(mail.account_id)) as conn:
+            invoice, document = await issued_document(conn, mail.account_id, invoice_id)
+        pdf = await invoice_file(self._db, mail.account_id, invoice_id)
+        link = f"{self._public_url}/billing/invoices/{show('invoice', invoice_id)}"
         return message(
             mail.mail_id,
             self._sender,

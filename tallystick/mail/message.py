@@ -16,6 +16,7 @@ from tallystick.documents.labels import words
 from tallystick.mail.model import Sender
 from tallystick.money.amount import Money
 from tallystick.money.text import show_money
+from tallystick.payments.requests import Card
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -43,17 +44,29 @@ def letter(document: InvoiceDocument, due: Money, link: str) -> Letter:
     return Letter(_line(subject), "\n".join(lines) + "\n")
 
 
+def card_letter(card: Card, locale: str, seller: str, link: str) -> Letter:
+    """Return what to write about a card whose month nears its end, or is over."""
+    labels = words(locale)
+    facts = {
+        "card": f"{card.brand.upper()} {card.last4}",
+        "month": f"{card.exp_month:02}/{card.exp_year}",
+    }
+    subject = labels["card_subject"].format(**facts, seller=seller)
+    lines = [labels["card_text"].format(**facts), "", link, "", seller]
+    return Letter(_line(subject), "\n".join(lines) + "\n")
+
+
 def message(
     mail_id: UUID,
     sender: Sender,
     to: Sequence[str],
     content: Letter,
-    pdf: bytes,
+    pdf: bytes | None = None,
     *,
-    file_name: str,
+    file_name: str = "",
     at: datetime,
 ) -> bytes:
-    """Return the message with the PDF attached, the same bytes for the same mail.
+    """Return the message with the PDF attached, if it has one; the same bytes for the same mail.
 
     Its Message-ID is the mail's own, so that who gets it twice can tell.
     """
@@ -67,7 +80,8 @@ def message(
     found["Message-ID"] = f"<{mail_id}@{domain}>"
     found["Auto-Submitted"] = "auto-generated"
     found.set_content(content.text)
-    found.add_attachment(pdf, maintype="application", subtype="pdf", filename=file_name)
+    if pdf is not None:
+        found.add_attachment(pdf, maintype="application", subtype="pdf", filename=file_name)
     for part in found.walk():
         if part.is_multipart():
             part.set_boundary(f"=_{mail_id.hex}")

@@ -22,14 +22,15 @@ class MailStatus(StrEnum):
 
 
 class Mail(msgspec.Struct, frozen=True, kw_only=True):
-    """One mail with an invoice; instants are wall time.
+    """One mail with an invoice, or about a card that expires; instants are wall time.
 
     `error` says in a server's code ("550") or ours why it failed, or waits to be tried again.
     """
 
     account_id: UUID
     mail_id: UUID
-    invoice_id: UUID
+    invoice_id: UUID | None
+    payment_method_id: UUID | None
     request_key: str
     addresses: tuple[str, ...]
     status: MailStatus

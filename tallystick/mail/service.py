@@ -38,8 +38,34 @@ async def send_invoice(
         account_id,
         mail_id=new_id(),
         invoice_id=invoice_id,
+        payment_method_id=None,
         request_key=request_key,
         addresses=addresses,
+        now=now,
+    )
+
+
+async def tell_of_card(
+    conn: Connection,
+    account_id: UUID,
+    payment_method_id: UUID,
+    *,
+    address: str,
+    request_key: str,
+    now: datetime,
+) -> Mail | None:
+    """Let a mail say until when a saved card is valid; None if one does, or did, for this reason.
+
+    `now` is wall time.
+    """
+    return await store.insert(
+        conn,
+        account_id,
+        mail_id=new_id(),
+        invoice_id=None,
+        payment_method_id=payment_method_id,
+        request_key=request_key,
+        addresses=[address],
         now=now,
     )
 

@@ -14,10 +14,10 @@ from tallystick.mail.model import Mail, MailStatus
 
 # Once for each reason: the same event told twice, or a request repeated, adds nothing.
 INSERT: Final = """
-INSERT INTO mails (account_id, mail_id, invoice_id, request_key, addresses, status, try_after,
-    created_at)
-VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $6)
-ON CONFLICT (account_id, invoice_id, request_key) DO NOTHING RETURNING *
+INSERT INTO mails (account_id, mail_id, invoice_id, payment_method_id, request_key, addresses,
+    status, try_after, created_at)
+VALUES ($1, $2, $3, $4, $5, $6, 'waiting', $7, $7)
+ON CONFLICT DO NOTHING RETURNING *
 """
 FIND: Final = "SELECT * FROM mails WHERE account_id = $1 AND mail_id = $2"
 # Also what was being sent when its worker died: nobody knows whether it went out.
@@ -52,14 +52,16 @@ async def insert(
     account_id: UUID,
     *,
     mail_id: UUID,
-    invoice_id: UUID,
+    invoice_id: UUID | None,
+    payment_method_id: UUID | None,
     request_key: str,
     addresses: Sequence[str],
     now: datetime,
 ) -> Mail | None:
-    """Write a mail that waits; None if there is one for this reason."""
+    """Write a mail about one of the two that waits; None if there is one for this reason."""
+    about = invoice_id, payment_method_id
     row = await conn.fetchrow(
-        INSERT, account_id, mail_id, invoice_id, request_key, list(addresses), now
+        INSERT, account_id, mail_id, *about, request_key, list(addresses), now
     )
     return _mail(row) if row else None
 

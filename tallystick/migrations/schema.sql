@@ -2003,7 +2003,8 @@ CREATE TABLE public.logos (
 CREATE TABLE public.mails (
     account_id uuid NOT NULL,
     mail_id uuid NOT NULL,
-    invoice_id uuid NOT NULL,
+    invoice_id uuid,
+    payment_method_id uuid,
     request_key text NOT NULL,
     addresses text[] NOT NULL,
     status text NOT NULL,
@@ -2013,7 +2014,8 @@ CREATE TABLE public.mails (
     created_at timestamp with time zone NOT NULL,
     sent_at timestamp with time zone,
     CONSTRAINT mails_addresses_check CHECK ((cardinality(addresses) <= 10)),
-    CONSTRAINT mails_check CHECK (((status = 'sent'::text) = (sent_at IS NOT NULL))),
+    CONSTRAINT mails_check CHECK ((num_nonnulls(invoice_id, payment_method_id) = 1)),
+    CONSTRAINT mails_check1 CHECK (((status = 'sent'::text) = (sent_at IS NOT NULL))),
     CONSTRAINT mails_status_check CHECK ((status = ANY (ARRAY['waiting'::text, 'sending'::text, 'sent'::text, 'failed'::text])))
 );
 CREATE TABLE public.memberships (
@@ -3135,6 +3137,8 @@ ALTER TABLE ONLY public.logos
 ALTER TABLE ONLY public.mails
     ADD CONSTRAINT mails_account_id_invoice_id_request_key_key UNIQUE (account_id, invoice_id, request_key);
 ALTER TABLE ONLY public.mails
+    ADD CONSTRAINT mails_account_id_payment_method_id_request_key_key UNIQUE (account_id, payment_method_id, request_key);
+ALTER TABLE ONLY public.mails
     ADD CONSTRAINT mails_pkey PRIMARY KEY (account_id, mail_id);
 ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_pkey PRIMARY KEY (account_id, user_id);
@@ -3769,6 +3773,8 @@ ALTER TABLE ONLY public.lago_marks
     ADD CONSTRAINT lago_marks_meter_id_fkey FOREIGN KEY (meter_id) REFERENCES public.meters(meter_id);
 ALTER TABLE ONLY public.mails
     ADD CONSTRAINT mails_account_id_invoice_id_fkey FOREIGN KEY (account_id, invoice_id) REFERENCES public.invoices(account_id, invoice_id);
+ALTER TABLE ONLY public.mails
+    ADD CONSTRAINT mails_account_id_payment_method_id_fkey FOREIGN KEY (account_id, payment_method_id) REFERENCES public.payment_methods(account_id, payment_method_id);
 ALTER TABLE ONLY public.memberships
     ADD CONSTRAINT memberships_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(account_id);
 ALTER TABLE ONLY public.memberships

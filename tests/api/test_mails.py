@@ -1,16 +1,20 @@
 """Invoices by e-mail: by themselves, at request, and not where mail is off."""
 
 from collections.abc import Callable
-from email import message_from_bytes
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tallystick.kernel import ids
+from tallystick.kernel.db import WRITER
+from tallystick.payments import methods
+from tallystick.payments.requests import Card, MethodDescription
 from tallystick.settings import Settings
 
 if TYPE_CHECKING:
-    from tests.api.conftest import Shop
+    from tests.api.conftest import Shop, Tenant
 
 BILLING, ADMIN = "/api/v1/billing", "/api/v1/admin"
 
@@ -67,6 +71,55 @@ async def test_staff_send_an_invoice_to_whom_they_like(shop: "Shop") -> None:
     many = await finance.post(path, json={"to": ["cfo@example.com"] * 11})
     assert shop.fields(shop.refused(many, 422, "validation_failed")) == [("to", "too_many")]
     shop.refused(await shop.as_person(shop.support).post(path, json={}), 403, "not_allowed")
+
+
+async def card_of_the_past(shop: "Shop", tenant: "Tenant") -> str:
+    """Save a card whose month is over; return its id as the API shows it."""
+    described = MethodDescription(
+        token=f"pm_{tenant.id}",
+        customer_token="cus_1",
+        type="card",
+        card=Card("visa", "4242", 1, 2020),
+    )
+    async with shop.db.transaction(WRITER) as conn:
+        saved = await methods.save(
+            conn, tenant.account.account_id, "stripe", described, shop.wall()
+        )
+    assert saved is not None
+    return ids.show("payment_method", saved.payment_method_id)
+
+
+async def test_a_card_that_expired_is_told_of_once_in_the_customers_language(
+    shop: "Shop", folder: Path
+) -> None:
+    tenant = await shop.tenant(email="grete@example.com", locale="de-DE")
+    card = await card_of_the_past(shop, tenant)
+    for _ in range(3):
+        await shop.work()
+    query = {"account_id": tenant.id}
+    answer = await shop.as_person(shop.support).get(f"{ADMIN}/mails", params=query)
+    (mail,) = answer.json()["mails"]
+    assert (mail["payment_method"], mail["invoice"], mail["status"]) == (card, None, "sent")
+    (written,) = [
+        read
+        for file in files(folder)
+        if (read := message_from_bytes(file.read_bytes(), policy=policy.default))["To"]
+        == "grete@example.com"
+    ]
+    assert "Ihre Karte VISA 4242 gilt bis 01/2020" in written["Subject"]
+    assert "/billing/payment-methods" in written.get_content()
+
+
+async def test_a_card_that_is_gone_is_not_told_of(shop: "Shop") -> None:
+    tenant = await shop.tenant()
+    card = await card_of_the_past(shop, tenant)
+    owner = shop.as_person(tenant.owner)
+    assert (await owner.delete(f"{BILLING}/payment-methods/{card}")).status_code == 204
+    await shop.work()
+    answer = await shop.as_person(shop.support).get(
+        f"{ADMIN}/mails", params={"account_id": tenant.id}
+    )
+    assert answer.json()["mails"] == []
 
 
 async def test_where_mail_is_off_it_says_so(

@@ -62,6 +62,7 @@ NEEDED: Final[Mapping[str, Mapping[str, Any]]] = {
     "invoices": {"total_minor": 2},
     "ledger_balances": {"ledger_account": "credits", "unit": "CREDIT", "balance": 0, "floor": 0},
     "ledger_postings": {"ledger_account": "breakage", "unit": "CREDIT"},
+    "mails": {"invoice_id": UUID(int=1)},
     "subscriptions": {"period_end": LATER},
     "tax_number_checks": {"outcome": "unknown"},
     "webhook_deliveries": {"next_try_at": AT},

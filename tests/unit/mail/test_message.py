@@ -7,9 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from tallystick.documents.document import InvoiceDocument, Party
-from tallystick.mail.message import Letter, letter, message
+from tallystick.mail.message import Letter, card_letter, letter, message
 from tallystick.mail.model import Sender
 from tallystick.money.amount import Money
+from tallystick.payments.requests import Card
 
 MAIL = UUID("01890000-0000-7000-8000-000000000001")
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -84,3 +85,26 @@ def test_the_same_mail_is_the_same_bytes() -> None:
         for _ in range(2)
     ]
     assert one == two
+
+
+@pytest.mark.parametrize(
+    ("locale", "word"),
+    [("de-DE", "Karte"), ("en-US", "card"), ("ja-JP", "カード"), ("sv-SE", "card")],
+)
+def test_a_card_that_expires_is_told_of_by_what_may_be_shown(locale: str, word: str) -> None:
+    content = card_letter(Card("visa", "4242", 3, 2026), locale, "Müller\nGmbH", LINK)
+    assert word in content.subject
+    for part in ("VISA 4242", "03/2026"):
+        assert part in content.subject
+        assert part in content.text
+    assert "\n" not in content.subject
+    assert LINK in content.text
+
+
+def test_a_mail_without_a_pdf_is_plain_text() -> None:
+    content = card_letter(Card("visa", "4242", 3, 2026), "en-US", "Seller", LINK)
+    sender = Sender("billing@mueller.example", "Müller GmbH")
+    made = message(MAIL, sender, ["ada@example.com"], content, at=AT)
+    assert made == message(MAIL, sender, ["ada@example.com"], content, at=AT)
+    read = message_from_bytes(made, policy=policy.default)
+    assert read.get_content_type() == "text/plain"
