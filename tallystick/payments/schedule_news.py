@@ -29,6 +29,7 @@ from tallystick.subscriptions.model import Status, Subscription
 from tallystick.subscriptions.periods import Period
 
 Fact = SubscriptionRenewed | RenewalFailed | SubscriptionCanceled | SubscriptionEnded | RenewalMoved
+DAY: Final = timedelta(days=1)
 PERIOD_DAYS: Final = 30
 """How long a period is where neither the gateway nor we know."""
 
@@ -171,12 +172,17 @@ async def _period(
     While a renewal has failed, all news are of the period that it was for: a gateway that takes the
     money three days later pays for those days too, so it stays one invoice. The first failure may
     also be told after the second one: what is up to half a period older is of the same one.
+
+    A gateway may name the day alone, which begins before what happened on it: renewed on the day
+    of the sale, by a person at the gateway, the new period begins with the present one.
     """
     last = await renewal_store.last(conn, on.account_id, on.subscription_id)
     if last is not None and last.kind == "failed":
         half = (last.period_end - last.period_start) / 2
         if start >= last.period_start - half:
             return Period(last.period_start, last.period_end)
+    if on.period_start - DAY < start < on.period_start:
+        start = on.period_start
     if end is not None and end > start:
         return Period(start, end)
     kept = await schedule_store.find(conn, on.account_id, on.subscription_id)

@@ -78,3 +78,20 @@ async def test_a_failure_told_after_the_end_waits_for_nobody(shop: Shop) -> None
     assert (await shop.on()).status is Status.CANCELED
     assert await shop.books() == [("paid", 0), ("open", 1800)]
     assert await is_all_heard(shop)
+
+
+async def test_a_renewal_on_the_day_of_its_sale_is_booked_though_it_names_only_the_day(
+    world: "CcbillWorld",
+) -> None:
+    account = await world.account(autopay=False)
+    await world.save_card(account)
+    made = Shop(world, account)
+    await made.subscribe()
+    await world.settle_down()
+    await world.happens((await made.sale())["id"], "renew")
+    await world.events.wait("RenewalSuccess")
+    await world.settle_down()
+    assert await made.books() == [("paid", 0), ("paid", 0)]
+    assert await world.settled_entries(account) == 2
+    assert await world.balances(account) == (0, 0)
+    assert await is_all_heard(made)
