@@ -13,6 +13,7 @@ from tallystick.api.payment_methods import READ, TAGS, WRITE, MethodAnswer, meth
 from tallystick.api.services import Services
 from tallystick.api.strict import Body
 from tallystick.kernel.db import account_scope
+from tallystick.money.currency import currency as known_currency
 from tallystick.payments import method_records, methods, offers
 from tallystick.payments.method_configs import MethodConfig
 from tallystick.payments.method_records import DETAILS_MAX, NewRecord
@@ -82,7 +83,7 @@ async def list_available(
 ) -> AvailableList:
     """List what may be paid with there and in that currency."""
     where = country.upper() if country else account.country
-    money = currency.upper() if currency else account.currency
+    money = known_currency(currency.upper()).code if currency else account.currency
     async with services.db.transaction(account_scope(account.account_id)) as conn:
         found = await offers.available(
             conn, account, services.gateways, country=where, currency_code=money

@@ -37,6 +37,8 @@ async def test_what_is_offered_follows_country_currency_and_account(shop: "Shop"
     assert "wire" not in await offered(owner, currency="eur")
     shown = (await owner.get(f"{METHODS}/available", params={"country": "US"})).json()
     assert (shown["country"], shown["currency"]) == ("US", "usd")
+    typo = await owner.get(f"{METHODS}/available", params={"currency": "zzz"})
+    assert shop.refused(typo, 422, "unknown_currency")
     mine = {**WIRE, "accounts": [tenant.id]}
     assert (await admin.put(f"{CONFIGS}/wire", json=mine)).json()["accounts"] == mine["accounts"]
     assert "wire" in await offered(owner, country="US")
