@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -41,6 +42,9 @@ from tallystick.payments.outcomes import Declined, NeedsAction, Outcome, Succeed
 from tallystick.payments.requests import Authentication, Charge, SubscribeRequest
 
 log = structlog.get_logger()
+
+
+AMOUNT_DIFFERS: Final = "amount_differs"
 
 
 class Recorded(StrEnum):
@@ -153,10 +157,8 @@ def contradiction(
 ) -> str | None:
     """Return why an outcome can not be true of this payment; a person has to look then.
 
-    Another amount than wished for is believed where the money is surely this attempt's: the
-    gateway `answered` our own call, or names the charge that it had named before. News of a charge
-    that we never heard of, over another amount, may be somebody else's with our metadata on it;
-    and what came once does not change.
+    Another amount than wished for is believed where the gateway `answered` us. A webhook alone may
+    be old, wrong, or somebody else's with our metadata on it; and what came once does not change.
     """
     known = attempt.gateway_reference
     if known is not None and outcome.reference not in {None, known}:
@@ -167,8 +169,8 @@ def contradiction(
     if outcome.amount == came:
         return None
     same = outcome.amount.currency == came.currency and outcome.amount.minor > 0
-    is_sure = same and not payment.received_minor and (answered or known is not None)
-    return None if is_sure else "amount_differs"
+    is_sure = same and not payment.received_minor and answered
+    return None if is_sure else AMOUNT_DIFFERS
 
 
 class Attempts:

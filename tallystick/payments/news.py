@@ -6,7 +6,7 @@ from uuid import UUID
 from tallystick.kernel.clock import Clock
 from tallystick.kernel.db import WRITER, Database, account_scope
 from tallystick.payments import attempt_store, checkout_store, method_store
-from tallystick.payments.attempts import Attempts, Recorded
+from tallystick.payments.attempts import AMOUNT_DIFFERS, Attempts, Recorded
 from tallystick.payments.checkout_pages import has_expired
 from tallystick.payments.facts import (
     ChargeReported,
@@ -28,7 +28,7 @@ from tallystick.payments.facts import (
 )
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.method_news import MethodNews
-from tallystick.payments.model import CheckoutStatus
+from tallystick.payments.model import AttemptOutcome, CheckoutStatus
 from tallystick.payments.outcomes import NeedsAction, Outcome, Unknown
 from tallystick.payments.returned_news import ReturnedNews
 from tallystick.payments.schedule_news import Fact as ScheduleFact
@@ -141,6 +141,19 @@ class GatewayNews:
 
     async def _record(self, account_id: UUID, attempt_id: UUID, outcome: Outcome) -> Verdict:
         recording = await self._tries.record(account_id, attempt_id, outcome)
+        if recording.problem == AMOUNT_DIFFERS and await self._look(account_id, attempt_id):
+            recording = await self._tries.record(account_id, attempt_id, outcome)
         if recording.result is Recorded.PARKED:
             return Parked(recording.problem or "contradiction")
         return Handled(account_id)
+
+    async def _look(self, account_id: UUID, attempt_id: UUID) -> bool:
+        """Ask the gateway about a charge that it named and that did not come yet; return if so."""
+        async with self._db.transaction(account_scope(account_id)) as conn:
+            attempt = await attempt_store.find(conn, account_id, attempt_id)
+        if attempt is None or attempt.gateway_reference is None:
+            return False
+        if attempt.outcome is AttemptOutcome.SUCCEEDED:
+            return False
+        await self._tries.look(attempt)
+        return True

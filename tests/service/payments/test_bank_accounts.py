@@ -147,6 +147,25 @@ async def test_a_debit_is_money_only_once_the_bank_has_paid(world: "World") -> N
     assert (await world.balances(account), await world.settled_entries(account)) == ((0, 4900), 1)
 
 
+async def test_a_webhook_over_less_is_held_against_the_gateway_and_the_whole_debit_is_booked(
+    world: "World",
+) -> None:
+    account, _ = await debited(world)
+    (intent,) = await world.look("payment_intents")
+    wrong = {**intent, "status": "succeeded", "amount_received": 100}
+    forged = {"type": "payment_intent.succeeded", "object": wrong}
+    (await world.http.post("/_sim/webhooks/forge", json=forged)).raise_for_status()
+    await world.endpoint.wait("payment_intent.succeeded")
+    await world.settle_down()
+    row = (await world.inbox_rows())[-1]
+    assert (row["status"], row["error"]) == ("parked", "amount_differs")
+    assert (await world.balances(account), await world.settled_entries(account)) == ((4900, 0), 0)
+    await act(world, "settle")
+    await world.endpoint.wait("payment_intent.succeeded", 2)
+    await world.settle_down()
+    assert (await world.balances(account), await world.settled_entries(account)) == ((0, 4900), 1)
+
+
 @pytest.mark.parametrize(
     ("token", "code", "hard"),
     [

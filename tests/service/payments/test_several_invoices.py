@@ -120,7 +120,7 @@ async def test_an_answer_over_less_is_booked_and_news_of_an_unheard_charge_are_n
     assert await world.balances(account) == (100, 900)
 
 
-async def test_news_over_another_amount_of_a_charge_that_is_known_are_booked_once(
+async def test_another_amount_of_a_charge_that_is_known_is_booked_once_the_gateway_answers_it(
     world: "World",
 ) -> None:
     account = await world.account(autopay=False)
@@ -129,7 +129,9 @@ async def test_news_over_another_amount_of_a_charge_that_is_known_are_booked_onc
     await world.tries.record(*key, NeedsAction("pi_1"), answered=True)
     foreign = Succeeded("pi_1", Money(1000, "EUR"))
     assert (await world.tries.record(*key, foreign)).problem == "amount_differs"
-    for _ in range(2):
-        await world.tries.record(*key, Succeeded("pi_1", Money(1100, "USD")))
+    told = Succeeded("pi_1", Money(1100, "USD"))
+    assert (await world.tries.record(*key, told)).problem == "amount_differs"
+    for answered in (True, False):
+        await world.tries.record(*key, told, answered=answered)
     assert await world.settled_entries(account) == 1
     assert await world.prepaid(account) == 100
