@@ -82,7 +82,8 @@ def shares_of_refund(giver: Giver, amount: int) -> tuple[Share, ...]:
     Raises Conflict `refund_exceeds_payment` for more than is left, with `left_cents`.
     """
     if amount > giver.left_minor:
-        text = f"Only {giver.left_minor} {giver.currency} minor units of the payment are left."
+        left = f"Only {giver.left_minor} {giver.currency} minor units of the payment are left"
+        text = f"{left}: not what was given back or promised, and not what is disputed."
         raise Conflict("refund_exceeds_payment", text, extra={"left_cents": giver.left_minor})
     return _shares(giver, amount, [one.left_minor for one in giver.gave])
 
