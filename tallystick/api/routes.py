@@ -138,6 +138,7 @@ OTHER_ROUTES: Final = (
     *admin_credit_notes.ROUTES,
     *admin_refunds.ROUTES,
     *admin_disputes.ROUTES,
+    *schedules.ROUTES,
     *admin_clocks.ROUTES,
     *admin_drafts.ROUTES,
     *admin_invoices.ROUTES,

@@ -11,7 +11,7 @@ from tallystick.accounts.model import Account
 from tallystick.api.answers import major
 from tallystick.api.services import Services
 from tallystick.kernel import ids
-from tallystick.kernel.db import account_scope
+from tallystick.kernel.db import STAFF, account_scope
 from tallystick.kernel.errors import NotFound
 from tallystick.payments import schedules
 from tallystick.subscriptions import service as subscriptions
@@ -33,6 +33,24 @@ class ScheduleAnswer(msgspec.Struct, frozen=True, kw_only=True):
     period_days: int
     next_renewal_at: datetime | None
     retry_at: datetime | None
+
+
+class GatewayStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A subscription as its gateway has it now; `status` is ours.
+
+    `renews`: it will be charged again by itself. The counts are the gateway's, since it began.
+    """
+
+    subscription: str
+    status: str
+    gateway: str
+    reference: str
+    is_active: bool
+    renews: bool
+    rebills: int
+    refunds: int
+    voids: int
+    chargebacks: int
 
 
 @get(
@@ -63,4 +81,35 @@ async def read_schedule(
     )
 
 
+@get(
+    "/api/v1/admin/subscriptions/{subscription_id:str}/gateway-status",
+    opt={"permission": "staff:read", "gateway": True},
+    tags=TAGS,
+    summary="What the gateway says of a subscription that it renews",
+)
+async def read_gateway_status(subscription_id: str, services: Services) -> GatewayStatus:
+    """Ask the gateway now, beside our own status; nothing changes here.
+
+    409 `gateway_can_not` where the schedule is ours, 503 when the gateway does not answer.
+    """
+    wanted = ids.parse("subscription", subscription_id)
+    async with services.db.transaction(STAFF) as conn:
+        account_id = await subscriptions.account_of(conn, wanted)
+        on = await subscriptions.get_subscription(conn, account_id, wanted)
+    seen = await schedules.view_at_gateway(services.gateways, on)
+    return GatewayStatus(
+        subscription=subscription_id,
+        status=on.status.value,
+        gateway=on.schedule_owner,
+        reference=on.external_id or "",
+        is_active=seen.is_active,
+        renews=seen.renews,
+        rebills=seen.rebill_count,
+        refunds=seen.refund_count,
+        voids=seen.void_count,
+        chargebacks=seen.chargeback_count,
+    )
+
+
 ACCOUNT_ROUTES: Final = (read_schedule,)
+ROUTES: Final = (read_gateway_status,)

@@ -32,6 +32,7 @@ from tallystick.payments.requests import (
     Refund,
     SetupResult,
     SubscribeRequest,
+    SubscriptionView,
     TransactionPage,
     WaitingSetup,
 )
@@ -143,6 +144,10 @@ class Gateway:
     async def cancel_subscription(self, reference: str, key: str) -> None:
         """End the gateway's schedule; again changes nothing. Unavailable: it may have ended."""
         raise self.can_not("renew subscriptions")
+
+    async def view_subscription(self, reference: str) -> SubscriptionView:
+        """Return a subscription that the gateway renews, as it has it now."""
+        raise self.can_not("tell of a subscription that it renews")
 
     async def describe_method(self, token: str) -> MethodDescription:
         """Return a saved method as it is now."""

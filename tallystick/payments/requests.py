@@ -218,6 +218,17 @@ class SubscribeRequest(msgspec.Struct, frozen=True, kw_only=True):
     rebills: int | None = None
 
 
+class SubscriptionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A subscription as its gateway has it: whether it renews, and how often money moved."""
+
+    is_active: bool
+    renews: bool
+    refund_count: int
+    void_count: int
+    chargeback_count: int
+    rebill_count: int
+
+
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     """A movement of money as the gateway's own books have it; `fee` and `net` None: not told.
 

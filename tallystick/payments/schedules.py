@@ -17,13 +17,13 @@ from tallystick.invoices import service as invoices
 from tallystick.invoices.model import Invoice
 from tallystick.kernel import outbox
 from tallystick.kernel.db import Connection
-from tallystick.kernel.errors import NotFound
+from tallystick.kernel.errors import Conflict, NotFound
 from tallystick.payments import schedule_store as store
 from tallystick.payments.events import GATEWAY_SCHEDULE_UNWANTED, GatewayScheduleUnwanted
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.gateway_schedule import News, ended_by_gateway
 from tallystick.payments.model import Payment
-from tallystick.payments.requests import Charge, SubscribeRequest
+from tallystick.payments.requests import Charge, SubscribeRequest, SubscriptionView
 from tallystick.payments.schedule_store import Schedule
 from tallystick.pricing.model import FlatPrice
 from tallystick.subscriptions import gateway_owned
@@ -143,6 +143,17 @@ async def tell_gateway(gateways: Gateways, unwanted: GatewayScheduleUnwanted) ->
             gateway=unwanted.gateway,
             subscription_id=str(unwanted.subscription_id),
         )
+
+
+async def view_at_gateway(gateways: Gateways, on: Subscription) -> SubscriptionView:
+    """Ask the gateway how it has a subscription that it renews; nothing changes here.
+
+    Call it outside any transaction. Raises Conflict `gateway_can_not` where the schedule is ours,
+    or the gateway does not tell; NotFound `gateway_object_missing`; Unavailable.
+    """
+    if on.schedule_owner == "tallystick" or on.external_id is None:
+        raise Conflict("gateway_can_not", "No gateway renews this subscription; it is ours.")
+    return await gateways.get(on.schedule_owner).view_subscription(on.external_id)
 
 
 async def _of_payment(conn: Connection, payment: Payment) -> Schedule | None:

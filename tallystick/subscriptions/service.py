@@ -114,6 +114,14 @@ async def get_subscription(
     return found
 
 
+async def account_of(conn: Connection, subscription_id: UUID) -> UUID:
+    """Return whose it is, for staff who name it alone; raises NotFound."""
+    found = await store.account_of(conn, subscription_id)
+    if found is None:
+        raise unknown("subscription")
+    return found
+
+
 async def list_subscriptions(conn: Connection, account_id: UUID) -> tuple[Subscription, ...]:
     """Return the account's hundred newest subscriptions, newest first."""
     return await store.newest(conn, account_id, LIST_MAX)

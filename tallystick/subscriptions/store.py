@@ -36,6 +36,7 @@ FIND: Final = """
 SELECT * FROM subscriptions WHERE account_id = $1 AND subscription_id = $2
 """
 LOCK: Final = f"{FIND} FOR NO KEY UPDATE"
+OWNER: Final = "SELECT account_id FROM subscriptions WHERE subscription_id = $1"
 # What an account is on, as one subscription: the one that it has had longest.
 FIND_CURRENT: Final = """
 SELECT * FROM subscriptions
@@ -213,6 +214,12 @@ async def terms(conn: Connection, account_id: UUID, subscription_id: UUID) -> tu
     """Return all that it was on, in order."""
     rows = await conn.fetch(TERMS, account_id, subscription_id)
     return tuple(Terms(**row) for row in rows)
+
+
+async def account_of(conn: Connection, subscription_id: UUID) -> UUID | None:
+    """Return whose it is, for staff who name it alone."""
+    found: UUID | None = await conn.fetchval(OWNER, subscription_id)
+    return found
 
 
 async def find(conn: Connection, account_id: UUID, subscription_id: UUID) -> Subscription | None:

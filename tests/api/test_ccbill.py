@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import pytest
 
+from tallystick.kernel import ids
 from tallystick.settings_ccbill import CcbillSettings
 from tallystick.simulators.ccbill.app import Options
 from tallystick.simulators.ccbill.config import Config
@@ -37,8 +38,8 @@ class Sim:
         found: list[Json] = httpx.get(f"{self.url}/_sim/{family}", trust_env=False).json()["data"]
         return found
 
-    def post(self, path: str, **body: object) -> None:
-        httpx.post(f"{self.url}/_sim/{path}", json=body, trust_env=False).raise_for_status()
+    def post(self, name: str, /, **body: object) -> None:
+        httpx.post(f"{self.url}/_sim/{name}", json=body, trust_env=False).raise_for_status()
 
     def token(self, bearer: str, card: str = "4111111111111111") -> str:
         answer = httpx.post(
@@ -244,6 +245,41 @@ async def test_a_monthly_subscription_is_rebilled_by_ccbill_and_cancelled_there(
     now = await owner.post(f"{one}/cancel", json={"at_period_end": False})
     assert (now.status_code, now.json()["status"]) == (200, "canceled")
     await shop.work()
+
+
+async def test_staff_see_what_ccbill_says_of_a_subscription_that_it_renews(
+    shop: "Shop", sim: Sim, live: str
+) -> None:
+    assert live
+    tenant = await shop.tenant()
+    await save_card(shop, sim, tenant)
+    owner, staff = shop.as_person(tenant.owner), shop.as_person(shop.support)
+    on = (await owner.post(f"{BILLING}/subscribe-monthly")).json()["subscription"]
+    path = f"/api/v1/admin/subscriptions/{on['id']}/gateway-status"
+    said = await staff.get(path)
+    assert said.status_code == 200, said.text
+    assert said.json() == {
+        "subscription": on["id"], "status": "active", "gateway": "ccbill",
+        "reference": on["external_id"], "is_active": True, "renews": True,
+        "rebills": 0, "refunds": 0, "voids": 0, "chargebacks": 0,
+    }  # fmt: skip
+    shop.refused(await owner.get(path), 403, "not_allowed")
+    gone = {"action": "drop", "method": "GET", "path": "/utils/*", "times": None}
+    await asyncio.to_thread(lambda: sim.post("faults", **gone))
+    shop.refused(await staff.get(path), 503, "gateway_unavailable")
+    await asyncio.to_thread(httpx.delete, f"{sim.url}/_sim/faults", trust_env=False)
+    await owner.post(f"{BILLING}/subscriptions/{on['id']}/cancel", json={})
+    await shop.work()
+    told = (await staff.get(path)).json()
+    assert (told["renews"], told["is_active"], told["status"]) == (False, True, "active")
+    ours = await shop.subscribe((await shop.tenant()).account)
+    shown = ids.show("subscription", ours.subscription_id)
+    for name, status, code in (
+        (shown, 409, "gateway_can_not"),
+        (ids.show("subscription", ids.new_id()), 404, "subscription_not_found"),
+    ):
+        path = f"/api/v1/admin/subscriptions/{name}/gateway-status"
+        shop.refused(await staff.get(path), status, code)
 
 
 async def test_webhooks_come_from_ccbills_addresses_behind_our_proxy_alone(shop: "Shop") -> None:

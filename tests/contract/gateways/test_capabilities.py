@@ -97,6 +97,10 @@ CALLS: Mapping[str, tuple[Says, Call]] = {
         lambda can: can.owns_schedule,
         lambda rig: rig.gateway.cancel_subscription("sub_none", "end:1"),
     ),
+    "look at a schedule": (
+        lambda can: can.owns_schedule,
+        lambda rig: rig.gateway.view_subscription("sub_none"),
+    ),
     "list of events": (
         lambda can: can.lists_events is not None,
         lambda rig: rig.gateway.list_events(NOW - timedelta(hours=1), None),

@@ -18,7 +18,7 @@ from tallystick.payments.gateways.ccbill.calls import CcbillCalls
 from tallystick.payments.gateways.ccbill.charging import Charging
 from tallystick.payments.gateways.ccbill.client import CcbillHttp
 from tallystick.payments.gateways.ccbill.datalink import DataLink
-from tallystick.payments.gateways.ccbill.management import Management, SubscriptionView
+from tallystick.payments.gateways.ccbill.management import Management
 from tallystick.payments.gateways.ccbill.oauth import Bearer, Bearers
 from tallystick.payments.gateways.ccbill.refunding import Refunding
 from tallystick.payments.outcomes import Declined, Outcome, Unknown
@@ -28,6 +28,7 @@ from tallystick.payments.requests import (
     MethodDescription,
     Refund,
     SubscribeRequest,
+    SubscriptionView,
     TransactionPage,
 )
 from tallystick.settings_ccbill import CcbillSettings

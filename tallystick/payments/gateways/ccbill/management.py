@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-import msgspec
 import structlog
 
 from tallystick.kernel.errors import NotFound, Unavailable
@@ -19,6 +18,7 @@ from tallystick.money.amount import Money
 from tallystick.payments.gateway import no_answer, not_configured
 from tallystick.payments.gateways.ccbill.client import CcbillHttp, NoAnswer, NotSent
 from tallystick.payments.gateways.ccbill.wire import number
+from tallystick.payments.requests import SubscriptionView
 from tallystick.settings_ccbill import CcbillSettings
 
 log = structlog.get_logger()
@@ -57,17 +57,6 @@ _CODES: Final[Mapping[str, Said]] = {
     "-23": Said.REFUSED,
     "-24": Said.REFUSED,
 }
-
-
-class SubscriptionView(msgspec.Struct, frozen=True, kw_only=True):
-    """A subscription as CCBill has it: how often money went back, and whether it renews."""
-
-    is_active: bool
-    renews: bool
-    refund_count: int
-    void_count: int
-    chargeback_count: int
-    rebill_count: int
 
 
 class Management:

@@ -16,10 +16,10 @@ from tallystick.kernel.errors import NotFound, TallystickError
 from tallystick.payments.facts import Back, RefundReported
 from tallystick.payments.gateways.ccbill import refund_store as store
 from tallystick.payments.gateways.ccbill.client import NotSent
-from tallystick.payments.gateways.ccbill.management import Management, Said, SubscriptionView
+from tallystick.payments.gateways.ccbill.management import Management, Said
 from tallystick.payments.gateways.ccbill.refund_store import RefundRow
 from tallystick.payments.outcomes import Declined, Outcome, Succeeded, Unknown
-from tallystick.payments.requests import Refund
+from tallystick.payments.requests import Refund, SubscriptionView
 
 COUNTED_WITHIN: Final = timedelta(minutes=15)
 """A refund that was made is in the counts by then; before, an equal count says nothing."""
