@@ -143,6 +143,7 @@ def _wall_kinds(services: Services) -> tuple[WallKind, ...]:
         attempts_kind(Resolver(db, gateways, tries)),
         *refund_kinds(services.refunds),
         services.sweep.kind(),
+        services.once.kind(),
         ExpiryWatch(db).kind(),
         Fold(db).kind(),
         LateEvents(db).kind(),

@@ -126,6 +126,8 @@ CREATE TABLE one_time_charges (
     -- NULL: what the account had with us paid all of it.
     payment_id uuid,
     created_at timestamptz NOT NULL,
+    -- When to look whether it was abandoned (wall time); NULL: nothing is to be ended any more.
+    end_after timestamptz,
     PRIMARY KEY (account_id, request_key),
     UNIQUE (account_id, invoice_id),
     FOREIGN KEY (account_id, invoice_id) REFERENCES invoices,
@@ -133,7 +135,8 @@ CREATE TABLE one_time_charges (
 );
 CREATE INDEX one_time_charges_by_payment ON one_time_charges (account_id, payment_id);
 CALL protect_tenant_table('one_time_charges');
-CALL make_append_only('one_time_charges');
+CREATE INDEX one_time_charges_to_end ON one_time_charges (end_after)
+    WHERE end_after IS NOT NULL;
 
 -- One try at one gateway; written before the call. Its instants are wall time, as the gateway's
 -- are; those of a payment are the account's, which may sit on a test clock.

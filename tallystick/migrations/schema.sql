@@ -2089,6 +2089,7 @@ CREATE TABLE public.one_time_charges (
     invoice_id uuid NOT NULL,
     payment_id uuid,
     created_at timestamp with time zone NOT NULL,
+    end_after timestamp with time zone,
     CONSTRAINT one_time_charges_request_key_check CHECK (((length(request_key) >= 1) AND (length(request_key) <= 300)))
 );
 CREATE TABLE public.outbox (
@@ -3393,6 +3394,7 @@ CREATE INDEX mirrored_charges_by_time ON public.mirrored_charges USING btree (cr
 CREATE INDEX mirrored_invoices_by_time ON public.mirrored_invoices USING btree (account_id, created_at DESC, reference DESC);
 CREATE INDEX mirrored_subscriptions_by_time ON public.mirrored_subscriptions USING btree (created_at DESC, reference DESC);
 CREATE INDEX one_time_charges_by_payment ON public.one_time_charges USING btree (account_id, payment_id);
+CREATE INDEX one_time_charges_to_end ON public.one_time_charges USING btree (end_after) WHERE (end_after IS NOT NULL);
 CREATE INDEX outbox_done_by_time ON public.outbox_done USING brin (created_at);
 CREATE INDEX outbox_due ON public.outbox USING btree (deliver_after);
 CREATE INDEX payment_attempts_by_reference ON public.payment_attempts USING btree (gateway, gateway_reference);
@@ -3539,7 +3541,6 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.invoice_lines FOR E
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_entries FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.ledger_postings FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.logos FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
-CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.one_time_charges FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.subscription_terms FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_alerts FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE ON public.usage_archived_keys FOR EACH ROW EXECUTE FUNCTION public.refuse_change();
@@ -3561,7 +3562,6 @@ CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.invoice_lines FOR EAC
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.ledger_postings FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.logos FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
-CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.one_time_charges FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.subscription_terms FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_alerts FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 CREATE TRIGGER append_only_whole BEFORE TRUNCATE ON public.usage_archived_keys FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -4277,8 +4277,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.mirrored_invoices TO tallystic
 GRANT SELECT ON TABLE public.mirrored_invoices TO tallystick_staff;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.number_series TO tallystick_writer;
 GRANT SELECT ON TABLE public.number_series TO tallystick_staff;
-GRANT SELECT,INSERT ON TABLE public.one_time_charges TO tallystick_account;
-GRANT SELECT,INSERT ON TABLE public.one_time_charges TO tallystick_writer;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.one_time_charges TO tallystick_account;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.one_time_charges TO tallystick_writer;
 GRANT SELECT ON TABLE public.one_time_charges TO tallystick_staff;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbox TO tallystick_account;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbox TO tallystick_writer;

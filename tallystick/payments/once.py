@@ -2,9 +2,11 @@
 
 Invoice, payment and first attempt are written in one transaction, then the gateway is asked. A
 process that dies in between leaves an attempt that somebody looks after, and the event
-`payment.failed` voids the invoice if this process did not come to it.
+`payment.failed` voids the invoice if this process did not come to it. One that its payer leaves
+alone (3-D Secure was never completed), or that was cancelled, is ended after a day.
 """
 
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +20,8 @@ from tallystick.invoices.model import Invoice
 from tallystick.invoices.one_off import issue_one_off, one_off_draft
 from tallystick.kernel.clock import Clock, account_now
 from tallystick.kernel.db import WRITER, Connection, Database
-from tallystick.kernel.errors import Conflict
+from tallystick.kernel.due import WallKind
+from tallystick.kernel.errors import Conflict, TallystickError
 from tallystick.kernel.outbox import Event
 from tallystick.money.amount import Money
 from tallystick.payments import attempts, closing, once_store, service, store
@@ -26,7 +29,8 @@ from tallystick.payments.attempts import Attempts, Started
 from tallystick.payments.collect import chargeable_method
 from tallystick.payments.events import PaymentFailed
 from tallystick.payments.gateway import Gateways
-from tallystick.payments.model import Payment, PaymentMethod, PaymentStatus
+from tallystick.payments.lifecycle import LIVE_PAYMENTS
+from tallystick.payments.model import AttemptOutcome, Payment, PaymentMethod, PaymentStatus
 from tallystick.payments.once_store import OneTimeCharge
 from tallystick.payments.requests import Authentication
 from tallystick.payments.service import PaymentView
@@ -38,6 +42,9 @@ log = structlog.get_logger()
 CODE: Final = "one_off"
 DESCRIPTION: Final = "One-time charge"
 REFUSED: Final = "The one-time charge was refused"
+ABANDONED: Final = "The one-time charge was not completed"
+ABANDONED_AFTER: Final = timedelta(days=1)
+BATCH_MAX: Final = 10
 
 
 class OneTime(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +97,27 @@ class OneTimeCharges:
         told = msgspec.json.decode(event.payload, type=PaymentFailed)
         await self._void_refused(event.account_id, told.payment_id)
 
+    def kind(self) -> WallKind:
+        """Return the ending of what was abandoned as work for the worker, on wall time."""
+        return WallKind("one_time_charges", self.run_due)
+
+    async def run_due(self, now: datetime) -> int:
+        """End one batch of charges that nobody completed within a day; return how many were due.
+
+        What can not be ended yet is looked at again a day later.
+        """
+        async with self._db.own_transaction(WRITER) as conn:
+            due = await once_store.lease_to_end(conn, now, ABANDONED_AFTER, BATCH_MAX)
+        for made in due:
+            try:
+                if made.payment_id is not None:
+                    await self._end(made, made.payment_id)
+            except TallystickError as error:
+                log.warning(
+                    "one_time_charge_not_ended", payment_id=str(made.payment_id), reason=error.code
+                )
+        return len(due)
+
     async def _issue(self, account_id: UUID, asked: OneTime, key: str) -> Started | None:
         wall = self._clock()
         async with self._db.own_transaction(WRITER) as conn:
@@ -106,6 +134,7 @@ class OneTimeCharges:
                 invoice_id=invoice.invoice_id,
                 payment_id=None if payment is None else payment.payment_id,
                 created_at=invoice.created_at,
+                end_after=None if payment is None else wall + ABANDONED_AFTER,
             )
             if not await once_store.insert(conn, made):
                 raise _in_progress()
@@ -138,22 +167,44 @@ class OneTimeCharges:
         async with self._db.own_transaction(WRITER) as conn:
             made = await once_store.of_payment(conn, account_id, payment_id)
             payment = await store.lock(conn, account_id, payment_id)
-            if made is None or payment is None or payment.status is not PaymentStatus.FAILED:
+            if made is not None and payment is not None and payment.status is PaymentStatus.FAILED:
+                await self._void(conn, made, REFUSED)
+
+    async def _end(self, made: OneTimeCharge, payment_id: UUID) -> None:
+        """Cancel a charge that its payer left alone, and void what is owed of a failed one.
+
+        The payer who was faster has paid. While a bank or a gateway has yet to say, it waits.
+        """
+        async with self._db.own_transaction(WRITER) as conn:
+            attempt = (await service.get_payment(conn, made.account_id, payment_id)).attempt
+        if attempt is not None and attempt.outcome is AttemptOutcome.NEEDS_ACTION:
+            await self._tries.cancel(attempt)
+        async with self._db.own_transaction(WRITER) as conn:
+            payment = await store.lock(conn, made.account_id, payment_id)
+            if payment is None or payment.status in LIVE_PAYMENTS:
                 return
-            try:
-                async with conn.transaction():
-                    await closing.void_invoice(
-                        conn,
-                        account_id,
-                        made.invoice_id,
-                        rebill=False,
-                        seller=self._seller,
-                        reason=REFUSED,
-                        wall=self._clock(),
-                    )
-            except Conflict as error:
-                # It is void already, or somebody pays it otherwise.
-                log.info("one_time_charge_kept", payment_id=str(payment_id), reason=error.code)
+            is_over = payment.status not in {PaymentStatus.FAILED, PaymentStatus.CANCELLED}
+            if is_over or await self._void(conn, made, ABANDONED):
+                await once_store.ended(conn, made)
+
+    async def _void(self, conn: Connection, made: OneTimeCharge, reason: str) -> bool:
+        """Void what was to be paid; False while another payment of it is under way."""
+        try:
+            async with conn.transaction():
+                await closing.void_invoice(
+                    conn,
+                    made.account_id,
+                    made.invoice_id,
+                    rebill=False,
+                    seller=self._seller,
+                    reason=reason,
+                    wall=self._clock(),
+                )
+        except Conflict as error:
+            # It is void already, or somebody pays it otherwise.
+            log.info("one_time_charge_kept", payment_id=str(made.payment_id), reason=error.code)
+            return error.code != "payment_in_progress"
+        return True
 
     async def _charged(self, account_id: UUID, request_key: str) -> Charged:
         async with self._db.own_transaction(WRITER) as conn:

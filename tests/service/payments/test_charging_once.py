@@ -1,5 +1,6 @@
 """One amount charged one time: invoiced, collected at once, and owed by nobody when refused."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -142,3 +143,76 @@ async def test_nothing_is_written_for_what_can_not_be_charged(world: "World") ->
     assert missing.value.code == "payment_method_missing"
     async with world.db.transaction(WRITER) as conn:
         assert await conn.fetchval("SELECT count(*) FROM invoices") == 0
+
+
+ASKS = "pm_card_authenticationRequired"
+
+
+async def asked(world: "World", minor: int = 2500) -> UUID:
+    """An account with a one-time charge that waits for its payer."""
+    account = await ready(world, ASKS)
+    charged = await world.once.charge(account, ask(minor), request_key="k")
+    assert charged.payment is not None
+    assert charged.payment.payment.status is PaymentStatus.PROCESSING
+    assert charged.invoice.status is Status.OPEN
+    return account
+
+
+async def later(world: "World", hours: int) -> None:
+    world.ahead += timedelta(hours=hours)
+    await world.settle_down()
+    while await world.once.run_due(world.clock()):
+        await world.settle_down()
+
+
+async def test_one_that_its_payer_leaves_alone_owes_nothing_after_a_day(world: "World") -> None:
+    account = await asked(world)
+    await later(world, 23)
+    assert (await invoice_of(world, account)).status is Status.OPEN
+    await later(world, 2)
+    assert (await world.payment(account)).status is PaymentStatus.CANCELLED
+    assert (await invoice_of(world, account)).status is Status.VOID
+    assert await world.balances(account) == (0, 0)
+    (intent,) = await world.look("payment_intents")
+    assert intent["status"] == "canceled"
+    assert await world.once.run_due(world.clock() + timedelta(days=9)) == 0
+
+
+async def test_one_that_was_cancelled_at_the_gateway_owes_nothing_either(world: "World") -> None:
+    account = await asked(world)
+    await world.tries.cancel(await world.attempt(await world.payment(account)))
+    assert (await world.payment(account)).status is PaymentStatus.CANCELLED
+    assert (await invoice_of(world, account)).status is Status.OPEN
+    await later(world, 25)
+    assert (await invoice_of(world, account)).status is Status.VOID
+
+
+async def test_a_payer_who_was_faster_has_paid_and_nothing_is_voided(world: "World") -> None:
+    account = await asked(world)
+    reference = (await world.attempt(await world.payment(account))).gateway_reference or ""
+    secret = (await world.stripe.start_action(reference)).client_secret
+    (method,) = await world.methods(account)
+    await world.page(
+        f"/v1/payment_intents/{reference}/confirm",
+        client_secret=secret,
+        payment_method=method.token,
+    )
+    await world.page("/_page/authenticate", client_secret=secret, outcome="complete")
+    world.ahead += timedelta(hours=25)
+    await world.once.run_due(world.clock())  # before any webhook or look
+    assert (await world.payment(account)).status is PaymentStatus.SUCCEEDED
+    assert (await invoice_of(world, account)).status is Status.PAID
+    assert await world.balances(account) == (0, 2500)
+
+
+async def test_what_somebody_pays_otherwise_meanwhile_is_not_voided(world: "World") -> None:
+    account = await asked(world)
+    invoice = await invoice_of(world, account)
+    good = await world.save_card(account)
+    paid = await world.collector.pay_invoice(
+        account, invoice.invoice_id, request_key="other", method_id=good.payment_method_id
+    )
+    assert paid.payment.status is PaymentStatus.SUCCEEDED
+    await later(world, 25)
+    assert (await invoice_of(world, account)).status is Status.PAID
+    assert await world.balances(account) == (0, 2500)
