@@ -14,6 +14,7 @@ from tallystick.cli_exports import export_commands
 from tallystick.cli_imports import imports
 from tallystick.cli_parts import say, settings_with
 from tallystick.cli_payments import payment_commands
+from tallystick.cli_people import staff_commands
 from tallystick.cli_plans import plan_commands
 from tallystick.cli_stripe_meters import stripe_meter_commands
 from tallystick.cli_taxes import tax_commands
@@ -44,6 +45,7 @@ cli.add_typer(plan_commands, name="plans")
 cli.add_typer(usage_commands, name="usage")
 cli.add_typer(invoice_commands, name="invoices")
 cli.add_typer(payment_commands, name="payments")
+cli.add_typer(staff_commands, name="staff")
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on [TALLYSTICK_HOST].")]
 Port = Annotated[int | None, typer.Option(help="Port to listen on [TALLYSTICK_PORT, else 8000].")]

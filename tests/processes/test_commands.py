@@ -52,6 +52,21 @@ def test_migrate_then_check_is_content(dsn: str) -> None:
     assert (checked.returncode, "No issuer is complete" in checked.stdout) == (0, True)
 
 
+def test_the_first_person_of_the_business_gets_a_password(dsn: str) -> None:
+    run("migrate", DATABASE_URL=dsn)
+    ann = ("staff", "add", "Ann@example.com", "--name", "Ann")
+    made = run(*ann, DATABASE_URL=dsn)
+    assert made.returncode == 0, made.stderr
+    password = made.stdout.splitlines()[0].split()[-1]
+    assert len(password) >= 16
+    twice = run(*ann, DATABASE_URL=dsn)
+    assert (twice.returncode, "exists already" in twice.stderr) == (1, True)
+    again = run(*ann, "--role", "finance", "--again", DATABASE_URL=dsn)
+    assert again.stdout.startswith("finance")
+    assert password not in again.stdout
+    assert run(*ann, "--role", "king", DATABASE_URL=dsn).returncode == 1
+
+
 def test_check_names_every_problem_without_the_password() -> None:
     done = run(
         "check",
