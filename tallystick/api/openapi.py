@@ -82,8 +82,11 @@ def _tidy_parameters(operation: Json) -> None:
     for parameter in operation.get("parameters", []):
         for name in _NOISE:
             parameter.pop(name, None)
-        schema = parts.PARAMETERS.get(parameter["name"], parameter["schema"])
-        parameter["schema"] = _without_null(schema)
+        own = _without_null(parameter["schema"])
+        says_less = "enum" not in own and parameter["name"] in parts.PARAMETERS
+        parameter["schema"] = (
+            _without_null(parts.PARAMETERS[parameter["name"]]) if says_less else own
+        )
         if parameter["schema"].keys() == {"type", "maxLength"}:
             parameter["schema"]["minLength"] = 1  # to leave it out says nothing, to empty it wrong
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tallystick.kernel.backoff import wait_after
 from tallystick.lago_sync.answers import (
     CurrentUsage,
     Faulty,
@@ -20,7 +21,6 @@ from tallystick.lago_sync.answers import (
     read_batch,
     read_usage,
 )
-from tallystick.kernel.backoff import wait_after
 from tallystick.lago_sync.model import Outgoing
 from tallystick.lago_sync.sender import Verdict, verdict
 
