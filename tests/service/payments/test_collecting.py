@@ -249,6 +249,18 @@ async def test_an_amount_that_is_refused_puts_no_other_payment_away(world: "Worl
     assert await world.payments(account) == [waits]
 
 
+async def test_all_that_is_due_below_the_least_puts_no_wish_away(world: "World") -> None:
+    account = await world.account()
+    await world.save_card(account)
+    await world.invoice(account, 49)
+    await world.teller.run_due(world.clock())
+    (waits,) = await world.payments(account)
+    with pytest.raises(BadInput):
+        await world.collector.pay_balance(account, request_key="all")
+    assert await world.payments(account) == [waits]
+    assert waits.status is PaymentStatus.PENDING
+
+
 async def test_yen_are_charged_as_whole_yen(world: "World") -> None:
     account = await world.account()
     await world.save_card(account)
