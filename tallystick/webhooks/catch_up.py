@@ -17,7 +17,7 @@ from tallystick.kernel.errors import BadInput, TallystickError
 from tallystick.payments import service as payments
 from tallystick.payments.gateway import Gateways
 from tallystick.webhooks import catch_up_store
-from tallystick.webhooks.gaps import ask_since, known_until, reason_to_ask
+from tallystick.webhooks.gaps import ask_since, reason_to_ask
 from tallystick.webhooks.model import Signs
 from tallystick.webhooks.service import Inbox
 
@@ -108,6 +108,7 @@ class GapWatch:
         }
         self._names = tuple(sorted(self._not_asked))
         self._look_at: datetime | None = None
+        self._began_at: datetime | None = None
 
     def kind(self) -> WallKind:
         """Return the kind of due work, on wall time."""
@@ -115,6 +116,7 @@ class GapWatch:
 
     async def run_due(self, now: datetime) -> int:
         """Ask the gateways that may have told what is not here; never reports more due work."""
+        self._began_at = self._began_at or now
         if self._look_at is None or now >= self._look_at:
             self._look_at = now + LOOK_EVERY
             for name in self._names:
@@ -125,7 +127,8 @@ class GapWatch:
         signs = await self._catch_up.signs(name)
         reason = reason_to_ask(signs, now, started=name in self._not_asked)
         if reason is None:
-            if known_until(signs) is not None:
+            # Asked by another process, but before this one began: what came between is asked later.
+            if signs.finished_at and self._began_at and signs.finished_at >= self._began_at:
                 self._not_asked.discard(name)
             return
         async with self._db.transaction(WRITER) as conn:

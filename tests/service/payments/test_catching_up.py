@@ -73,6 +73,21 @@ async def test_a_gateway_where_nothing_ever_was_is_left_alone(world: "World") ->
     assert await finished_at(world) is None
 
 
+async def test_what_was_missed_between_two_starts_is_not_left_for_a_day(world: "World") -> None:
+    account = await world.account()
+    await world.save_card(account)
+    await watch_of(world).run_due(world.clock())
+    world.mute()
+    await world.confirm_setup(account, "pm_card_mastercard")
+    world.ahead = timedelta(minutes=2)
+    started_again = watch_of(world)
+    await started_again.run_due(world.clock())
+    world.ahead = timedelta(minutes=6)
+    await started_again.run_due(world.clock())
+    await world.settle_down()
+    assert len(await world.methods(account)) == 2
+
+
 async def test_silence_while_a_charge_waits_is_noticed(world: "World") -> None:
     account = await world.account()
     await world.save_card(account)
