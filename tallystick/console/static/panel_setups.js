@@ -6,7 +6,6 @@ import {arrived, known} from "./panel_methods.js";
 import {readAmount} from "./panel_pay.js";
 import {mountFields, orThrow, stripeOf} from "./panel_stripe.js";
 
-const WAITING = "tallystick.unproved";
 const card = document.getElementById("stripe-card");
 const bank = document.getElementById("stripe-bank");
 const deposits = document.getElementById("stripe-deposits");
@@ -74,18 +73,21 @@ async function addBank(given) {
   return saved(before, "The bank account");
 }
 
-// The deposits take days, so the name of what they prove outlives this tab; it opens nothing.
 function waitForDeposits(intent) {
-  localStorage.setItem(WAITING, intent.id);
-  drawWaiting();
+  nameWaiting(intent.id);
   const kind = intent.next_action.verify_with_microdeposits?.microdeposit_type;
   const what = kind === "descriptor_code" ? "a deposit with a code" : "two small deposits";
   return `Stripe sends ${what}. Prove the account below when it has arrived.`;
 }
 
-function drawWaiting() {
-  const input = deposits.querySelector("[data-field=setup_intent_id]");
-  input.value ||= localStorage.getItem(WAITING) || "";
+function nameWaiting(setupIntent) {
+  deposits.querySelector("[data-field=setup_intent_id]").value ||= setupIntent;
+}
+
+// The deposits take days: whoever comes back finds the account that they are to prove.
+async function drawWaiting() {
+  const [first] = (await ask("/us-bank/waiting").catch(() => ({data: []}))).data;
+  if (first) nameWaiting(first.setup_intent_id);
 }
 
 function readAmounts(text) {
@@ -100,7 +102,6 @@ async function prove(given) {
   const before = known.length;
   const told = await act("/us-bank/verify-microdeposits", body);
   if (told.status !== "succeeded") return "That was taken; the bank has not confirmed it yet.";
-  localStorage.removeItem(WAITING);
   deposits.querySelector("form").reset();
   return saved(before, "The bank account");
 }
@@ -138,7 +139,7 @@ export function draw(config) {
   }
   deposits.hidden = !takesBanks;
   checkout.hidden = config.stripe.checkout.length === 0;
-  drawWaiting();
+  if (takesBanks) drawWaiting();
 }
 
 const RETURNS = {
