@@ -1,6 +1,6 @@
 """What gateways report, applied: idempotent, and in whatever order it comes."""
 
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from tallystick.kernel.clock import Clock
@@ -28,12 +28,19 @@ from tallystick.payments.facts import (
 )
 from tallystick.payments.gateway import Gateways
 from tallystick.payments.method_news import MethodNews
+from tallystick.payments.mirrored import MirrorKind
 from tallystick.payments.model import AttemptOutcome, CheckoutStatus
 from tallystick.payments.outcomes import NeedsAction, Outcome, Unknown
 from tallystick.payments.returned_news import ReturnedNews
 from tallystick.payments.schedule_news import Fact as ScheduleFact
 from tallystick.payments.schedule_news import ScheduleNews
 from tallystick.payments.verdicts import Handled, Parked, Skipped, Verdict, together
+
+# Our charges tell of themselves by their payment; names and addresses are the account's own.
+_TOLD_ELSEWHERE: Final = {
+    MirrorKind.CHARGE: "charge_tells",
+    MirrorKind.CUSTOMER: "kept_here",
+}
 
 
 class News(Protocol):
@@ -83,8 +90,8 @@ class GatewayNews:
             case RefundReported() | DisputeReported() | ChargeReturned():
                 known = await self._gateways.get(gateway).recognize(fact)
                 verdict = await self._returned.apply(gateway, known)
-            case MirrorChanged():
-                verdict = Skipped("billed_at_stripe")
+            case MirrorChanged(kind):
+                verdict = Skipped(_TOLD_ELSEWHERE.get(kind, "billed_at_stripe"))
             case UsageRefused():
                 verdict = Skipped("no_usage_sent")
             case ObjectChanged():
