@@ -169,16 +169,22 @@ async def try_a_plan(product: "Product") -> str:
 
 
 async def move_a_plan(product: "Product") -> str:
-    """Preview a dearer version for everybody on the plan; return the migration's id."""
-    fee = FlatPrice(currency="EUR", code="fee", amount=Decimal("59.90"))
-    new = NewPlanVersion(
-        plan_code="studio", plan_name="Studio", currency="EUR", interval="month", prices=(fee,)
-    )
+    """Preview a dearer version for everybody on a plan that no other test sells; return its id."""
     db, now = product.services.db, datetime.now(UTC)
+    cheap, dear = (
+        NewPlanVersion(
+            plan_code="loft", plan_name="Loft", currency="EUR", interval="month",
+            prices=(FlatPrice(currency="EUR", code="fee", amount=Decimal(amount)),),
+        )
+        for amount in ("49.90", "59.90")
+    )  # fmt: skip
     async with db.transaction(WRITER) as conn:
-        to = await catalog.create_plan_version(conn, new, now)
+        await catalog.create_plan_version(conn, cheap, START)
+    await product.customer("loft", autopay=False)
+    async with db.transaction(WRITER) as conn:
+        to = await catalog.create_plan_version(conn, dear, now)
         wanted = Wanted(
-            plan_code="studio", to_plan_version_id=to.plan_version_id, when="period_end",
+            plan_code="loft", to_plan_version_id=to.plan_version_id, when="period_end",
             notice_days=30, reason="New prices from spring on",
         )  # fmt: skip
         begun = await plan_migrations.start(conn, wanted, now)
