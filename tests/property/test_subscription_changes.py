@@ -272,6 +272,11 @@ class Changes(RuleBasedStateMachine):
     def put_an_add_on_on(self) -> None:
         if self.subscription.status in {Status.CANCELED, Status.INCOMPLETE}:
             return
+        paused_at = self.subscription.paused_at
+        if paused_at is not None and self.now - paused_at < timedelta(days=1):
+            return  # by days the plan is paid for that day still; what comes in the pause is not
+        if self.subscription.flat_from > self.now:
+            return  # begun again on the day of its end: that day was paid for, the add-on is not
         one = replace(ADD_ON, starts_at=self.now)
         due = add_ons.due_when_put_on(self.subscription, self.plan(), one)
         self.at_once += due
