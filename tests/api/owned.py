@@ -48,6 +48,8 @@ BODIES: Mapping[str, Json] = {
     "/budgets/{budget_id}": {"name": "Renamed"},
     "{webhook_endpoint_id}": {"description": "Renamed"},
     "{webhook_endpoint_id}/replay": SINCE,
+    "/stripe-meters/meters/{meter_code}": {"event_name": "storage", "reason": "as agreed"},
+    "/decision": {"decision": "settled", "reason": "by hand"},
     "/payment-methods/{method_id}": {"label": "Renamed"},
     "/payments/{payment_id}/refund": {"reason": "sorry"},
     "{config_code}": {"gateway": "paypal", "type": "wallet", "name": "PayPal"},
@@ -83,7 +85,7 @@ SHARED = {
     "meter_code": "storage", "per": "day", "plan_code": "next", "feature_code": "sso",
     "coupon_code": "spring", "add_on_code": "help", "sheet": "ledger.csv",
     "gateway": "stripe", "event_id": "evt_of_globex",
-    "config_code": "wallet",
+    "config_code": "wallet", "stripe_meter_event_id": f"sme_{'0' * 26}",
 }  # fmt: skip
 
 
