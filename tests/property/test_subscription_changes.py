@@ -163,6 +163,8 @@ class Changes(RuleBasedStateMachine):
         self.later: tuple[datetime, Terms | None] | None = None
         self.end: datetime | None = None
         self.ends_with_period = True
+        # From where the add-on counts; None: there is none, or it was put on in a pause.
+        self.add_on_from: datetime | None = None
         self.model.say(self.now, self.terms())
         self.settle()
 
@@ -235,8 +237,13 @@ class Changes(RuleBasedStateMachine):
     @rule()
     def resume(self) -> None:
         self.subscription = changes.resume(self.subscription, self.plan(), self.now)
-        self.model.say(self.now, self.terms())
+        self.run_again()
         self.settle()
+
+    def run_again(self) -> None:
+        """Use it again; an add-on that was put on in the pause counts with its fees from here."""
+        self.model.say(self.now, self.terms())
+        self.add_on_from = self.add_on_from or self.subscription.flat_from
 
     @rule()
     def cancel(self) -> None:
@@ -264,7 +271,7 @@ class Changes(RuleBasedStateMachine):
     @rule()
     def reactivate(self) -> None:
         self.subscription = changes.reactivate(self.subscription, self.plan(), self.now)
-        self.model.say(self.now, self.terms())
+        self.run_again()
         self.settle()
 
     @precondition(lambda self: not self.subscription.add_ons)
@@ -272,11 +279,8 @@ class Changes(RuleBasedStateMachine):
     def put_an_add_on_on(self) -> None:
         if self.subscription.status in {Status.CANCELED, Status.INCOMPLETE}:
             return
-        paused_at = self.subscription.paused_at
-        if paused_at is not None and self.now - paused_at < timedelta(days=1):
-            return  # by days the plan is paid for that day still; what comes in the pause is not
-        if self.subscription.flat_from > self.now:
-            return  # begun again on the day of its end: that day was paid for, the add-on is not
+        is_paused = self.subscription.status is Status.PAUSED
+        self.add_on_from = None if is_paused else max(self.now, self.subscription.flat_from)
         one = replace(ADD_ON, starts_at=self.now)
         due = add_ons.due_when_put_on(self.subscription, self.plan(), one)
         self.at_once += due
@@ -336,15 +340,20 @@ class Changes(RuleBasedStateMachine):
                 assert left == ({owner: 1} if owner else {}), (moment, code)
 
     def has_add_on(self, moment: datetime) -> bool:
-        """Whether the add-on is there, with the whole days on which it came and went."""
+        """Whether the add-on is there, with the whole days on which it came and went.
+
+        Never before the fees count: a day on which it was put on in a pause, or on which the
+        subscription ended and began again, was paid for by the plan that was used on it before.
+        """
         zone, by_day = self.model.timezone, self.model.by_day
+        if self.add_on_from is None:
+            return False
         for one in self.subscription.add_ons:
             began, ended = one.starts_at, one.ends_at
             if by_day:
                 day = local_day(moment, zone)
-                return local_day(began, zone) <= day and (
-                    not ended or day <= local_day(ended, zone)
-                )
+                counts = local_day(max(began, self.add_on_from), zone)
+                return counts <= day and (not ended or day <= local_day(ended, zone))
             return began <= moment and (not ended or moment < ended)
         return False
 
