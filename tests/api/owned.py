@@ -8,7 +8,7 @@ import httpx
 import msgspec
 
 from tallystick.kernel import ids
-from tallystick.kernel.db import account_scope
+from tallystick.kernel.db import WRITER, account_scope
 from tallystick.payments import checkout_store, methods, schedule_store
 from tallystick.payments.facts import Receipt
 from tallystick.payments.model import Checkout, CheckoutStatus
@@ -80,12 +80,26 @@ BODIES: Mapping[str, Json] = {
         "amount_cents": 1,
     },
 }
+# What a meter at Stripe leaves here: the meter that goes to it, and an event a person looks at.
+STRIPE_METER = """
+INSERT INTO stripe_meters (meter_id, event_name, reference, formula, customer_key, value_key,
+    sends_from, created_at)
+SELECT meter_id, 'storage', 'mtr_1', 'sum', 'customer', 'value', $1, $1 FROM meters
+WHERE code = 'storage' ON CONFLICT DO NOTHING
+"""
+HELD_AT_STRIPE = """
+INSERT INTO stripe_meter_events (account_id, stripe_meter_event_id, meter_id, reference, event_name,
+    hour, revision, value, at, status, created_at, try_after)
+SELECT $1, $2, meter_id, 'mtr_1', 'storage', date_trunc('hour', $3::timestamptz), 1, 1, $3, 'held',
+    $3, $3
+FROM meters WHERE code = 'storage'
+"""
 # Names that all accounts share.
 SHARED = {
     "meter_code": "storage", "per": "day", "plan_code": "next", "feature_code": "sso",
     "coupon_code": "spring", "add_on_code": "help", "sheet": "ledger.csv",
     "gateway": "stripe", "event_id": "evt_of_globex",
-    "config_code": "wallet", "stripe_meter_event_id": f"sme_{'0' * 26}",
+    "config_code": "wallet"
 }  # fmt: skip
 
 
@@ -312,4 +326,11 @@ async def at_gateways(shop: "Shop", tenant: "Tenant", subscription: str) -> dict
     place = "/api/v1/admin/payment-method-configs/{config_code}"
     made = await admin.put(place.format(**SHARED), json=BODIES["{config_code}"])
     assert made.status_code == 200, made.text
-    return {"checkout_id": ids.show("checkout", page.checkout_id)}
+    told = ids.new_id()
+    async with shop.db.transaction(WRITER) as conn:
+        await conn.execute(STRIPE_METER, now)
+        await conn.execute(HELD_AT_STRIPE, account_id, told, now)
+    return {
+        "checkout_id": ids.show("checkout", page.checkout_id),
+        "stripe_meter_event_id": ids.show("stripe_meter_event", told),
+    }
